@@ -1,0 +1,1 @@
+"""Tieline keeps asset-management systems and ERPs telling the same story."""

@@ -1,0 +1,1 @@
+"""What connectors share, as small functions they choose from."""

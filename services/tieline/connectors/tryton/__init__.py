@@ -1,0 +1,1 @@
+"""Tryton, a real ERP."""

@@ -1,0 +1,1 @@
+"""UNIO24-style asset management, by a mapping-driven REST profile."""

@@ -1,0 +1,1 @@
+"""The desk: list, show and replay what could not be processed."""

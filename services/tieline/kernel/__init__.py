@@ -1,0 +1,1 @@
+"""The shared kernel: records, loops, codec, declarations. Imports no other room."""

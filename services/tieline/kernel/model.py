@@ -1,0 +1,433 @@
+"""The canonical model: what systems report, what the hub accepts, what sinks are told to do.
+
+Every class mirrors one Avro record under ``schemas/avro`` (a test compares them field by field).
+All are frozen. In a *report*, ``None`` means "this system does not say", never "empty".
+Money is an exact decimal of at most 20 digits, 4 of them after the point, with its currency (Invariant 11).
+Dates are calendar dates of the business; instants are UTC.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+Text = Annotated[str, StringConstraints(max_length=4000)]
+Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Period = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{3}$")]
+
+
+def _exact(digits: int, scale: int) -> AfterValidator:
+    def check(value: Decimal) -> Decimal:
+        # Invariant 11: NaN, infinities and over-long numbers never enter the hub as money.
+        if not value.is_finite():
+            raise ValueError("must be a finite number")
+        exponent = value.as_tuple().exponent
+        if isinstance(exponent, int) and -exponent > scale:
+            raise ValueError(f"must have at most {scale} digits after the point")
+        if value.adjusted() >= digits - scale and value != 0:
+            raise ValueError(f"must have at most {digits - scale} digits before the point")
+        return value
+
+    return AfterValidator(check)
+
+
+Amount = Annotated[Decimal, _exact(20, 4)]
+UnitPrice = Annotated[Decimal, _exact(20, 6)]
+Quantity = Annotated[Decimal, _exact(18, 6)]
+
+
+class Model(BaseModel):
+    """Base of every record: immutable, closed, strict about types."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Money(Model):
+    """An amount in a currency, rounded to the currency's minor unit before it is published."""
+
+    amount: Amount = Field(description="Exact decimal, never a float.")
+    currency: Currency = Field(description="ISO 4217 code.")
+
+
+class PhysicalStatus(StrEnum):
+    """Where a thing stands in its physical life, as asset management sees it."""
+
+    UNKNOWN = "UNKNOWN"
+    ORDERED = "ORDERED"
+    IN_STORE = "IN_STORE"
+    IN_SERVICE = "IN_SERVICE"
+    IN_MAINTENANCE = "IN_MAINTENANCE"
+    RETIRED = "RETIRED"
+    MISSING = "MISSING"
+
+
+class FinancialStatus(StrEnum):
+    """Where a fixed asset stands in the books."""
+
+    UNKNOWN = "UNKNOWN"
+    DRAFT = "DRAFT"
+    RUNNING = "RUNNING"
+    CLOSED = "CLOSED"
+
+
+class DisposalKind(StrEnum):
+    """How a thing left."""
+
+    UNKNOWN = "UNKNOWN"
+    SALE = "SALE"
+    SCRAP = "SCRAP"
+    DONATION = "DONATION"
+    LOSS = "LOSS"
+    THEFT = "THEFT"
+
+
+class ApprovalStatus(StrEnum):
+    """Approval of a purchase order; receipt, invoice and closure are other questions."""
+
+    UNKNOWN = "UNKNOWN"
+    DRAFT = "DRAFT"
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    REJECTED = "REJECTED"
+    CANCELLED = "CANCELLED"
+
+
+class CostKind(StrEnum):
+    """What a maintenance cost line paid for."""
+
+    UNKNOWN = "UNKNOWN"
+    LABOUR = "LABOUR"
+    PART = "PART"
+    SERVICE = "SERVICE"
+    TOOL = "TOOL"
+    OTHER = "OTHER"
+
+
+class Origin(Model):
+    """Which record of which system a report speaks of."""
+
+    system: Code = Field(description="Name of the system in the landscape.")
+    entity: Code = Field(description="asset, book, purchase-order, purchase-line or cost-document.")
+    native_id: Code = Field(description="The system's own, immutable identifier of the record.")
+    source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
+    recorded_at: AwareDatetime = Field(description="When the system recorded this state (UTC).")
+    hub_ref: Text | None = Field(default=None, description="The canonical id that the record itself carries, if any.")
+
+
+class AssetFields(Model):
+    """What is known of one asset. Field groups have owners (processors/ownership.yaml)."""
+
+    tag: Text | None = Field(default=None, description="Asset management's own number of the thing (label, barcode).")
+    serial_number: Text | None = Field(default=None, description="Manufacturer's serial number.")
+    description: Text | None = Field(default=None, description="What the thing is, for people.")
+    location: Text | None = Field(default=None, description="Code of the place where it stands.")
+    condition: Text | None = Field(default=None, description="Condition code of the last inspection.")
+    custodian: Text | None = Field(default=None, description="Opaque id of the person in charge; never a name.")
+    physical_status: PhysicalStatus | None = Field(default=None, description="Stage of the physical life.")
+    asset_number: Text | None = Field(default=None, description="The ERP's number of the fixed asset.")
+    company: Text | None = Field(default=None, description="Company code that owns it.")
+    asset_class: Text | None = Field(default=None, description="Canonical asset class code.")
+    cost_centre: Text | None = Field(default=None, description="Cost centre that bears it.")
+    quantity: Quantity | None = Field(default=None, description="Number of units this record stands for.")
+    acquisition_cost: Money | None = Field(default=None, description="Gross acquisition cost of the record, all units.")
+    acquisition_date: dt.date | None = Field(default=None, description="Date of acquisition.")
+    in_service_date: dt.date | None = Field(default=None, description="Date it became available for use.")
+    financial_status: FinancialStatus | None = Field(default=None, description="Stage in the books.")
+    disposal_date: dt.date | None = Field(default=None, description="Date it left.")
+    disposal_kind: DisposalKind | None = Field(default=None, description="How it left.")
+    po_line_ref: Text | None = Field(
+        default=None, description="Order line and unit it was bought with: system/line id/ordinal, ordinal from 1."
+    )
+
+
+class AssetReport(Model):
+    """One system's word on one asset."""
+
+    origin: Origin
+    fields: AssetFields
+    deleted: bool = Field(default=False, description="True when the system says the record is gone.")
+
+
+class ScheduleLine(Model):
+    """One period of a depreciation schedule."""
+
+    date: dt.date = Field(description="Date of the depreciation.")
+    posting_period: Period | None = Field(default=None, description="Fiscal year and period, YYYY-PPP.")
+    depreciation: Amount = Field(description="Depreciation of this period, in the book's currency.")
+    accumulated_after: Amount = Field(description="Accumulated depreciation after this period.")
+    net_book_value_after: Amount = Field(description="Net book value after this period.")
+    posted: bool = Field(description="True when the ERP has posted it.")
+    document: Text | None = Field(default=None, description="Number or id of the posted document.")
+
+
+class BookFields(Model):
+    """One depreciation book of one asset, with its whole schedule; owned by the ERP throughout."""
+
+    book_id: Code = Field(description="Depreciation area, e.g. main.")
+    currency: Currency = Field(description="Currency of every amount in the book.")
+    method: Text = Field(description="Canonical depreciation method, e.g. SL.")
+    gross_cost: Amount = Field(description="Acquisition cost in this book.")
+    salvage: Amount = Field(description="Value kept at the end of life.")
+    accumulated: Amount = Field(description="Accumulated depreciation posted so far.")
+    net_book_value: Amount = Field(description="gross_cost - accumulated.")
+    as_of: dt.date = Field(description="Date of the last posting behind the valuation, else the start date.")
+    start_date: dt.date | None = Field(default=None, description="Start of depreciation.")
+    end_date: dt.date | None = Field(default=None, description="End of depreciation.")
+    lines: tuple[ScheduleLine, ...] = Field(description="The whole schedule, oldest first; replaces any earlier one.")
+
+
+class BookReport(Model):
+    """The ERP's word on one book of one asset. ``origin.native_id`` is ``<asset native id>|<book id>``."""
+
+    origin: Origin
+    asset_native_id: Code = Field(description="Native id of the asset in the reporting system.")
+    fields: BookFields
+
+
+class OrderLine(Model):
+    """One line of a purchase order."""
+
+    line_id: Code = Field(description="The ERP's immutable id of the line.")
+    line_no: int = Field(description="Position in the order, from 1.")
+    item: Text | None = Field(default=None, description="Item code.")
+    description: Text = Field(description="What is bought.")
+    asset_class: Text | None = Field(default=None, description="Asset class if the line buys an asset, else none.")
+    quantity: Quantity = Field(description="Ordered quantity.")
+    unit: Text | None = Field(default=None, description="Unit of the quantity.")
+    unit_price: UnitPrice = Field(description="Price of one unit in the order's currency.")
+    net_amount: Amount = Field(description="Net amount of the line in the order's currency.")
+
+
+class OrderFields(Model):
+    """A purchase order; owned by the ERP."""
+
+    company: Code
+    po_number: Text | None = Field(default=None, description="The ERP's order number; drafts may have none.")
+    supplier: Text | None = Field(default=None, description="Supplier code.")
+    currency: Currency
+    order_date: dt.date | None = None
+    approval_status: ApprovalStatus
+    net_total: Amount = Field(description="Sum of the lines' net amounts.")
+    lines: tuple[OrderLine, ...]
+
+
+class OrderReport(Model):
+    """The ERP's word on one purchase order."""
+
+    origin: Origin
+    fields: OrderFields
+
+
+class CostLine(Model):
+    """One cost of a work order."""
+
+    line_no: int = Field(description="Position in the document, from 1.")
+    kind: CostKind
+    description: Text
+    quantity: Quantity | None = Field(default=None, description="Hours or pieces.")
+    amount: Amount = Field(description="Cost in the document's currency; negative for a credit.")
+
+
+class CostFields(Model):
+    """Costs of one work order settled at one time: a financial document, never overwritten."""
+
+    work_order: Code
+    asset_native_id: Text | None = Field(default=None, description="Native id of the asset in the reporting system.")
+    company: Code
+    currency: Currency
+    cost_centre: Code
+    effective_date: dt.date = Field(description="Date the work was done; decides the posting period.")
+    total: Amount = Field(description="Sum of the lines.")
+    lines: tuple[CostLine, ...]
+    reversal_of: Text | None = Field(default=None, description="Native id of the document this one reverses.")
+
+
+class CostReport(Model):
+    """Asset management's word on one cost document."""
+
+    origin: Origin
+    fields: CostFields
+
+
+# ---- what the hub accepted -----------------------------------------------------------------------------------
+
+
+class Accepted(Model):
+    """What every accepted event says beside its fields."""
+
+    version: int = Field(description="Version of the entity in the hub; grows by one with each accepted change.")
+    origin_system: Code = Field(description="System whose report caused it.")
+    origin_native_id: Code = Field(description="Native id of the reported record.")
+    effective_date: dt.date = Field(description="Business date from which it holds.")
+    recorded_at: AwareDatetime = Field(description="When the source recorded it (UTC).")
+    posting_period: Period | None = Field(default=None, description="Fiscal period of a financial event.")
+    changed_fields: tuple[str, ...] = Field(description="Names of the fields this event changed.")
+
+
+class AssetEvent(Model):
+    """Shape shared by AssetRegistered, AssetChanged, AssetMoved, AssetPlacedInService and AssetDisposed."""
+
+    asset_id: Code
+    accepted: Accepted
+    fields: AssetFields = Field(description="The whole after-image.")
+    links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
+
+
+class AssetBookChanged(Model):
+    """A book or its schedule changed; carries the whole book."""
+
+    asset_id: Code
+    accepted: Accepted
+    fields: BookFields
+
+
+class DepreciationPosted(Model):
+    """One depreciation the ERP posted: a financial document, published once."""
+
+    asset_id: Code
+    book_id: Code
+    accepted: Accepted
+    amount: Money
+    accumulated_after: Amount
+    net_book_value_after: Amount
+    scheduled_date: dt.date
+    document: Text | None = None
+
+
+class OrderEvent(Model):
+    """Shape shared by PoApproved and PoChanged."""
+
+    po_id: Code
+    accepted: Accepted
+    fields: OrderFields
+
+
+class CostEvent(Model):
+    """Shape shared by CostPosted and CostReversed."""
+
+    cost_doc_id: Code
+    asset_id: Text | None = None
+    accepted: Accepted
+    fields: CostFields
+
+
+class AssetState(Model):
+    """What the hub believes of one asset."""
+
+    asset_id: Code
+    version: int
+    fields: AssetFields
+    said_by: dict[str, str] = Field(description="System that last set each field.")
+    links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
+
+
+class BookState(Model):
+    """What the hub believes of one book."""
+
+    asset_id: Code
+    version: int
+    fields: BookFields
+
+
+class OrderState(Model):
+    """What the hub believes of one purchase order."""
+
+    po_id: Code
+    version: int
+    fields: OrderFields
+
+
+class CostState(Model):
+    """What the hub accepted of one cost document."""
+
+    cost_doc_id: Code
+    version: int
+    asset_id: Text | None = None
+    origin_system: Code
+    origin_native_id: Code
+    fields: CostFields
+
+
+# ---- what sinks are told, and what they answered -------------------------------------------------------------
+
+
+class Order(Model):
+    """What every command says beside its content."""
+
+    command_id: Code = Field(description="Same for the same effect: target, entity, id, version and repair.")
+    target: Code = Field(description="System that must do it.")
+    version: int = Field(description="Version of the entity this command brings the target to.")
+    repair_id: Text | None = Field(default=None, description="Drift that this command repairs; none in normal flow.")
+
+
+class WriteAsset(Model):
+    """Make the target's record of this asset agree with ``fields``: create it, change it, close it."""
+
+    order: Order
+    asset_id: Code
+    native_id: Text | None = Field(default=None, description="The target's id of the asset, where the hub knew it.")
+    fields: AssetFields
+    changed_fields: tuple[str, ...]
+
+
+class WriteBook(Model):
+    """Show this book and schedule, read-only, at the target's record of the asset; replaces any earlier one."""
+
+    order: Order
+    asset_id: Code
+    native_id: Text | None = None
+    fields: BookFields
+
+
+class PostCost(Model):
+    """Post this cost document once."""
+
+    order: Order
+    cost_doc_id: Code
+    asset_id: Text | None = None
+    asset_number: Text | None = Field(default=None, description="The target's own number of the asset, where known.")
+    fields: CostFields
+
+
+class RemoveRecord(Model):
+    """Remove one surplus record by its native id; only a person's repair plan issues it."""
+
+    order: Order
+    entity: Code
+    record_id: Code = Field(description="Canonical or native id used as the ledger key.")
+    native_id: Code
+
+
+Command = WriteAsset | WriteBook | PostCost | RemoveRecord
+
+
+class SettledAs(StrEnum):
+    """How a command ended."""
+
+    UNKNOWN = "UNKNOWN"
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+    SUPERSEDED = "SUPERSEDED"
+
+
+class CommandSettled(Model):
+    """A sink's answer to one command."""
+
+    command_id: Code
+    target: Code
+    entity: Code
+    canonical_id: Code
+    version: int
+    outcome: SettledAs
+    native_id: Text | None = None
+    number: Text | None = Field(default=None, description="The target's number for people, if it has one.")
+    reason: Text | None = None
+
+
+Report = AssetReport | BookReport | OrderReport | CostReport
+Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -1,0 +1,116 @@
+"""What a connector offers the kernel. Everything about one system stays behind these.
+
+A connector's package has a module ``connector`` with one function
+``connect(system: str, settings: Mapping[str, object]) -> Connector``. Importing it does nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tieline.kernel.model import Command, Report
+
+
+@dataclass(frozen=True, slots=True)
+class RawItem:
+    """One record as its system gave it.
+
+    ``stream`` names the kind of record (``assets``), ``payload`` is the JSON document as received,
+    ``native_id`` identifies it within the stream and is the order key of everything that follows from it.
+    """
+
+    stream: str
+    native_id: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Items in the order the system changed them, the position after them, and whether more wait already.
+
+    ``position`` maps stream to an opaque cursor. The cursor covers exactly the items given so far (Invariant 1).
+    """
+
+    items: Sequence[RawItem]
+    position: Mapping[str, str]
+    more: bool = False
+
+
+class Source(Protocol):
+    """Reads one system. Never sleeps, never loops for ever; one call is bounded by the client's time-outs.
+
+    Raises ``Unavailable`` when the system does not answer, ``Stop`` when it must not go on (wrong credentials).
+    """
+
+    async def read_changes(self, position: Mapping[str, str], limit: int) -> Page:
+        """Everything that changed after ``position``, at most about ``limit`` items; an empty mapping means from the start.
+
+        May give an item twice, never skips one (Invariant 1): equal timestamps at a page border are read again.
+        """
+        ...
+
+    async def read_one(self, stream: str, native_id: str) -> RawItem | None:
+        """The record as it is now, or None when the system says it does not exist."""
+        ...
+
+    def read_all(self, stream: str) -> AsyncIterator[RawItem]:
+        """Every record of the stream, each once. Ends normally only when the read was complete (Invariant 12)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the target holds after a write, by its own answer.
+
+    ``digest`` is a hash of the mapped fields as the target returned them, after its own rounding and trimming.
+    ``effect`` is False when the target already held exactly this and nothing was sent.
+    """
+
+    native_id: str
+    number: str | None = None
+    source_version: str | None = None
+    digest: str | None = None
+    effect: bool = True
+
+
+class Sink(Protocol):
+    """Writes canonical commands into one system.
+
+    Order: within one key oldest first, never concurrently; other keys go side by side.
+    Idempotent: doing the same command twice equals doing it once, also after a lost answer.
+    Raises ``Retryable``, ``Unavailable``, ``OutcomeUnknown`` or ``Rejected`` (errors.py); never anything else on purpose.
+    """
+
+    async def write(self, command: Command, native_id: str | None) -> Written:
+        """Bring the target to the command's state. ``native_id`` is the target's id when the hub knows it."""
+        ...
+
+    async def read_back(self, command: Command, native_id: str | None) -> Written | None:
+        """What the target holds of this command's effect; None when it took no effect. Sends nothing that changes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """How the system's webhooks are received: path, and a pure parser of (headers, body) into records to read.
+
+    ``parse`` returns (stream, native id) pairs; raises ``Rejected`` on a bad signature or shape.
+    """
+
+    path: str
+    port: int
+    parse: Callable[[Mapping[str, str], bytes], Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """One system, connected. ``map_item`` is pure: it raises ``Rejected`` with the field's path, never I/O errors."""
+
+    source: Source
+    sink: Sink
+    map_item: Callable[[RawItem], Sequence[Report]]
+    snapshot_streams: Sequence[str]
+    webhook: Webhook | None = None
+    close: Callable[[], object] = field(default=lambda: None)

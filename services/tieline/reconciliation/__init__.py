@@ -1,0 +1,1 @@
+"""Compares what systems hold with what the hub believes; reads Kafka only."""

@@ -1,0 +1,1 @@
+"""The Faust app: live views for analysts, beside the delivery path."""
