@@ -356,7 +356,7 @@ class CostState(Model):
 # ---- what sinks are told, and what they answered -------------------------------------------------------------
 
 
-class Order(Model):
+class Dispatch(Model):
     """What every command says beside its content."""
 
     command_id: Code = Field(description="Same for the same effect: target, entity, id, version and repair.")
@@ -366,19 +366,24 @@ class Order(Model):
 
 
 class WriteAsset(Model):
-    """Make the target's record of this asset agree with ``fields``: create it, change it, close it."""
+    """Make the target's record of this asset agree with ``fields``: create it, change it, close it.
 
-    order: Order
+    On a record that exists, only ``writable_fields`` may be changed: the target owns the others and may be ahead of us.
+    """
+
+    dispatch: Dispatch
     asset_id: Code
     native_id: Text | None = Field(default=None, description="The target's id of the asset, where the hub knew it.")
     fields: AssetFields
-    changed_fields: tuple[str, ...]
+    writable_fields: tuple[str, ...] = Field(
+        description="Fields the sink may change on a record that exists (the target owns the others); creation uses all."
+    )
 
 
 class WriteBook(Model):
     """Show this book and schedule, read-only, at the target's record of the asset; replaces any earlier one."""
 
-    order: Order
+    dispatch: Dispatch
     asset_id: Code
     native_id: Text | None = None
     fields: BookFields
@@ -387,7 +392,7 @@ class WriteBook(Model):
 class PostCost(Model):
     """Post this cost document once."""
 
-    order: Order
+    dispatch: Dispatch
     cost_doc_id: Code
     asset_id: Text | None = None
     asset_number: Text | None = Field(default=None, description="The target's own number of the asset, where known.")
@@ -397,7 +402,7 @@ class PostCost(Model):
 class RemoveRecord(Model):
     """Remove one surplus record by its native id; only a person's repair plan issues it."""
 
-    order: Order
+    dispatch: Dispatch
     entity: Code
     record_id: Code = Field(description="Canonical or native id used as the ledger key.")
     native_id: Code

@@ -1,0 +1,212 @@
+"""The landscape: one YAML file that describes an organisation's systems and flows. Every process derives what it does from it.
+
+Secrets are references (``{secret: env:NAME}`` or ``{secret: file:path}``), never values (Invariant 14).
+Three environment variables override endpoints, so that one file serves inside and outside containers:
+``TIELINE_KAFKA_BOOTSTRAP``, ``TIELINE_REGISTRY_URL`` and ``TIELINE_ENDPOINT_<SYSTEM>``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+
+from tieline.kernel.errors import Stop
+
+SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
+Role = Literal["erp", "asset-management"]
+ObjectName = Literal["asset", "book", "purchase-order", "cost-document"]
+
+
+class Section(BaseModel):
+    """Base of every part of the file: closed, so that a misspelt key is an error, not a silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Kafka(Section):
+    """The cluster."""
+
+    bootstrap_servers: str = Field(description="host:port, comma separated.")
+    replication_factor: int = Field(default=3, ge=1, description="Copies of each partition; 1 only in a local demo.")
+    client: dict[str, str] = Field(default_factory=dict, description="Further librdkafka settings, e.g. TLS and SASL.")
+
+
+class Registry(Section):
+    """The schema registry, by its Confluent-compatible API."""
+
+    url: str = Field(description="Base URL of the API.")
+
+
+class System(Section):
+    """One system of the estate."""
+
+    connector: SystemName = Field(description="Folder under connectors/ that speaks to it.")
+    role: Role = Field(description="What it is to the others; decides which fields it owns.")
+    owner: str = Field(min_length=3, description="Who answers for it; gets the alarms.")
+    poll_interval_secs: float = Field(gt=0, le=86400, description="Pause between two reads of what changed.")
+    settings: dict[str, object] = Field(description="The connector's own settings.")
+
+
+class Mode(StrEnum):
+    """Whether a flow runs."""
+
+    ENABLED = "enabled"
+    SHADOW = "shadow"
+    OFF = "off"
+
+
+class Flow(Section):
+    """One object moving one way. No flow runs without all of this (a spec is a condition of going live)."""
+
+    source: SystemName = Field(description="System it comes from.")
+    target: SystemName = Field(description="System it goes to.")
+    object: ObjectName = Field(description="What moves.")
+    interval_mins: float = Field(gt=0, description="Longest planned time between two transfers, in minutes.")
+    latency_target_secs: float = Field(gt=0, description="Promised time from change to confirmed effect.")
+    owner: str = Field(min_length=3, description="Who answers for the flow.")
+    on_error: Literal["hold", "skip-if-newer"] = Field(description="What happens to later events of a failed key.")
+    mode: Mode = Field(description="enabled, shadow or off.")
+
+    @property
+    def name(self) -> str:
+        """``asset:unio24>tryton``."""
+        return f"{self.object}:{self.source}>{self.target}"
+
+
+class Capitalisation(Section):
+    """How approved order lines become asset records."""
+
+    explode_up_to_units: int = Field(
+        default=10, ge=1, le=1000, description="Whole quantities up to this become one record a unit; larger, one record."
+    )
+
+
+class Landscape(Section):
+    """The whole estate."""
+
+    name: str = Field(description="For people.")
+    kafka: Kafka
+    registry: Registry
+    systems: dict[SystemName, System] = Field(min_length=1)
+    flows: tuple[Flow, ...] = Field(min_length=1)
+    capitalisation: Capitalisation = Capitalisation()
+    views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
+
+    @model_validator(mode="after")
+    def _flows_name_systems(self) -> Landscape:
+        for flow in self.flows:
+            for end in (flow.source, flow.target):
+                if end not in self.systems:
+                    raise ValueError(f"flow {flow.name}: there is no system {end!r} under systems")
+            if flow.source == flow.target:
+                raise ValueError(f"flow {flow.name}: source and target are the same system")
+        names = [flow.name for flow in self.flows]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"flow {name} stands twice")
+        return self
+
+    def role_of(self, system: str) -> str:
+        """Role of a system. Raises ``KeyError`` for an unknown one."""
+        return self.systems[system].role
+
+    def targets(self, kind: str, source: str) -> tuple[Flow, ...]:
+        """The enabled flows of this object out of this system."""
+        return tuple(f for f in self.flows if f.object == kind and f.source == source and f.mode is Mode.ENABLED)
+
+
+def load_landscape(path: Path) -> Landscape:
+    """Read, override from the environment, validate. Raises ``Stop`` with file, line and reason for the first fault."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise Stop(f"{path}: cannot be read ({error.strerror}); name a landscape with --landscape") from error
+    try:
+        raw = yaml.safe_load(text)
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        raise Stop(f"{path}:{line}: not valid YAML: {getattr(error, 'problem', error)}") from error
+    if not isinstance(raw, dict):
+        raise Stop(f"{path}:1: expected a mapping with name, kafka, registry, systems and flows")
+    try:
+        landscape = Landscape.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "landscape"
+        line = _line_of(node, first["loc"])
+        more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        raise Stop(f"{path}:{line}: {where}: {first['msg']}{more}") from error
+    return _override(landscape, os.environ)
+
+
+def resolve_settings(settings: Mapping[str, object], base: Path) -> dict[str, object]:
+    """Replace every ``{secret: ...}`` by a ``SecretStr``; relative ``file:`` paths start at ``base``.
+
+    Raises ``Stop`` naming the reference, never its value, when it cannot be resolved.
+    """
+    return {key: _resolve(value, base, key) for key, value in settings.items()}
+
+
+def _resolve(value: object, base: Path, name: str) -> object:
+    if isinstance(value, dict):
+        if set(value) == {"secret"}:
+            return _secret(str(value["secret"]), base, name)
+        if set(value) == {"path"}:
+            return str((base / str(value["path"])).resolve())
+        return {k: _resolve(v, base, f"{name}.{k}") for k, v in value.items()}
+    return value
+
+
+def _secret(reference: str, base: Path, name: str) -> SecretStr:
+    scheme, _, rest = reference.partition(":")
+    if scheme == "env":
+        if rest in os.environ:
+            return SecretStr(os.environ[rest])
+        raise Stop(f"{name}: the environment variable {rest} is not set")
+    if scheme == "file":
+        path = base / rest
+        if override := os.environ.get("TIELINE_SECRETS_DIR"):
+            path = Path(override) / path.name
+        try:
+            return SecretStr(path.read_text(encoding="utf-8").strip())
+        except OSError as error:
+            raise Stop(f"{name}: the secret file {path} cannot be read ({error.strerror})") from error
+    raise Stop(f"{name}: a secret is env:NAME or file:path, not {scheme}:…")
+
+
+def _override(landscape: Landscape, environ: Mapping[str, str]) -> Landscape:
+    changed: dict[str, object] = {}
+    if bootstrap := environ.get("TIELINE_KAFKA_BOOTSTRAP"):
+        changed["kafka"] = landscape.kafka.model_copy(update={"bootstrap_servers": bootstrap})
+    if url := environ.get("TIELINE_REGISTRY_URL"):
+        changed["registry"] = Registry(url=url)
+    systems = dict(landscape.systems)
+    for name, system in landscape.systems.items():
+        if endpoint := environ.get(f"TIELINE_ENDPOINT_{name.upper()}"):
+            systems[name] = system.model_copy(update={"settings": {**system.settings, "endpoint": endpoint}})
+    changed["systems"] = systems
+    return landscape.model_copy(update=changed)
+
+
+def _line_of(node: yaml.Node | None, location: tuple[int | str, ...]) -> int:
+    line = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            match = [(k, v) for k, v in node.value if k.value == str(part)]
+            if not match:
+                break
+            line, node = match[0][0].start_mark.line + 1, match[0][1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return line

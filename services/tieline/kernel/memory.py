@@ -1,0 +1,192 @@
+"""What the hub remembers for itself: identity, deliveries, holds, positions, observations and drift.
+
+Each mirrors an Avro record, like the canonical model.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field
+
+from tieline.kernel.model import AssetFields, BookFields, Code, CostFields, Model, OrderFields, Text
+
+
+class LinkStatus(StrEnum):
+    """Standing of a cross-reference."""
+
+    UNKNOWN = "UNKNOWN"
+    LINKED = "LINKED"
+    PROPOSED = "PROPOSED"
+    RETIRED = "RETIRED"
+
+
+class XRef(Model):
+    """One record of one system is this canonical entity. Key: system/entity/native id."""
+
+    system: Code = Field(description="Name of the system.")
+    entity: Code = Field(description="Kind of record: asset, purchase-order, purchase-line, cost-document.")
+    native_id: Code = Field(description="The system's id of the record.")
+    canonical_id: Code = Field(description="The hub's id of the thing.")
+    status: LinkStatus = Field(description="LINKED counts; PROPOSED waits for a person; RETIRED is history.")
+    rule: Code = Field(description="Rule that made the link: minted, hub-ref, peer-number, po-line, serial, result.")
+    match_keys: tuple[str, ...] = Field(description="Keys by which another system's record of it may be recognised.")
+    linked_at: AwareDatetime = Field(description="When the link was made (UTC).")
+
+
+class Stage(StrEnum):
+    """How far a delivery got."""
+
+    UNKNOWN = "UNKNOWN"
+    INTENT = "INTENT"
+    CONFIRMED = "CONFIRMED"
+    REJECTED = "REJECTED"
+
+
+class LedgerEntry(Model):
+    """One target's last delivery of one entity. Key: target/entity/canonical id."""
+
+    target: Code = Field(description="Target system.")
+    entity: Code = Field(description="Kind of entity.")
+    canonical_id: Code = Field(description="Canonical id of the entity.")
+    command_id: Code = Field(description="Command the entry speaks of: the effect key.")
+    version: int = Field(description="Version that command brings the target to.")
+    applied_version: int = Field(description="Highest version the target is known to hold; moves only when confirmed.")
+    stage: Stage = Field(description="INTENT before the call, then its outcome; INTENT after a crash means unknown.")
+    native_id: Text | None = Field(default=None, description="The target's id of the record.")
+    number: Text | None = Field(default=None, description="The target's number of the record for people.")
+    source_version: Text | None = Field(default=None, description="The target's version of the record.")
+    digest: Text | None = Field(default=None, description="Hash of what the target returned (Invariant 8).")
+    reason: Text | None = Field(default=None, description="Why it was rejected.")
+    at: AwareDatetime = Field(description="When this was recorded (UTC).")
+
+
+class WaitingLetter(Model):
+    """A dead letter that keeps its key parked, or one that waits behind it."""
+
+    command_id: Code = Field(description="Command in the letter.")
+    topic: Code = Field(description="Topic the record came from.")
+    partition: int = Field(description="Partition it came from.")
+    offset: int = Field(description="Offset it came from.")
+
+
+class ParkedKey(Model):
+    """A key whose deliveries wait, in order, behind a failed one. Key: target/entity/canonical id."""
+
+    target: Code = Field(description="Target system.")
+    entity: Code = Field(description="Kind of entity.")
+    canonical_id: Code = Field(description="Canonical id of the entity.")
+    letters: tuple[WaitingLetter, ...] = Field(description="Dead letters of this key, oldest first.")
+    reason: Text = Field(description="Why the first one failed.")
+    since: AwareDatetime = Field(description="When the key was parked (UTC).")
+
+
+class HeldReport(Model):
+    """A report that waits for a mapping. Key: system/entity/native id of the report."""
+
+    waits_for: Code = Field(description="The mapping that releases it: system/entity/native id.")
+    reason: Text = Field(description="Why it waits.")
+    topic: Code = Field(description="Topic it came from.")
+    partition: int = Field(description="Partition it came from.")
+    offset: int = Field(description="Offset it came from.")
+    key: Text = Field(description="Key of the record.")
+    value: bytes = Field(description="The record's bytes, untouched.")
+    since: AwareDatetime = Field(description="When it was held (UTC).")
+
+
+class Conflict(Model):
+    """A system changed a field that another one owns. Key: canonical id|field|system."""
+
+    canonical_id: Code = Field(description="Canonical id of the asset.")
+    field: Code = Field(description="Name of the field.")
+    owner: Code = Field(description="System that owns the field.")
+    system: Code = Field(description="System that said otherwise.")
+    owned_value: Text | None = Field(default=None, description="The owner's value, as text.")
+    foreign_value: Text | None = Field(default=None, description="The other system's value, as text.")
+    detected_at: AwareDatetime = Field(description="When it was first seen (UTC).")
+
+
+class SourcePosition(Model):
+    """How far a source has read its system. Key: system."""
+
+    system: Code = Field(description="Name of the system.")
+    cursors: dict[str, str] = Field(description="Opaque cursor per stream.")
+    polled_at: AwareDatetime = Field(description="When the last poll ended (UTC).")
+
+
+class Observed(Model):
+    """One record as its system holds it. Key: system/entity/native id. Exactly one of the field groups is set."""
+
+    run_id: Code = Field(description="Reconciliation run that asked for it.")
+    system: Code = Field(description="Name of the system.")
+    entity: Code = Field(description="Kind of record.")
+    native_id: Code = Field(description="The system's id of the record.")
+    hub_ref: Text | None = Field(default=None, description="Canonical id that the record carries.")
+    asset: AssetFields | None = Field(default=None, description="The asset as the system holds it.")
+    book: BookFields | None = Field(default=None, description="The depreciation book as the system holds it.")
+    purchase_order: OrderFields | None = Field(default=None, description="The order as the system holds it.")
+    cost_document: CostFields | None = Field(default=None, description="The cost document as the system holds it.")
+    unreadable: Text | None = Field(default=None, description="Why the record could not be mapped, if so.")
+
+
+class RunRequested(Model):
+    """Somebody asked for a reconciliation."""
+
+    run_id: Code = Field(description="Identifier of the run.")
+    systems: tuple[str, ...] = Field(description="Systems to read back.")
+    requested_at: AwareDatetime = Field(description="When it was asked (UTC).")
+
+
+class SystemObserved(Model):
+    """A source has read its whole system for a run: the cut, in log positions ("topic/partition" to next offset)."""
+
+    run_id: Code = Field(description="Identifier of the run.")
+    system: Code = Field(description="Name of the system.")
+    complete: bool = Field(description="False when the read failed: nothing may be concluded (Invariant 12).")
+    reason: Text | None = Field(default=None, description="Why it is incomplete.")
+    counts: dict[str, int] = Field(description="Records read per entity.")
+    began: dict[str, int] = Field(description="End offsets of state, ledger and command topics before the read.")
+    reported: dict[str, int] = Field(description="End offsets of the raw topic after the closing catch-up poll.")
+    finished_at: AwareDatetime = Field(description="When the read ended (UTC).")
+
+
+class DriftKind(StrEnum):
+    """How a system's record differs from what the hub believes."""
+
+    UNKNOWN = "UNKNOWN"
+    MISSING = "MISSING"
+    EXTRA = "EXTRA"
+    STALE = "STALE"
+    MISMATCH = "MISMATCH"
+    IN_FLIGHT = "IN_FLIGHT"
+
+
+class Drift(Model):
+    """One difference between a system and the hub. Key: drift id."""
+
+    drift_id: Code = Field(description="Stable: hash of system, entity, record and field.")
+    run_id: Code = Field(description="Run that last saw it.")
+    kind: DriftKind = Field(description="Missing, extra, stale, mismatch or in flight.")
+    system: Code = Field(description="System that differs.")
+    entity: Code = Field(description="Kind of record.")
+    canonical_id: Text | None = Field(default=None, description="The hub's id, if the record is known.")
+    native_id: Text | None = Field(default=None, description="The system's id, if it has a record.")
+    field: Text | None = Field(default=None, description="Field that differs, for a mismatch.")
+    expected: Text | None = Field(default=None, description="What the hub believes, as text.")
+    found: Text | None = Field(default=None, description="What the system holds, as text.")
+    owner: Text | None = Field(default=None, description="System that owns the field.")
+    cause: Text | None = Field(default=None, description="Where it was found: foreign edit, not delivered, parked ...")
+    amount: Text | None = Field(default=None, description="Difference in money, as text, where it has one.")
+    currency: Text | None = Field(default=None, description="Currency of the difference.")
+
+
+class RunFinished(Model):
+    """A reconciliation ended."""
+
+    run_id: Code = Field(description="Identifier of the run.")
+    conclusive: bool = Field(description="False when a read was incomplete.")
+    compared: int = Field(description="Records compared.")
+    drifts: int = Field(description="Differences found, those in flight left out.")
+    in_flight: int = Field(description="Differences explained by what is still under way.")
+    consistency_percent: Text = Field(description="Share of compared records without drift.")
+    finished_at: AwareDatetime = Field(description="When it ended (UTC).")
