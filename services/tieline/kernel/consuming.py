@@ -5,14 +5,30 @@ One thread, one process, all partitions of its inputs: the transactional id fenc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from tieline.kernel import broker
+from tieline.kernel.clock import Clock, utc_now
+from tieline.kernel.codecs import Codec
+from tieline.kernel.dead_letters import bury
+from tieline.kernel.errors import Rejected, Retryable, Stop
+from tieline.kernel.landscape import Kafka
+from tieline.kernel.model import Model
+from tieline.kernel.producing import Writer
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.kernel.telemetry import Log
 
 Handle = Callable[[Inbound, Typed], Iterable[Outbound]]
+
+BATCH_RECORDS = 500
+FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001  - the client's own name
+RAW = Typed("raw", Model())  # what a handler gets beside a record of a topic without schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +47,207 @@ class Processor:
     handle: Handle
     tables: Sequence[Table[Any]] = ()
     followed: Sequence[Table[Any]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What every loop of a process shares."""
+
+    kafka: Kafka
+    codec: Codec
+    partitions: Mapping[str, int]
+    log: Log
+    stopping: Callable[[], bool]
+    clock: Clock = utc_now
+
+
+def group_of(name: str) -> str:
+    """Consumer group of a process: ``tieline.<name>``."""
+    return f"tieline.{name}"
+
+
+class TransactionalLoop:
+    """Runs one processor. ``start`` once, then ``run_once`` again and again, then ``close``."""
+
+    def __init__(self, processor: Processor, runtime: Runtime) -> None:
+        self._processor = processor
+        self._runtime = runtime
+        self._writer = Writer(processor.name, runtime.codec, runtime.partitions, runtime.clock)
+        self._tables = {table.topic: table for table in processor.tables}
+        self._follower = TableFollower(processor.followed, runtime)
+        self._consumer: Consumer = broker.open_consumer(runtime.kafka, group_of(processor.name))
+        self._producer: Producer | None = None
+
+    def start(self) -> None:
+        """Fence predecessors, read the tables, take up the position. Blocks until the broker answers."""
+        self._recover()
+        patiently(self._follower.start, self._runtime)
+
+    def run_once(self, timeout_secs: float) -> int:
+        """Handle at most one batch; wait up to ``timeout_secs`` for its first record. Returns the records handled.
+
+        Raises ``Stop`` when another copy has taken over, or a position is lost.
+        """
+        batch = self._poll(timeout_secs)
+        if not batch:
+            return 0
+        self._follower.catch_up()
+        try:
+            self._transact(batch)
+        except (KafkaException, Retryable) as error:
+            cause = error.args[0] if isinstance(error, KafkaException) else error
+            if isinstance(cause, KafkaError) and cause.code() in FENCED:
+                raise Stop(f"{self._processor.name}: another copy of it has taken over") from error
+            # Whether the transaction took place is unknown: nothing local is trusted, all of it is read again.
+            self._runtime.log.warning("transaction-repeated", reason=str(cause))
+            self._recover()
+            return 0
+        return len(batch)
+
+    def close(self) -> None:
+        """Leave; an open transaction is left to the next start, which aborts it."""
+        self._consumer.close()
+        self._follower.close()
+
+    def _recover(self) -> None:
+        def take_up() -> None:
+            self._producer = start_producer(self._processor.name, self._runtime)
+            load_tables(self._tables, self._runtime)
+            self._consumer.assign(broker.committed_positions(self._consumer, self._processor.inputs))
+
+        patiently(take_up, self._runtime)
+
+    def _poll(self, timeout_secs: float) -> list[Inbound]:
+        return poll_batch(self._consumer, timeout_secs, BATCH_RECORDS)
+
+    def _transact(self, batch: Sequence[Inbound]) -> None:
+        assert self._producer is not None  # noqa: S101  - start() ran
+        self._producer.begin_transaction()
+        for record in batch:
+            for ordinal, outbound in enumerate(self._handle(record)):
+                self._writer.write(self._producer, outbound, record, ordinal)
+        # Invariant 1: the position moves in the same transaction as everything the batch gave.
+        self._producer.send_offsets_to_transaction(
+            next_offsets(batch), self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
+        )
+        self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
+        for table in self._tables.values():
+            table.commit()
+
+    def _handle(self, record: Inbound) -> list[Outbound]:
+        try:
+            produced = list(self._processor.handle(record, decode(self._runtime.codec, record)))
+            for table in self._tables.values():
+                produced += table.drain()
+        except Rejected as rejection:
+            return self._bury(record, rejection)
+        except (Retryable, Stop, KafkaException):
+            raise
+        except Exception as error:  # noqa: BLE001  - a defect of ours must cost one record, not the flow
+            self._runtime.log.fault("handler-failed", record=record.coordinates)
+            return self._bury(record, Rejected(f"internal fault: {type(error).__name__}", remedy="see the log"))
+        for table in self._tables.values():
+            table.keep_record()
+        return produced
+
+    def _bury(self, record: Inbound, rejection: Rejected) -> list[Outbound]:
+        for table in self._tables.values():
+            table.drop_record()
+        self._runtime.log.warning("record-dead-lettered", record=record.coordinates, reason=str(rejection)[:300])
+        return [bury(self._processor.name, record, rejection, self._runtime.clock())]
+
+
+def patiently(action: Callable[[], None], runtime: Runtime) -> None:
+    """Repeat an action until Kafka and the registry let it succeed. Raises ``Stop`` when the process is to end."""
+    while True:
+        try:
+            action()
+        except (KafkaException, Retryable) as error:
+            runtime.log.warning("broker-waited-for", why=str(error))
+            if runtime.stopping():
+                raise Stop("stopped while waiting for the broker") from error
+            time.sleep(1.0)
+        else:
+            return
+
+
+def start_producer(transactional_id: str, runtime: Runtime) -> Producer:
+    """A transactional producer that has fenced its predecessors; waits for the broker."""
+    return broker.start_producer(
+        runtime.kafka,
+        transactional_id,
+        runtime.stopping,
+        on_wait=lambda why: runtime.log.warning("broker-waited-for", why=why),
+    )
+
+
+class TableFollower:
+    """Keeps tables that other processes write up to date."""
+
+    def __init__(self, tables: Sequence[Table[Any]], runtime: Runtime) -> None:
+        self._tables = {table.topic: table for table in tables}
+        self._runtime = runtime
+        self._consumer: Consumer | None = None
+
+    def start(self) -> None:
+        """Read every followed topic to its end, then stand there."""
+        if not self._tables:
+            return
+        ends = load_tables(self._tables, self._runtime)
+        self._consumer = broker.open_consumer(self._runtime.kafka, "tieline.follower")
+        self._consumer.assign([TopicPartition(topic, p, offset) for (topic, p), offset in ends.items()])
+
+    def catch_up(self) -> None:
+        """Take over what has arrived; does not wait."""
+        while self._consumer is not None and (messages := self._consumer.consume(1000, 0)):
+            for message in messages:
+                if broker.check_message(message):
+                    apply_row(self._tables, self._runtime.codec, broker.to_inbound(message))
+
+    def close(self) -> None:
+        """Leave."""
+        if self._consumer is not None:
+            self._consumer.close()
+
+
+def load_tables(tables: Mapping[str, Table[Any]], runtime: Runtime) -> dict[tuple[str, int], int]:
+    """Empty the tables and fill them from their topics. Returns the end offsets that were read to."""
+    for table in tables.values():
+        table.clear()
+    if not tables:
+        return {}
+    return broker.read_to_end(runtime.kafka, list(tables), lambda record: apply_row(tables, runtime.codec, record))
+
+
+def apply_row(tables: Mapping[str, Table[Any]], codec: Codec, record: Inbound) -> None:
+    """Take one record of a compacted topic over. A row nobody can read is a defect of ours: ``Stop``."""
+    try:
+        row = None if record.value is None else codec.decode(record.topic, record.value).body
+    except Rejected as rejection:
+        raise Stop(f"{record.coordinates}: the hub's own state cannot be read: {rejection}") from rejection
+    tables[record.topic].load(record.key_text, row)
+
+
+def decode(codec: Codec, record: Inbound) -> Typed:
+    """The typed value; ``RAW`` for a topic without schema. Raises ``Rejected``, also for a missing value."""
+    if codec.is_raw(record.topic):
+        return RAW
+    if record.value is None:
+        raise Rejected("the record has no value", remedy="a tombstone has no meaning on this topic")
+    return codec.decode(record.topic, record.value)
+
+
+def poll_batch(consumer: Consumer, timeout_secs: float, limit: int) -> list[Inbound]:
+    """What is there, up to ``limit`` records; waits up to ``timeout_secs`` for the first, never for more."""
+    first = consumer.poll(timeout_secs)
+    messages = [] if first is None else [first, *consumer.consume(limit - 1, 0)]
+    return [broker.to_inbound(message) for message in messages if broker.check_message(message)]
+
+
+def next_offsets(batch: Sequence[Inbound]) -> list[TopicPartition]:
+    """The position after the batch, per partition."""
+    highest: dict[tuple[str, int], int] = {}
+    for record in batch:
+        where = (record.topic, record.partition)
+        highest[where] = max(highest.get(where, -1), record.offset)
+    return [TopicPartition(topic, partition, offset + 1) for (topic, partition), offset in highest.items()]

@@ -1,4 +1,6 @@
-"""The landscape: one YAML file that describes an organisation's systems and flows. Every process derives what it does from it.
+"""The landscape: one YAML file that describes an organisation's systems and flows.
+
+Every process derives what it does from it.
 
 Secrets are references (``{secret: env:NAME}`` or ``{secret: file:path}``), never values (Invariant 14).
 Three environment variables override endpoints, so that one file serves inside and outside containers:
@@ -70,7 +72,7 @@ class Flow(Section):
     interval_mins: float = Field(gt=0, description="Longest planned time between two transfers, in minutes.")
     latency_target_secs: float = Field(gt=0, description="Promised time from change to confirmed effect.")
     owner: str = Field(min_length=3, description="Who answers for the flow.")
-    on_error: Literal["hold", "skip-if-newer"] = Field(description="What happens to later events of a failed key.")
+    on_error: Literal["hold"] = Field(description="hold: later events of a failed key wait behind it, in order.")
     mode: Mode = Field(description="enabled, shadow or off.")
 
     @property
@@ -83,7 +85,10 @@ class Capitalisation(Section):
     """How approved order lines become asset records."""
 
     explode_up_to_units: int = Field(
-        default=10, ge=1, le=1000, description="Whole quantities up to this become one record a unit; larger, one record."
+        default=10,
+        ge=1,
+        le=1000,
+        description="Whole quantities up to this become one record a unit; larger, one record.",
     )
 
 

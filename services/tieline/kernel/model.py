@@ -376,7 +376,7 @@ class WriteAsset(Model):
     native_id: Text | None = Field(default=None, description="The target's id of the asset, where the hub knew it.")
     fields: AssetFields
     writable_fields: tuple[str, ...] = Field(
-        description="Fields the sink may change on a record that exists (the target owns the others); creation uses all."
+        description="Fields the sink may change on a record that exists (the target owns the others); all at creation."
     )
 
 

@@ -35,7 +35,7 @@ class Ownership:
         return self.rules[field].owner
 
     def writable_fields(self, state_said_by: Mapping[str, str], target: str, target_role: str) -> tuple[str, ...]:
-        """Fields the hub may change at ``target``: those it does not own, and those it owns but has not yet spoken on."""
+        """Fields the hub may change at ``target``: those it does not own, and its own as long as it has not spoken."""
         return tuple(
             field
             for field, rule in self.rules.items()

@@ -45,7 +45,7 @@ class Source(Protocol):
     """
 
     async def read_changes(self, position: Mapping[str, str], limit: int) -> Page:
-        """Everything that changed after ``position``, at most about ``limit`` items; an empty mapping means from the start.
+        """Everything that changed after ``position`` (empty: from the start), at most about ``limit`` items.
 
         May give an item twice, never skips one (Invariant 1): equal timestamps at a page border are read again.
         """

@@ -54,7 +54,7 @@ class Outbound:
     """
 
     topic: str
-    key: str
+    key: str | bytes | None
     value: Typed | bytes | None
     headers: Mapping[str, str | bytes] = field(default_factory=dict)
     partition_key: str | None = None

@@ -18,7 +18,7 @@ class Table(Generic[M]):
     ``drop_record`` when handling that record failed), and becomes permanent with ``commit`` after the broker
     has committed the transaction that carries it. ``rollback`` undoes everything since the last commit.
     ``on_change(key, old, new)`` is called for every permanent-or-not change, so that an index can follow; it must
-    cope with being told the reverse change on an undo.
+    cope with being told the reverse change on an undo. ``keep`` says which keys of a shared topic are this table's.
     """
 
     def __init__(
@@ -28,11 +28,13 @@ class Table(Generic[M]):
         *,
         partition_by: Callable[[str], str] | None = None,
         on_change: Callable[[str, M | None, M | None], None] | None = None,
+        keep: Callable[[str], bool] | None = None,
     ) -> None:
         self.topic = topic
         self.kind = kind
         self._partition_by = partition_by
         self._on_change = on_change
+        self._keep = keep
         self._rows: dict[str, M] = {}
         self._record_undo: list[tuple[str, M | None]] = []
         self._batch_undo: list[tuple[str, M | None]] = []
@@ -61,7 +63,9 @@ class Table(Generic[M]):
             self._pending.append(self._outbound(key, None))
 
     def load(self, key: str, row: Model | None) -> None:
-        """Take over a row read from the topic; no record is queued."""
+        """Take over a row read from the topic, if its key is one this table keeps; no record is queued."""
+        if self._keep is not None and not self._keep(key):
+            return
         self._set(key, cast("M | None", row))
 
     def drain(self) -> list[Outbound]:

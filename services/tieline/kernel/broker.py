@@ -1,0 +1,203 @@
+"""The thin edge to Kafka: how our consumers and producers are configured, positions, and reading a topic to its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
+
+from tieline.kernel.errors import Stop
+from tieline.kernel.landscape import Kafka
+from tieline.kernel.records import Inbound
+
+CALL_TIMEOUT_SECS = 30.0
+# Shorter than the broker's default of a minute: a killed process's open transaction hides what others wrote behind it.
+TRANSACTION_TIMEOUT_MS = 30_000
+
+
+def open_consumer(kafka: Kafka, group: str, *, committed_only: bool = True) -> Consumer:
+    """A consumer that never commits by itself, never jumps to another position, and sees committed records only."""
+    return Consumer(
+        {
+            "bootstrap.servers": kafka.bootstrap_servers,
+            "group.id": group,
+            "client.id": group,
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed" if committed_only else "read_uncommitted",
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": False,
+            "fetch.wait.max.ms": 50,
+            "queued.max.messages.kbytes": 16_384,
+            "reconnect.backoff.max.ms": 2_000,
+            "log_level": 3,
+            **kafka.client,
+        }
+    )
+
+
+def open_producer(kafka: Kafka, transactional_id: str) -> Producer:
+    """A transactional producer. The caller runs ``init_transactions`` (``start_producer`` does both)."""
+    return Producer(
+        {
+            "bootstrap.servers": kafka.bootstrap_servers,
+            "client.id": transactional_id,
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": TRANSACTION_TIMEOUT_MS,
+            "delivery.timeout.ms": TRANSACTION_TIMEOUT_MS - 5_000,
+            "acks": "all",
+            "enable.idempotence": True,
+            "partitioner": "murmur2_random",
+            "compression.type": "lz4",
+            "linger.ms": 2,
+            "reconnect.backoff.max.ms": 2_000,
+            "log_level": 3,
+            **kafka.client,
+        }
+    )
+
+
+def start_producer(
+    kafka: Kafka, transactional_id: str, stopping: Callable[[], bool], *, on_wait: Callable[[str], None]
+) -> Producer:
+    """A transactional producer that has fenced its predecessors. Waits for the broker as long as it takes.
+
+    Raises ``Stop`` when ``stopping`` turns true or the broker refuses for good.
+    """
+    while True:
+        producer = open_producer(kafka, transactional_id)
+        try:
+            producer.init_transactions(CALL_TIMEOUT_SECS)
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            if cause.fatal() and not cause.retriable():
+                raise Stop(f"{transactional_id}: the broker refuses its transactions: {cause.str()}") from error
+            on_wait(cause.str())
+        else:
+            return producer
+        if stopping():
+            raise Stop(f"{transactional_id}: stopped while waiting for the broker")
+        time.sleep(1.0)
+
+
+def partitions_of(consumer: Consumer, topics: Iterable[str]) -> dict[str, int]:
+    """Number of partitions per topic. Raises ``Stop`` for a topic that does not exist."""
+    counts: dict[str, int] = {}
+    metadata = consumer.list_topics(timeout=CALL_TIMEOUT_SECS).topics
+    for topic in topics:
+        found = metadata.get(topic)
+        if found is None or found.error is not None or not found.partitions:
+            raise Stop(f"topic {topic} does not exist; run: tieline topics apply")
+        counts[topic] = len(found.partitions)
+    return counts
+
+
+def committed_positions(consumer: Consumer, topics: Sequence[str]) -> list[TopicPartition]:
+    """Where the group goes on, for every partition: its committed offset, or the beginning if it never committed."""
+    counts = partitions_of(consumer, topics)
+    wanted = [TopicPartition(topic, p) for topic, count in counts.items() for p in range(count)]
+    found = consumer.committed(wanted, timeout=CALL_TIMEOUT_SECS)
+    return [
+        # The beginning is chosen only for a group that never committed; a lost position is an error elsewhere ("gap").
+        TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING if tp.offset == OFFSET_INVALID else tp.offset)
+        for tp in found
+    ]
+
+
+def end_offsets(consumer: Consumer, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+    """Next offset to be written, per (topic, partition)."""
+    ends: dict[tuple[str, int], int] = {}
+    for topic, count in partitions_of(consumer, topics).items():
+        for p in range(count):
+            _, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=CALL_TIMEOUT_SECS)
+            ends[topic, p] = high
+    return ends
+
+
+def to_inbound(message: Message) -> Inbound:
+    """Our view of a client's message."""
+    headers = tuple((str(pair[0]), _bytes(pair[1]) or b"") for pair in (message.headers() or ()))
+    return Inbound(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers=headers,
+        timestamp_ms=message.timestamp()[1],
+    )
+
+
+def check_message(message: Message) -> bool:
+    """True if the message is a record, False for broker trouble that the client waits out. Raises ``Stop`` for a gap."""
+    error = message.error()
+    if error is None:
+        return True
+    code = error.code()
+    if code in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:  # noqa: SLF001  - the client's own name
+        raise Stop(
+            f"gap: {message.topic()}/{message.partition()}: the position is no longer in the log ({error.str()}). "
+            "Records were deleted before they were read; reconcile, then set the group's position by hand."
+        )
+    if code in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001  - the client's own name
+        raise Stop(f"topic {message.topic()} does not exist; run: tieline topics apply")
+    if code == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+        raise Stop(f"topic {message.topic()}: this principal may not read it; grant Read")
+    return False
+
+
+def read_to_end(
+    kafka: Kafka, topics: Sequence[str], take: Callable[[Inbound], None], *, patience_secs: float = 120.0
+) -> dict[tuple[str, int], int]:
+    """Give every committed record of the topics to ``take``, in order per partition, up to the end as of the call.
+
+    Waits for transactions still open below that end. Returns the end offsets. Raises ``Stop`` past ``patience_secs``.
+    """
+    consumer = open_consumer(kafka, "tieline.reader")
+    try:
+        ends = end_offsets(consumer, topics)
+        waiting = {tp for tp, end in ends.items() if end > 0}
+        consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for topic, p in waiting])
+        deadline = time.monotonic() + patience_secs
+        while waiting:
+            for message in consumer.consume(1000, 0.2):
+                record = to_inbound(message)
+                where = (record.topic, record.partition)
+                if _is_end(message):
+                    # Below the end while a transaction is open: the end-of-partition comes again when it is decided.
+                    if record.offset >= ends[where]:
+                        waiting.discard(where)
+                elif check_message(message):
+                    deadline = time.monotonic() + patience_secs
+                    if record.offset < ends[where]:
+                        take(record)
+                    if record.offset + 1 >= ends[where]:
+                        waiting.discard(where)
+            if time.monotonic() > deadline:
+                raise Stop(f"cannot read {', '.join(sorted({t for t, _ in waiting}))} to the end: the broker stalls")
+        return ends
+    finally:
+        consumer.close()
+
+
+def _is_end(message: Message) -> bool:
+    error = message.error()
+    return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001  - the client's own name
+
+
+def _bytes(value: Any) -> bytes | None:
+    if value is None or isinstance(value, bytes):
+        return value
+    return str(value).encode()

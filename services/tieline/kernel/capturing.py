@@ -1,0 +1,181 @@
+"""The source loop: read a system, keep what it said byte for byte, map it to reports, read it back when asked.
+
+One process, one thread, three steps in turn:
+capture  what changed goes to ``src.<system>.raw.v1`` in one transaction with the position (Invariant 1);
+map      raw records become reports (``TransactionalLoop``), so that a mapping fault is a dead letter like any other;
+observe  a reconciliation run reads the whole system between two captures, so that its cut is this process's own order.
+A webhook only says where to look: the record is read from the API, so a forged or doubled one changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import time
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaException, Producer
+
+from tieline.kernel import broker
+from tieline.kernel.consuming import (
+    Processor,
+    Runtime,
+    TransactionalLoop,
+    load_tables,
+    patiently,
+    poll_batch,
+    start_producer,
+)
+from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.memory import SourcePosition
+from tieline.kernel.model import AssetReport, BookReport, CostReport, OrderReport, Report
+from tieline.kernel.observing import Observer
+from tieline.kernel.producing import Writer
+from tieline.kernel.protocols import Connector, Page, RawItem
+from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.tables import Table
+
+PAGE_LIMIT = 200
+STREAM = "tl_stream"
+NATIVE_ID = "tl_native_id"
+# After trouble at the source: the pause grows from the first to the last of these.
+PAUSES_SECS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+MAX_WEBHOOKS_WAITING = 10_000  # beyond it the poll finds them
+
+REPORT_TOPICS: Mapping[type[object], str] = {
+    AssetReport: "asset.asset.report.v1",
+    BookReport: "asset.book.report.v1",
+    OrderReport: "procurement.purchase-order.report.v1",
+    CostReport: "cost.document.report.v1",
+}
+
+
+def raw_topic(system: str) -> str:
+    """``src.<system>.raw.v1``."""
+    return f"src.{system}.raw.v1"
+
+
+def raw_record(system: str, item: RawItem) -> Outbound:
+    """A captured item as it is kept."""
+    headers: dict[str, str | bytes] = {STREAM: item.stream, NATIVE_ID: item.native_id}
+    return Outbound(raw_topic(system), f"{system}/{item.native_id}", item.payload, headers)
+
+
+def report_record(report: Report) -> Outbound:
+    """A report on its topic, keyed system/native id."""
+    key = f"{report.origin.system}/{report.origin.native_id}"
+    return Outbound(REPORT_TOPICS[type(report)], key, Typed(type(report).__name__, report))
+
+
+def mapping_processor(system: str, connector: Connector) -> Processor:
+    """Raw records to reports, by the connector's pure mapping."""
+
+    def handle(record: Inbound, _: Typed) -> Sequence[Outbound]:
+        stream, native_id = record.header(STREAM), record.header(NATIVE_ID)
+        if stream is None or native_id is None or record.value is None:
+            raise Rejected("not a captured record: stream, native id or payload is missing")
+        return [report_record(r) for r in connector.map_item(RawItem(stream, native_id, record.value))]
+
+    return Processor(f"source-{system}", (raw_topic(system),), handle)
+
+
+class SourceLoop:
+    """Runs the source side of one connected system."""
+
+    def __init__(self, system: str, connector: Connector, poll_interval_secs: float, runtime: Runtime) -> None:
+        self._system = system
+        self._connector = connector
+        self._interval_secs = poll_interval_secs
+        self._runtime = runtime
+        self._name = f"source-{system}"
+        self._transactional_id = f"{self._name}-capture"
+        self._runner = asyncio.Runner()
+        self._mapping = TransactionalLoop(mapping_processor(system, connector), runtime)
+        self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
+        self._positions: Table[SourcePosition] = Table(f"src.{system}.position.state.v1", SourcePosition)
+        self._requests: Consumer = broker.open_consumer(runtime.kafka, f"tieline.{self._name}-requests")
+        self._observer = Observer(system, connector, runtime, self._runner)
+        self._producer: Producer | None = None
+        self._due_at = 0.0
+        self._failures = 0
+        self.webhooks: queue.Queue[tuple[str, str]] = queue.Queue(MAX_WEBHOOKS_WAITING)
+
+    def start(self) -> None:
+        """Fence predecessors and take up the position. Blocks until the broker answers."""
+        self._recover()
+        self._mapping.start()
+
+    def run_once(self, timeout_secs: float) -> None:
+        """One turn: capture if due or called by a webhook, map what is there, serve a read-back request."""
+        try:
+            self._capture()
+            self._mapping.run_once(timeout_secs)
+            for request in poll_batch(self._requests, 0.0, 10):
+                self._observer.serve(request, self._live_producer(), self._requests, self._capture_all)
+        except KafkaException as error:
+            self._runtime.log.warning("transaction-repeated", reason=str(error))
+            self._recover()
+
+    def close(self) -> None:
+        """Leave; what was not committed is read again at the next start."""
+        self._mapping.close()
+        self._requests.close()
+        self._runner.close()
+
+    def _recover(self) -> None:
+        def take_up() -> None:
+            self._producer = start_producer(self._transactional_id, self._runtime)
+            load_tables({self._positions.topic: self._positions}, self._runtime)
+            self._requests.assign(broker.committed_positions(self._requests, ["recon.run.event.v1"]))
+
+        patiently(take_up, self._runtime)
+
+    def _capture(self) -> None:
+        try:
+            if time.monotonic() >= self._due_at:
+                self._capture_all()
+            self._capture_announced()
+            self._failures = 0
+        except (Unavailable, Retryable, OutcomeUnknown) as error:
+            self._runtime.log.warning("source-unavailable", why=str(error)[:300])
+            pause_secs = PAUSES_SECS[min(self._failures, len(PAUSES_SECS) - 1)]
+            self._failures += 1
+            self._due_at = time.monotonic() + max(pause_secs, getattr(error, "retry_after_secs", None) or 0.0)
+
+    def _capture_all(self) -> None:
+        more = True
+        while more and not self._runtime.stopping():
+            row = self._positions.get(self._system)
+            page = self._runner.run(self._connector.source.read_changes(row.cursors if row else {}, PAGE_LIMIT))
+            if page.items or row is None or dict(page.position) != row.cursors:
+                self._write(page)
+            more = page.more
+        self._due_at = time.monotonic() + self._interval_secs
+
+    def _capture_announced(self) -> None:
+        announced: set[tuple[str, str]] = set()
+        while not self.webhooks.empty() and len(announced) < PAGE_LIMIT:
+            announced.add(self.webhooks.get_nowait())
+        items = [self._runner.run(self._connector.source.read_one(*where)) for where in sorted(announced)]
+        found = [item for item in items if item is not None]
+        if found:
+            self._write(Page(found, {}))
+
+    def _write(self, page: Page) -> None:
+        producer = self._live_producer()
+        outbounds = [raw_record(self._system, item) for item in page.items]
+        if page.position:
+            row = SourcePosition(system=self._system, cursors=dict(page.position), polled_at=self._runtime.clock())
+            self._positions.put(self._system, row)
+            outbounds += self._positions.drain()
+        producer.begin_transaction()
+        for ordinal, outbound in enumerate(outbounds):
+            self._writer.write(producer, outbound, None, ordinal)
+        # Invariant 1: the source position and what was read up to it are one transaction.
+        producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
+        self._positions.commit()
+
+    def _live_producer(self) -> Producer:
+        if self._producer is None:
+            raise Stop("the source loop was not started")
+        return self._producer

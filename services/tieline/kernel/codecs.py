@@ -1,0 +1,167 @@
+"""Avro bytes to records and back, in Confluent framing: magic byte 0, schema id (4 bytes, big endian), Avro body.
+
+A schema id counts only if the registry lists it under one of the subjects declared for the topic it arrived on:
+a stock deserialiser accepts the id of any subject, and a foreign schema can crash the process that follows it.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import fastavro
+from pydantic import ValidationError
+
+from tieline.kernel import memory, model
+from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
+from tieline.kernel.errors import Rejected, Retryable, Stop
+from tieline.kernel.model import Model
+from tieline.kernel.records import Typed
+
+MAGIC = 0
+MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
+
+_SHARED_SHAPES: Mapping[str, type[Model]] = {
+    **dict.fromkeys(
+        ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"), model.AssetEvent
+    ),
+    **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
+    **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
+}
+
+
+def model_of(name: str) -> type[Model]:
+    """The class that mirrors the Avro record ``name``. Raises ``KeyError`` if there is none."""
+    found = _SHARED_SHAPES.get(name) or getattr(model, name, None) or getattr(memory, name, None)
+    if isinstance(found, type) and issubclass(found, Model):
+        return found
+    raise KeyError(name)
+
+
+class SchemaIds(Protocol):
+    """What the codec asks of a registry."""
+
+    def id_of(self, subject_name: str, text: str) -> int | None:
+        """The id of this very schema under the subject, or None. Raises ``Retryable`` if the registry is out."""
+        ...
+
+    def find(self, schema_id: int) -> tuple[str, frozenset[str]] | None:
+        """Schema text and subjects of an id, or None if unknown. Raises ``Retryable`` if the registry is out."""
+        ...
+
+
+class Codec:
+    """Encodes and decodes for a fixed set of topics. Blocks only on the first sight of a schema id."""
+
+    def __init__(self, topics: Mapping[str, Topic], registry: SchemaIds) -> None:
+        self._topics = topics
+        self._registry = registry
+        self._writers: dict[tuple[str, str], tuple[bytes, Any]] = {}
+        self._readers: dict[tuple[str, int], tuple[str, Any, Any] | None] = {}
+
+    def is_raw(self, topic: str) -> bool:
+        """Whether the topic carries bytes without a schema. Raises ``Stop`` for an undeclared topic."""
+        if topic not in self._topics:
+            raise Stop(f"{topic} is not a declared topic; see topics/")
+        return not self._topics[topic].records
+
+    def encode(self, topic: str, value: Typed) -> bytes:
+        """Bytes of a typed value. Raises ``Stop`` if the topic does not declare the record or it is not registered."""
+        key = (topic, value.name)
+        if key not in self._writers:
+            self._writers[key] = self._writer(topic, value.name)
+        head, schema = self._writers[key]
+        out = io.BytesIO()
+        out.write(head)
+        fastavro.schemaless_writer(out, schema, value.body.model_dump(mode="python"))
+        return out.getvalue()
+
+    def decode(self, topic: str, data: bytes) -> Typed:
+        """The typed value in ``data``. Raises ``Rejected`` with the reason for bytes that are not a valid one."""
+        if len(data) > MAX_VALUE_BYTES:
+            raise Rejected(f"{len(data)} bytes; at most {MAX_VALUE_BYTES} are read")
+        if len(data) < 5 or data[0] != MAGIC:  # noqa: PLR2004  - the frame: one magic byte, four of schema id
+            raise Rejected("not in Confluent framing (magic byte 0 and a schema id)", remedy="produce it with Avro")
+        schema_id = struct.unpack(">I", data[1:5])[0]
+        key = (topic, schema_id)
+        if key not in self._readers:
+            self._readers[key] = self._reader(topic, schema_id)
+        reader = self._readers[key]
+        if reader is None:
+            raise Rejected(f"schema id {schema_id} is not registered under a subject of {topic}")
+        name, writer_schema, reader_schema = reader
+        body = io.BytesIO(data[5:])
+        try:
+            content: Any = fastavro.schemaless_reader(body, writer_schema, reader_schema)
+        except Exception as error:  # fastavro raises whatever the bytes provoke; all of it means bad bytes
+            raise Rejected(f"{name}: cannot be decoded ({type(error).__name__}: {error})") from error
+        if body.read(1):
+            raise Rejected(f"{name}: bytes are left over after the record")
+        try:
+            return Typed(name, model_of(name).model_validate(content, strict=False))
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise Rejected(str(first["msg"]), field=".".join(str(p) for p in first["loc"])) from error
+
+    def _writer(self, topic: str, name: str) -> tuple[bytes, Any]:
+        declared = self._topics.get(topic)
+        if declared is None or name not in declared.records:
+            raise Stop(f"{topic} does not declare the record {name}; see topics/")
+        subject_name = subject(declared, name)
+        schema_id = self._registry.id_of(subject_name, schema_text(name))
+        if schema_id is None:
+            raise Stop(f"{subject_name} has not this version of {name}; run: tieline topics apply")
+        return struct.pack(">bI", MAGIC, schema_id), parsed_schema(name)
+
+    def _reader(self, topic: str, schema_id: int) -> tuple[str, Any, Any] | None:
+        declared = self._topics.get(topic)
+        if declared is None:
+            raise Stop(f"{topic} is not a declared topic; see topics/")
+        found = self._registry.find(schema_id)
+        if found is None:
+            return None
+        text, subjects = found
+        for name in declared.records:
+            if subject(declared, name) in subjects:
+                return name, fastavro.schema.parse_schema(json.loads(text)), parsed_schema(name)
+        return None
+
+
+class ConfluentSchemaIds:
+    """The real registry, by the Confluent client."""
+
+    def __init__(self, url: str) -> None:
+        # Imported here: the schema-registry client costs 0.3 s to import and no other process needs it.
+        from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415  - see above
+
+        self._client = SchemaRegistryClient({"url": url})
+
+    def id_of(self, subject_name: str, text: str) -> int | None:
+        """See ``SchemaIds``."""
+        from confluent_kafka.schema_registry import Schema  # noqa: PLC0415  - as above
+
+        found = self._ask(lambda: self._client.lookup_schema(subject_name, Schema(text, "AVRO")))
+        return None if found is None else int(found.schema_id)
+
+    def find(self, schema_id: int) -> tuple[str, frozenset[str]] | None:
+        """See ``SchemaIds``."""
+        found = self._ask(lambda: self._client.get_schema(schema_id))
+        if found is None:
+            return None
+        subjects = self._ask(lambda: self._client.get_subjects_by_schema_id(schema_id)) or []
+        return str(found.schema_str), frozenset(str(name) for name in subjects)
+
+    def _ask(self, call: Any) -> Any:
+        from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415  - as above
+
+        try:
+            return call()
+        except SchemaRegistryError as error:
+            if error.http_status_code == 404:  # noqa: PLR2004  - HTTP Not Found
+                return None
+            raise Retryable(f"schema registry: {error}") from error
+        except Exception as error:
+            raise Retryable(f"schema registry does not answer: {error}") from error

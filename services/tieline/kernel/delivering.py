@@ -1,0 +1,288 @@
+"""The delivery loop: commands of one target, in order per key, side by side across keys, through the ledger.
+
+A batch settles as a whole before the position moves: intents in one transaction, calls in per-key lanes, outcomes and
+position in another. A key that fails is parked: its letter and everything behind it wait, in order, until the desk
+replays or discards them. A target that does not answer pauses the loop; nothing is dead-lettered (Invariant 7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from tieline.kernel import broker
+from tieline.kernel.consuming import (
+    FENCED,
+    Runtime,
+    decode,
+    group_of,
+    load_tables,
+    next_offsets,
+    patiently,
+    poll_batch,
+    start_producer,
+)
+from tieline.kernel.dead_letters import bury
+from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.memory import LedgerEntry, ParkedKey
+from tieline.kernel.model import Command, Model, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.parking import Parking
+from tieline.kernel.producing import Writer
+from tieline.kernel.protocols import Sink
+from tieline.kernel.recording import Recorder
+from tieline.kernel.records import Inbound, Outbound
+from tieline.kernel.settling import (
+    Confirmed,
+    Failed,
+    Outcome,
+    Superseded,
+    is_superseded,
+    ledger_key,
+    needs_read_back,
+    settle,
+)
+from tieline.kernel.tables import Table
+
+BATCH_COMMANDS = 200
+LANES = 16
+PAUSES_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+@dataclass(slots=True)
+class Task:
+    """One command on its way: where it came from, and how it ended once it has."""
+
+    record: Inbound
+    command: Command
+    outcome: Outcome | None = None
+    uncertain: bool = False
+
+
+class DeliveryLoop:
+    """Runs the sink side of one system. ``start`` once, then ``run_once`` again and again, then ``close``."""
+
+    def __init__(self, system: str, sink: Sink, runtime: Runtime) -> None:
+        self._name = f"sink-{system}"
+        self._topic = f"sink.{system}.command.v1"
+        self._sink = sink
+        self._runtime = runtime
+        self._runner = asyncio.Runner()
+        self._ledger: Table[LedgerEntry] = Table(
+            "hub.delivery-ledger.state.v1", LedgerEntry, partition_by=_aggregate, keep=lambda key: _mine(key, system)
+        )
+        self._parked: Table[ParkedKey] = Table(
+            "hub.parked.state.v1", ParkedKey, partition_by=_aggregate, keep=lambda key: _mine(key, system)
+        )
+        self._parking = Parking(self._name, system, self._parked, runtime.clock)
+        self._recorder = Recorder(system, self._ledger, runtime.clock)
+        self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
+        self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
+        self._producer: Producer | None = None
+
+    def start(self) -> None:
+        """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""
+
+        def take_up() -> None:
+            self._producer = start_producer(self._name, self._runtime)
+            load_tables({t.topic: t for t in (self._ledger, self._parked)}, self._runtime)
+            self._consumer.assign(broker.committed_positions(self._consumer, [self._topic]))
+
+        patiently(take_up, self._runtime)
+
+    def run_once(self, timeout_secs: float) -> int:
+        """Settle at most one batch. Returns its size. Raises ``Stop`` when another copy has taken over."""
+        batch = poll_batch(self._consumer, timeout_secs, BATCH_COMMANDS)
+        if not batch:
+            return 0
+        try:
+            self._deliver(batch)
+        except KafkaException as error:
+            cause = error.args[0]
+            if isinstance(cause, KafkaError) and cause.code() in FENCED:
+                raise Stop(f"{self._name}: another copy of it has taken over") from error
+            # Effects may have happened whose outcome is not durable: the ledger's intents say which to read back.
+            self._runtime.log.warning("transaction-repeated", reason=str(error))
+            self.start()
+        except Retryable as error:
+            self._runtime.log.warning("transaction-repeated", reason=str(error))
+            time.sleep(1.0)
+            self.start()
+        return len(batch)
+
+    def close(self) -> None:
+        """Leave; what was not settled is read back or done at the next start."""
+        self._consumer.close()
+        self._runner.close()
+
+    def _deliver(self, batch: Sequence[Inbound]) -> None:
+        buried: list[tuple[Inbound, Outbound]] = []
+        lanes = self._sort(batch, buried)
+        last = False
+        while not last:
+            wave = self._next_wave(lanes, buried)
+            self._settle_wave(wave)
+            last = not any(lanes.values())
+            self._write_outcomes(wave, buried, batch if last else ())
+
+    def _sort(self, batch: Sequence[Inbound], buried: list[tuple[Inbound, Outbound]]) -> dict[str, list[Task]]:
+        """Commands by key, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
+        lanes: dict[str, list[Task]] = {}
+        for record in batch:
+            try:
+                command = _command(decode(self._runtime.codec, record).body)
+            except Rejected as rejection:
+                self._runtime.log.warning(
+                    "record-dead-lettered", record=record.coordinates, reason=str(rejection)[:300]
+                )
+                buried.append((record, bury(self._name, record, rejection, self._runtime.clock())))
+            else:
+                lanes.setdefault(record.key_text, []).append(Task(record, command))
+        return lanes
+
+    def _next_wave(self, lanes: dict[str, list[Task]], buried: list[tuple[Inbound, Outbound]]) -> list[Task]:
+        """The first command of each lane that is neither parked nor superseded within its own lane."""
+        wave: list[Task] = []
+        for key, tasks in lanes.items():
+            if not tasks:
+                continue
+            task = tasks.pop(0)
+            waiting = self._parking.admit(key, task.record, task.command)
+            if waiting is not None:
+                buried += [(task.record, letter) for letter in waiting]
+                continue
+            wave.append(task)
+        return wave
+
+    def _settle_wave(self, wave: Sequence[Task]) -> None:
+        todo: list[Task] = []
+        for task in wave:
+            entry = self._ledger.get(ledger_key(task.command))
+            if entry is not None and is_superseded(task.command, entry):
+                task.outcome = Superseded(entry)
+            else:
+                task.uncertain = needs_read_back(task.command, entry)
+                todo.append(task)
+        if not todo:
+            return
+        # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back.
+        self._transact([(t.record, o) for t in todo for o in self._recorder.intend(t.command)], ())
+        failures = 0
+        while todo:
+            reason = self._runner.run(self._call_all(todo))
+            todo = [task for task in todo if task.outcome is None]
+            if not todo:
+                break
+            # Invariant 7: an outage is not poison; the target pauses, the others of this batch keep their outcome.
+            self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=len(todo))
+            self._wait(max(PAUSES_SECS[min(failures, len(PAUSES_SECS) - 1)], _retry_after(reason)))
+            failures += 1
+        if failures:
+            self._runtime.log.info("target-resumed")
+
+    async def _call_all(self, tasks: Sequence[Task]) -> Unavailable | None:
+        """Call for every task that has no outcome yet; returns the outage if there was one."""
+        limit = asyncio.Semaphore(LANES)
+        outage: list[Unavailable] = []
+
+        async def call(task: Task) -> None:
+            async with limit:
+                if outage:
+                    return
+                try:
+                    task.outcome = await settle(
+                        task.command, self._native_id(task.command), self._sink, uncertain=task.uncertain
+                    )
+                except Unavailable as error:
+                    task.uncertain = True
+                    outage.append(error)
+                except Stop:
+                    raise
+                except Exception as error:  # noqa: BLE001  - a defect in a connector must cost one record, not the flow
+                    self._runtime.log.fault("handler-failed", record=task.record.coordinates)
+                    reason = f"internal fault: {type(error).__name__}"
+                    task.outcome = Failed(Rejected(reason, remedy="see the log"), 1)
+
+        await asyncio.gather(*(call(task) for task in tasks))
+        return outage[0] if outage else None
+
+    def _native_id(self, command: Command) -> str | None:
+        """The target's id of the record: what the target itself answered last, else what the hub knew."""
+        if isinstance(command, PostCost):
+            return None
+        if isinstance(command, RemoveRecord):
+            return command.native_id
+        entry = self._ledger.get(f"{command.dispatch.target}/asset/{command.asset_id}")
+        return (entry.native_id if entry else None) or command.native_id
+
+    def _wait(self, secs: float) -> None:
+        deadline = time.monotonic() + secs
+        while time.monotonic() < deadline:
+            if self._runtime.stopping():
+                raise Stop(f"{self._name}: stopped while its target was out")
+            time.sleep(0.1)
+
+    def _write_outcomes(
+        self, wave: Sequence[Task], buried: list[tuple[Inbound, Outbound]], settled: Sequence[Inbound]
+    ) -> None:
+        outbounds = list(buried)
+        buried.clear()
+        for task in wave:
+            match task.outcome:
+                case Confirmed(written):
+                    found = self._recorder.confirm(task.command, written)
+                    found += self._parking.release(task.record)
+                case Superseded(entry):
+                    found = self._recorder.supersede(task.command, entry)
+                    found += self._parking.release(task.record)
+                case Failed(rejection, _):
+                    found = self._recorder.reject(task.command, rejection)
+                    found += self._parking.park(task.record, task.command, rejection)
+                    self._runtime.log.warning(
+                        "key-parked",
+                        record=task.record.coordinates,
+                        key=task.record.key_text,
+                        reason=str(rejection)[:300],
+                    )
+                case None:
+                    raise Stop(f"{self._name}: a command was left without an outcome")
+            outbounds += [(task.record, outbound) for outbound in found]
+        self._transact(outbounds, settled)
+
+    def _transact(self, outbounds: Sequence[tuple[Inbound, Outbound]], settled: Sequence[Inbound]) -> None:
+        if self._producer is None:
+            raise Stop("the delivery loop was not started")
+        if not outbounds and not settled:
+            return
+        self._producer.begin_transaction()
+        for ordinal, (cause, outbound) in enumerate(outbounds):
+            self._writer.write(self._producer, outbound, cause, ordinal)
+        if settled:
+            # Invariant 1: the position moves in the transaction that makes the last outcomes durable.
+            self._producer.send_offsets_to_transaction(
+                next_offsets(settled), self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
+            )
+        self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
+        self._ledger.commit()
+        self._parked.commit()
+
+
+def _command(body: Model) -> Command:
+    if isinstance(body, WriteAsset | WriteBook | PostCost | RemoveRecord):
+        return body
+    raise Rejected(f"{type(body).__name__} is not a command")
+
+
+def _aggregate(key: str) -> str:
+    return key.split("/", 2)[2]
+
+
+def _mine(key: str, system: str) -> bool:
+    return key.startswith(f"{system}/")
+
+
+def _retry_after(error: Unavailable | None) -> float:
+    return min(error.retry_after_secs or 0.0, 300.0) if error is not None else 0.0

@@ -1,0 +1,57 @@
+"""From ``Outbound`` to the broker: encoding, CloudEvents headers, partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import Producer
+
+from tieline.kernel.clock import Clock
+from tieline.kernel.codecs import Codec
+from tieline.kernel.partitioning import partition_of
+from tieline.kernel.records import Inbound, Outbound, Typed
+
+CORRELATION = "ce_correlationid"
+
+
+class Writer:
+    """Writes outbound records with one producer. Blocks only while the client's send buffer is full."""
+
+    def __init__(self, name: str, codec: Codec, partitions: Mapping[str, int], clock: Clock) -> None:
+        self._name = name
+        self._codec = codec
+        self._partitions = partitions
+        self._clock = clock
+
+    def write(self, producer: Producer, record: Outbound, cause: Inbound | None, ordinal: int) -> None:
+        """Queue one record. ``ordinal`` counts what one cause gave, so that the event id is the same after a retry."""
+        value = record.value
+        data = self._codec.encode(record.topic, value) if isinstance(value, Typed) else value
+        headers = dict(record.headers)
+        if isinstance(value, Typed):
+            headers = {**self._event_headers(value, cause, ordinal), **headers}
+        arguments: dict[str, Any] = {}
+        if record.partition_key is not None:
+            arguments["partition"] = partition_of(record.partition_key, self._partitions[record.topic])
+        while True:
+            try:
+                producer.produce(record.topic, value=data, key=record.key, headers=list(headers.items()), **arguments)
+            except BufferError:
+                producer.poll(0.1)
+            else:
+                return
+
+    def _event_headers(self, value: Typed, cause: Inbound | None, ordinal: int) -> dict[str, str | bytes]:
+        origin = cause.coordinates if cause else self._clock().isoformat()
+        correlation = (cause.header(CORRELATION) if cause else None) or origin
+        return {
+            "ce_specversion": "1.0",
+            "ce_id": f"{self._name}:{origin}:{ordinal}",
+            "ce_type": f"tieline.{value.name}",
+            "ce_source": f"/tieline/{self._name}",
+            "ce_time": self._clock().isoformat(timespec="milliseconds"),
+            CORRELATION: correlation,
+            "ce_causationid": origin,
+            "content-type": "application/avro",
+        }

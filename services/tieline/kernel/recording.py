@@ -1,0 +1,92 @@
+"""What the ledger and the result topic say of a command: intent before the call, outcome after it."""
+
+from __future__ import annotations
+
+from tieline.kernel.clock import Clock
+from tieline.kernel.dead_letters import clean
+from tieline.kernel.errors import Rejected
+from tieline.kernel.memory import LedgerEntry, Stage
+from tieline.kernel.model import Command, CommandSettled, SettledAs
+from tieline.kernel.protocols import Written
+from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.settling import entity_of, ledger_key
+from tieline.kernel.tables import Table
+
+
+class Recorder:
+    """Writes one target's ledger rows and results."""
+
+    def __init__(self, system: str, ledger: Table[LedgerEntry], clock: Clock) -> None:
+        self._topic = f"sink.{system}.result.v1"
+        self._ledger = ledger
+        self._clock = clock
+
+    def intend(self, command: Command) -> list[Outbound]:
+        """The intent; what was applied before stays known."""
+        self._put(command, Stage.INTENT, {})
+        return self._ledger.drain()
+
+    def confirm(self, command: Command, written: Written) -> list[Outbound]:
+        """The target holds it: only now the applied version moves."""
+        previous = self._ledger.get(ledger_key(command))
+        applied = max(command.dispatch.version, previous.applied_version if previous else 0)
+        update = {
+            "applied_version": applied,
+            "native_id": written.native_id,
+            "number": written.number,
+            "source_version": written.source_version,
+            "digest": written.digest,
+        }
+        self._put(command, Stage.CONFIRMED, update)
+        return [
+            *self._ledger.drain(),
+            self._result(command, SettledAs.CONFIRMED, written.native_id, written.number, None),
+        ]
+
+    def reject(self, command: Command, rejection: Rejected) -> list[Outbound]:
+        """The command cannot succeed as it is."""
+        reason = clean(str(rejection))
+        self._put(command, Stage.REJECTED, {"reason": reason})
+        return [*self._ledger.drain(), self._result(command, SettledAs.REJECTED, None, None, reason)]
+
+    def supersede(self, command: Command, entry: LedgerEntry) -> list[Outbound]:
+        """Nothing was sent; the ledger stands as it is."""
+        reason = f"version {entry.applied_version} is applied"
+        return [self._result(command, SettledAs.SUPERSEDED, entry.native_id, entry.number, reason)]
+
+    def _put(self, command: Command, stage: Stage, update: dict[str, object]) -> None:
+        key = ledger_key(command)
+        previous = self._ledger.get(key)
+        entity, canonical_id = entity_of(command)
+        entry = LedgerEntry(
+            target=command.dispatch.target,
+            entity=entity,
+            canonical_id=canonical_id,
+            command_id=command.dispatch.command_id,
+            version=command.dispatch.version,
+            applied_version=previous.applied_version if previous else 0,
+            stage=stage,
+            native_id=previous.native_id if previous else None,
+            number=previous.number if previous else None,
+            source_version=previous.source_version if previous else None,
+            digest=previous.digest if previous else None,
+            at=self._clock(),
+        )
+        self._ledger.put(key, entry.model_copy(update=update))
+
+    def _result(
+        self, command: Command, outcome: SettledAs, native_id: str | None, number: str | None, reason: str | None
+    ) -> Outbound:
+        entity, canonical_id = entity_of(command)
+        body = CommandSettled(
+            command_id=command.dispatch.command_id,
+            target=command.dispatch.target,
+            entity=entity,
+            canonical_id=canonical_id,
+            version=command.dispatch.version,
+            outcome=outcome,
+            native_id=native_id,
+            number=number,
+            reason=reason,
+        )
+        return Outbound(self._topic, canonical_id, Typed("CommandSettled", body))

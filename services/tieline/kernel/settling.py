@@ -1,0 +1,138 @@
+"""One command to its outcome: the effect state machine of a delivery, without Kafka.
+
+           ┌── already applied, or older than what is applied ──▶ superseded
+command ───┤
+           └── intent ──▶ call ──▶ confirmed
+                           │  └──▶ rejected ──▶ (the loop buries it and parks its key)
+                           └── no trustworthy answer ──▶ read back ──▶ confirmed, or call again
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
+from tieline.kernel.memory import LedgerEntry, Stage
+from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.protocols import Sink, Written
+
+ATTEMPTS = 5
+FIRST_PAUSE_SECS = 0.2
+LONGEST_PAUSE_SECS = 3.0
+# A request whose answer was lost may still be at work at the target; reading back at once would miss its effect.
+READ_BACK_PAUSES_SECS = (0.3, 1.5)
+
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The target holds the command's state."""
+
+    written: Written
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The command cannot succeed as it is; ``attempts`` were made."""
+
+    rejection: Rejected
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Superseded:
+    """Nothing was sent: the target already holds this version or a newer one."""
+
+    entry: LedgerEntry
+
+
+Outcome = Confirmed | Failed | Superseded
+
+
+def entity_of(command: Command) -> tuple[str, str]:
+    """Entity and canonical id a command is about: the ledger's key, target aside."""
+    match command:
+        case WriteAsset():
+            return "asset", command.asset_id
+        case WriteBook():
+            return "book", command.asset_id
+        case PostCost():
+            return "cost-document", command.cost_doc_id
+        case RemoveRecord():
+            return command.entity, command.record_id
+
+
+def ledger_key(command: Command) -> str:
+    """``target/entity/canonical id``."""
+    entity, canonical_id = entity_of(command)
+    return f"{command.dispatch.target}/{entity}/{canonical_id}"
+
+
+def is_superseded(command: Command, entry: LedgerEntry | None) -> bool:
+    """Whether there is nothing left to do for a command, by the ledger."""
+    if entry is None:
+        return False
+    dispatch = command.dispatch
+    if entry.command_id == dispatch.command_id and entry.stage is Stage.CONFIRMED:
+        return True  # Invariant 3: one effect per (target, entity, version)
+    if dispatch.repair_id is not None:
+        # A repair writes the version that is already applied once more; never an older one.
+        return dispatch.version < entry.applied_version
+    return dispatch.version <= entry.applied_version  # Invariant 4: an older version never overwrites a newer one
+
+
+def needs_read_back(command: Command, entry: LedgerEntry | None) -> bool:
+    """Whether an earlier attempt at this very command may have taken effect without our knowing."""
+    return entry is not None and entry.command_id == command.dispatch.command_id and entry.stage is Stage.INTENT
+
+
+async def settle(
+    command: Command, native_id: str | None, sink: Sink, *, uncertain: bool, sleep: Sleep = asyncio.sleep
+) -> Confirmed | Failed:
+    """Bring one command to its outcome; retries in place, at most ``ATTEMPTS`` times, then gives up as ``Failed``.
+
+    ``uncertain`` says that an earlier attempt may have taken effect: it is looked for before anything is sent.
+    Raises ``Unavailable`` when the target is out: then nothing is known to have been sent by the last attempt, and the
+    caller comes back with ``uncertain=True``.
+    """
+    if uncertain:
+        # Invariant 5: an unknown outcome is read back before anything is sent again.
+        found = await _read_back(command, native_id, sink, sleep)
+        if found is not None:
+            return Confirmed(found)
+    pause_secs = FIRST_PAUSE_SECS
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return Confirmed(await sink.write(command, native_id))
+        except Rejected as rejection:
+            return Failed(rejection, attempt)
+        except OutcomeUnknown as error:
+            found = await _read_back(command, native_id, sink, sleep)
+            if found is not None:
+                return Confirmed(found)
+            last: Exception = error
+        except Retryable as error:
+            last = error
+            pause_secs = max(pause_secs, min(error.retry_after_secs or 0.0, LONGEST_PAUSE_SECS))
+        await sleep(random.uniform(0, pause_secs))  # noqa: S311  - full jitter, not a secret
+        pause_secs = min(pause_secs * 2, LONGEST_PAUSE_SECS)
+    return Failed(
+        Rejected(f"gave up after {ATTEMPTS} attempts: {last}", remedy="mend the cause, then replay"), ATTEMPTS
+    )
+
+
+async def _read_back(command: Command, native_id: str | None, sink: Sink, sleep: Sleep) -> Written | None:
+    """What the target holds of the command, asked more than once: the first answer may come too early."""
+    for pause_secs in READ_BACK_PAUSES_SECS:
+        await sleep(pause_secs)
+        try:
+            found = await sink.read_back(command, native_id)
+        except (Retryable, OutcomeUnknown):
+            continue
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,61 @@
+"""Logs: one JSON line an event on standard error. Success is silent; every event name is in ``Event``."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+Event = Literal[
+    "started",  # a process is ready for work
+    "stopped",  # it ended as asked
+    "broker-waited-for",  # Kafka does not answer; trying again
+    "transaction-repeated",  # an uncertain transaction was given up and is done again
+    "record-dead-lettered",  # a record went to the dead-letter topic
+    "target-paused",  # a target does not answer; nothing is dead-lettered
+    "target-resumed",  # it answers again
+    "key-parked",  # a key waits behind its dead letter
+    "key-released",  # it flows again
+    "source-unavailable",  # a source system does not answer; trying again
+    "webhook-refused",  # a webhook was not authentic or not understood
+    "observation-began",  # a system is being read back
+    "observation-ended",  # it was read back
+    "handler-failed",  # a defect in our own code; the record is dead-lettered, the traceback is here
+]
+
+
+def configure_logging(level: str = "info") -> None:
+    """Set structlog up for this process: JSON lines on standard error, UTC times."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.dict_tracebacks,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+class Log:
+    """A logger that knows its consumer and speaks only the events above."""
+
+    def __init__(self, consumer: str) -> None:
+        self._logger = structlog.get_logger().bind(consumer=consumer)
+
+    def info(self, event: Event, **fields: object) -> None:
+        """Something a person may want to know."""
+        self._logger.info(event, **fields)
+
+    def warning(self, event: Event, **fields: object) -> None:
+        """Something a person should look at."""
+        self._logger.warning(event, **fields)
+
+    def fault(self, event: Event, **fields: object) -> None:
+        """A defect, with the traceback of the exception being handled."""
+        self._logger.error(event, exc_info=True, **fields)
