@@ -141,7 +141,7 @@ def to_inbound(message: Message) -> Inbound:
 
 
 def check_message(message: Message) -> bool:
-    """True if the message is a record, False for broker trouble that the client waits out. Raises ``Stop`` for a gap."""
+    """True for a record, False for broker trouble that the client waits out. Raises ``Stop`` for a gap."""
     error = message.error()
     if error is None:
         return True

@@ -80,7 +80,7 @@ class Sink(Protocol):
 
     Order: within one key oldest first, never concurrently; other keys go side by side.
     Idempotent: doing the same command twice equals doing it once, also after a lost answer.
-    Raises ``Retryable``, ``Unavailable``, ``OutcomeUnknown`` or ``Rejected`` (errors.py); never anything else on purpose.
+    Raises ``Retryable``, ``Unavailable``, ``OutcomeUnknown`` or ``Rejected`` (errors.py), nothing else on purpose.
     """
 
     async def write(self, command: Command, native_id: str | None) -> Written:

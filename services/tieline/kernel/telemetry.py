@@ -58,4 +58,4 @@ class Log:
 
     def fault(self, event: Event, **fields: object) -> None:
         """A defect, with the traceback of the exception being handled."""
-        self._logger.error(event, exc_info=True, **fields)
+        self._logger.error(event, exc_info=True, **fields)  # noqa: LOG014  - the contract: called in a handler

@@ -1,0 +1,140 @@
+"""The composition root: from a landscape file to running loops. Only ``cli.py`` and the rooms' commands call it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from tieline.kernel.capturing import SourceLoop
+from tieline.kernel.clock import utc_now
+from tieline.kernel.codecs import Codec, ConfluentSchemaIds
+from tieline.kernel.consuming import Runtime, TransactionalLoop
+from tieline.kernel.declarations import Topic, topics_for
+from tieline.kernel.delivering import DeliveryLoop
+from tieline.kernel.errors import Stop
+from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.protocols import Connector
+from tieline.kernel.receiving import WebhookServer
+from tieline.kernel.telemetry import Log
+from tieline.processors.wiring import build_processor
+
+POLL_SECS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Hub:
+    """A landscape with what it declares: topics by name, their partition counts, and the codec for them."""
+
+    path: Path
+    landscape: Landscape
+    topics: Mapping[str, Topic]
+    codec: Codec
+    partitions: Mapping[str, int]
+
+    def runtime(self, consumer: str, stopping: Callable[[], bool]) -> Runtime:
+        """What the loops of one process share."""
+        return Runtime(self.landscape.kafka, self.codec, self.partitions, Log(consumer), stopping, utc_now)
+
+    def connect(self, system: str) -> Connector:
+        """The connector of a system of this landscape. Raises ``Stop`` with the reason if it cannot be built."""
+        if system not in self.landscape.systems:
+            known = ", ".join(self.landscape.systems)
+            raise Stop(f"{self.path}: there is no system {system!r}; it has {known}")
+        found = self.landscape.systems[system]
+        try:
+            module = importlib.import_module(f"tieline.connectors.{found.connector}.connector")
+        except ModuleNotFoundError as error:
+            raise Stop(f"{self.path}: there is no connector {found.connector!r} under tieline/connectors") from error
+        connect = cast("Callable[[str, Mapping[str, object]], Connector]", module.connect)
+        return connect(system, resolve_settings(found.settings, self.path.parent))
+
+
+def open_hub(path: Path) -> Hub:
+    """Read a landscape and what it declares. Contacts nobody yet. Raises ``Stop`` with file, line and reason."""
+    landscape = load_landscape(path)
+    topics = {topic.name: topic for topic in topics_for(landscape)}
+    codec = Codec(topics, ConfluentSchemaIds(landscape.registry.url))
+    return Hub(path, landscape, topics, codec, {name: topic.partitions for name, topic in topics.items()})
+
+
+def run_processor(hub: Hub, name: str) -> None:
+    """Run identify, accept or route until the process is told to stop. Raises ``Stop`` when it must not go on."""
+    stopping = _stop_signal()
+    runtime = hub.runtime(name, stopping)
+    loop = TransactionalLoop(build_processor(name, hub.landscape, utc_now), runtime)
+    try:
+        loop.start()
+        runtime.log.info("started")
+        while not stopping():
+            loop.run_once(POLL_SECS)
+    finally:
+        loop.close()
+    runtime.log.info("stopped")
+
+
+def run_source(hub: Hub, system: str) -> None:
+    """Run the source side of one system, with its webhook receiver, until told to stop."""
+    stopping = _stop_signal()
+    runtime = hub.runtime(f"source-{system}", stopping)
+    connector = hub.connect(system)
+    loop = SourceLoop(system, connector, hub.landscape.systems[system].poll_interval_secs, runtime)
+    host = os.environ.get("TIELINE_WEBHOOK_HOST", "127.0.0.1")  # a container must listen beyond its own loopback
+    server = WebhookServer(connector.webhook, loop.webhooks, runtime.log, host=host) if connector.webhook else None
+    try:
+        loop.start()
+        if server is not None:
+            server.start()
+        runtime.log.info("started")
+        while not stopping():
+            loop.run_once(POLL_SECS)
+    finally:
+        if server is not None:
+            server.close()
+        loop.close()
+    runtime.log.info("stopped")
+
+
+def run_sink(hub: Hub, system: str) -> None:
+    """Run the sink side of one system until told to stop."""
+    stopping = _stop_signal()
+    runtime = hub.runtime(f"sink-{system}", stopping)
+    loop = DeliveryLoop(system, hub.connect(system).sink, runtime)
+    try:
+        loop.start()
+        runtime.log.info("started")
+        while not stopping():
+            loop.run_once(POLL_SECS)
+    finally:
+        loop.close()
+    runtime.log.info("stopped")
+
+
+def _stop_signal() -> Callable[[], bool]:
+    """True once SIGTERM or SIGINT arrived; a second signal ends the process at once."""
+    asked = threading.Event()
+
+    def ask(number: int, _frame: object) -> None:
+        if asked.is_set():
+            raise SystemExit(128 + number)
+        asked.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)
+    return asked.is_set
+
+
+def wait_until(condition: Callable[[], bool], *, timeout_secs: float, pause_secs: float = 0.2) -> bool:
+    """Whether the condition became true within the time; asks again after each pause."""
+    deadline = time.monotonic() + timeout_secs
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause_secs)
+    return True

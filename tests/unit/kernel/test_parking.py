@@ -1,0 +1,104 @@
+"""A failed delivery keeps its key parked, in order, until its letters are resolved from the first on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tieline.kernel.clock import utc_now
+from tieline.kernel.dead_letters import ACTION, ATTEMPT, REASON, REPLAY_OF, bury
+from tieline.kernel.errors import Rejected
+from tieline.kernel.memory import ParkedKey
+from tieline.kernel.model import AssetFields, Dispatch, WriteAsset
+from tieline.kernel.parking import Parking, coordinates_of
+from tieline.kernel.records import Inbound
+from tieline.kernel.tables import Table
+
+TOPIC = "sink.erp.command.v1"
+
+
+def record(offset: int, *, replay_of: int | None = None, action: str = "replay") -> Inbound:
+    headers: tuple[tuple[str, bytes], ...] = ()
+    if replay_of is not None:
+        headers = ((REPLAY_OF, f"{TOPIC}/0/{replay_of}".encode()), (ACTION, action.encode()), (ATTEMPT, b"2"))
+    return Inbound(TOPIC, 0, offset, b"A", b"bytes", headers)
+
+
+def command(version: int) -> WriteAsset:
+    dispatch = Dispatch(command_id=f"erp/asset/A/{version}", target="erp", version=version)
+    return WriteAsset(dispatch=dispatch, asset_id="A", fields=AssetFields(), writable_fields=())
+
+
+def parked_after(*followers: int) -> tuple[Parking, Table[ParkedKey]]:
+    table = Table("hub.parked.state.v1", ParkedKey)
+    parking = Parking("sink-erp", "erp", table, utc_now)
+    parking.park(record(10), command(1), Rejected("unknown class"))
+    for offset in followers:
+        parking.admit("A", record(offset), command(offset))
+    return parking, table
+
+
+def waiting(table: Table[ParkedKey]) -> list[str]:
+    row = table.get("erp/key/A")
+    return [] if row is None else [coordinates_of(letter) for letter in row.letters]
+
+
+def test_a_free_key_may_be_tried() -> None:
+    assert Parking("sink-erp", "erp", Table("t", ParkedKey), utc_now).admit("A", record(1), command(1)) is None
+
+
+def test_followers_wait_behind_in_order_as_letters_of_their_own() -> None:
+    parking, table = parked_after(11)
+    written = parking.admit("A", record(12), command(3))
+    assert written is not None
+    letter = written[-1]
+    assert letter.value == b"bytes"
+    assert str(letter.headers[REASON]).startswith(f"waits behind {TOPIC}/0/10")
+    assert waiting(table) == [f"{TOPIC}/0/{offset}" for offset in (10, 11, 12)]
+
+
+def test_other_keys_flow() -> None:
+    parking, _ = parked_after()
+    assert parking.admit("B", record(11), command(1)) is None
+
+
+def test_only_the_first_letter_may_be_tried_again() -> None:
+    parking, table = parked_after(11)
+    assert parking.admit("A", record(20, replay_of=11), command(2)) is not None
+    assert parking.admit("A", record(21, replay_of=10), command(1)) is None
+    parking.release(record(21, replay_of=10))
+    assert waiting(table) == [f"{TOPIC}/0/11"]
+    assert parking.admit("A", record(22, replay_of=11), command(2)) is None
+    parking.release(record(22, replay_of=11))
+    assert waiting(table) == []
+
+
+def test_a_letter_that_fails_again_keeps_its_place_and_counts_its_attempts() -> None:
+    parking, table = parked_after(11)
+    again = parking.park(record(20, replay_of=10), command(1), Rejected("still unknown"))
+    assert waiting(table) == [f"{TOPIC}/0/10", f"{TOPIC}/0/11"]
+    assert again[-1].headers[ATTEMPT] == "2"
+
+
+def test_a_discarded_letter_is_dropped_and_frees_what_is_behind_it() -> None:
+    parking, table = parked_after(11)
+    assert parking.admit("A", record(20, replay_of=10, action="discard"), command(1)) is not None
+    assert waiting(table) == [f"{TOPIC}/0/11"]
+
+
+def test_a_discard_of_what_is_resolved_already_does_nothing() -> None:
+    parking = Parking("sink-erp", "erp", Table("t", ParkedKey), utc_now)
+    assert parking.admit("A", record(20, replay_of=10, action="discard"), command(1)) == []
+
+
+def test_a_header_naming_another_topic_is_not_believed() -> None:
+    forged = replace(record(20), headers=((REPLAY_OF, b"asset.asset.report.v1/0/3"),))
+    letter = bury("sink-erp", forged, Rejected("x"), utc_now())
+    assert letter.headers["tl_topic"] == TOPIC
+    assert letter.headers["tl_offset"] == "20"
+
+
+def test_text_from_outside_is_cut_and_made_inert() -> None:
+    letter = bury("sink-erp", record(1), Rejected("a\r\nb\x1b[31m" + "x" * 5000), utc_now())
+    reason = str(letter.headers[REASON])
+    assert len(reason) == 1000
+    assert reason.isprintable()
