@@ -26,8 +26,11 @@ CALL_TIMEOUT_SECS = 30.0
 TRANSACTION_TIMEOUT_MS = 30_000
 
 
-def open_consumer(kafka: Kafka, group: str, *, committed_only: bool = True) -> Consumer:
-    """A consumer that never commits by itself, never jumps to another position, and sees committed records only."""
+def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False) -> Consumer:
+    """A consumer that never commits by itself, never jumps to another position, and sees committed records only.
+
+    With ``tell_ends`` it also gives an end-of-partition message each time it reaches one.
+    """
     return Consumer(
         {
             "bootstrap.servers": kafka.bootstrap_servers,
@@ -36,8 +39,8 @@ def open_consumer(kafka: Kafka, group: str, *, committed_only: bool = True) -> C
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
-            "isolation.level": "read_committed" if committed_only else "read_uncommitted",
-            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": tell_ends,
             "allow.auto.create.topics": False,
             "fetch.wait.max.ms": 50,
             "queued.max.messages.kbytes": 16_384,
@@ -165,7 +168,7 @@ def read_to_end(
 
     Waits for transactions still open below that end. Returns the end offsets. Raises ``Stop`` past ``patience_secs``.
     """
-    consumer = open_consumer(kafka, "tieline.reader")
+    consumer = open_consumer(kafka, "tieline.reader", tell_ends=True)
     try:
         ends = end_offsets(consumer, topics)
         waiting = {tp for tp, end in ends.items() if end > 0}

@@ -139,6 +139,10 @@ class ConfluentSchemaIds:
 
         self._client = SchemaRegistryClient({"url": url})
 
+    def close(self) -> None:
+        """Close the connections to the registry."""
+        self._client.close()
+
     def id_of(self, subject_name: str, text: str) -> int | None:
         """See ``SchemaIds``."""
         from confluent_kafka.schema_registry import Schema  # noqa: PLC0415  - as above

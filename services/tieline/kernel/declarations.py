@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 import yaml
 from fastavro.schema import SchemaParseException, UnknownType, parse_schema
@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from tieline.kernel.errors import Stop
 from tieline.kernel.fleet import consumers
 from tieline.kernel.landscape import Landscape
+
+T = TypeVar("T")
 
 NAMESPACE = "tieline"
 SYSTEM = "{system}"
@@ -333,3 +335,42 @@ def _inline_part(key: str, value: Any, folder: Path, written: set[str]) -> Any:
     if key == "fields":
         return [{**field, "type": _inline(field["type"], folder, written)} for field in value]
     return value
+
+
+# ---- the whole tree, faults and all ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A file that cannot be read as what it should be."""
+
+    file: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Everything declared, for checks: ``schemas`` by name without namespace, references not written out."""
+
+    topics: tuple[TopicTemplate, ...]
+    schemas: Mapping[str, Mapping[str, Any]]
+    topic_faults: tuple[Fault, ...] = ()
+    schema_faults: tuple[Fault, ...] = ()
+
+
+def read_tree(where: Declared) -> Tree:
+    """Every topic and schema file; a faulty one becomes a ``Fault`` instead of ending the reading."""
+    topics, topic_faults = _read_each(sorted(where.topics.glob("*.yaml")), read_topic)
+    schemas, schema_faults = _read_each(sorted(where.schemas.glob("*.avsc")), read_schema)
+    return Tree(tuple(topics), {s["name"]: s for s in schemas}, topic_faults, schema_faults)
+
+
+def _read_each(paths: Sequence[Path], read: Callable[[Path], T]) -> tuple[list[T], tuple[Fault, ...]]:
+    good: list[T] = []
+    faults: list[Fault] = []
+    for path in paths:
+        try:
+            good.append(read(path))
+        except Stop as stop:
+            faults.append(Fault(path.name, str(stop).removeprefix(f"{path}: ").removeprefix(f"{path}:")))
+    return good, tuple(faults)

@@ -1,0 +1,246 @@
+"""Bringing a cluster and a registry to what is declared: first a plan, then the plan's steps. Nothing is ever deleted."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource
+from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
+from confluent_kafka.schema_registry.error import SchemaRegistryError
+
+from tieline.kernel.declarations import Topic, schema_text, subjects_of, topics_for
+from tieline.kernel.errors import Stop, Unavailable
+from tieline.kernel.landscape import Landscape
+from tieline.kernel.schema_changes import Difference, differences
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+CALL_TIMEOUT_SECS = 30.0
+REGISTRY_CALLS_AT_ONCE = 8
+_NOT_FOUND = 404
+_CONFLICT = 409
+_UNREACHABLE = frozenset(
+    {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTopic:
+    """A topic the cluster does not have."""
+
+    topic: Topic
+    replication_factor: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeConfig:
+    """A topic setting that differs. ``old`` is None if the cluster does not know the setting."""
+
+    topic: str
+    setting: str
+    old: str | None
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLevel:
+    """A compatibility level that differs. ``old`` is None if the subject had none of its own."""
+
+    subject: str
+    old: str | None
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterSchema:
+    """A schema that the subject does not have. ``changes`` compares it with the latest version; None for the first."""
+
+    subject: str
+    record: str
+    text: str
+    changes: tuple[Difference, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What must be done, in this order; what is refused; and what stands there undeclared (only reported)."""
+
+    create: tuple[CreateTopic, ...] = ()
+    configs: tuple[ChangeConfig, ...] = ()
+    levels: tuple[SetLevel, ...] = ()
+    register: tuple[RegisterSchema, ...] = ()
+    refused: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """True when nothing is to be done and nothing is refused; what is surplus does not count."""
+        return not (self.create or self.configs or self.levels or self.register or self.refused)
+
+
+def plan(
+    landscape: Landscape,
+    admin: AdminClient,
+    registry: SchemaRegistryClient,
+    topics: Sequence[Topic] | None = None,
+) -> Plan:
+    """Compare what is declared with what is there. Changes nothing; blocks for some round trips.
+
+    Raises ``Unavailable`` if the cluster or the registry does not answer, ``Stop`` if one of them says no.
+    """
+    wanted = topics_for(landscape) if topics is None else topics
+    by_broker = _plan_topics(wanted, landscape.kafka.replication_factor, admin)
+    by_registry = _plan_subjects(wanted, registry)
+    return Plan(
+        create=by_broker.create,
+        configs=by_broker.configs,
+        levels=by_registry.levels,
+        register=by_registry.register,
+        refused=by_broker.refused + by_registry.refused,
+        surplus=by_broker.surplus + by_registry.surplus,
+    )
+
+
+def apply(steps: Plan, admin: AdminClient, registry: SchemaRegistryClient) -> None:
+    """Do everything the plan says. Doing it again does no harm; blocks until the cluster and the registry have it.
+
+    Raises ``Stop`` before the first step if the plan has refusals, and when a step is turned down (an incompatible
+    schema: with subject and reason); ``Unavailable`` if the other side does not answer. What was done stays done.
+    """
+    if steps.refused:
+        raise Stop("refused, nothing was changed: " + "; ".join(steps.refused))
+    _create_topics(steps.create, admin)
+    _change_configs(steps.configs, admin)
+    # The level first: a subject's level may stand before its first schema, and the new schema is checked against it.
+    _side_by_side(lambda step: _set_level(step, registry), steps.levels)
+    by_record = defaultdict[str, list[RegisterSchema]](list)
+    for step in steps.register:
+        by_record[step.record].append(step)
+    # The subjects of one record follow each other, so that they get one id (see _registered_text).
+    _side_by_side(lambda one: _register(one, registry), list(by_record.values()))
+
+
+# ---- topics ---------------------------------------------------------------------------------------------------
+
+
+def _plan_topics(wanted: Sequence[Topic], replication_factor: int, admin: AdminClient) -> Plan:
+    try:
+        there = admin.list_topics(timeout=CALL_TIMEOUT_SECS).topics
+    except KafkaException as error:
+        raise _kafka_error("the cluster's topics", error) from error
+    names = {topic.name for topic in wanted}
+    refused: list[str] = []
+    surplus = [f"topic {name}" for name in sorted(set(there) - names) if not name.startswith("__")]
+    for topic in wanted:
+        if topic.name in there and len(there[topic.name].partitions) != topic.partitions:
+            refused.append(
+                f"{topic.name} has {len(there[topic.name].partitions)} partitions, {topic.partitions} are declared: "
+                "another number would move keys to other partitions; declare a new major version of the topic instead"
+            )
+    present = [topic for topic in wanted if topic.name in there]
+    configs: list[ChangeConfig] = []
+    for topic, entries in zip(present, _described(present, admin), strict=True):
+        for setting, value in topic.configs.items():
+            now = entries[setting].value if setting in entries else None
+            if now != value:
+                configs.append(ChangeConfig(topic.name, setting, now, value))
+        surplus += [
+            f"setting {topic.name} {setting}={entry.value}"
+            for setting, entry in sorted(entries.items())
+            if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value and setting not in topic.configs
+        ]
+    return Plan(
+        create=tuple(CreateTopic(topic, replication_factor) for topic in wanted if topic.name not in there),
+        configs=tuple(configs),
+        refused=tuple(refused),
+        surplus=tuple(surplus),
+    )
+
+
+def _described(topics: Sequence[Topic], admin: AdminClient) -> Iterator[Mapping[str, ConfigEntry]]:
+    if not topics:
+        return
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in topics]
+    futures = admin.describe_configs(resources, request_timeout=CALL_TIMEOUT_SECS)
+    for resource in resources:
+        yield _answer(futures[resource], f"the settings of {resource.name}")
+
+
+def _create_topics(steps: Sequence[CreateTopic], admin: AdminClient) -> None:
+    if not steps:
+        return
+    new = [
+        NewTopic(
+            step.topic.name,
+            num_partitions=step.topic.partitions,
+            replication_factor=step.replication_factor,
+            config=dict(step.topic.configs),
+        )
+        for step in steps
+    ]
+    futures = admin.create_topics(new, operation_timeout=CALL_TIMEOUT_SECS, request_timeout=CALL_TIMEOUT_SECS)
+    for name, future in futures.items():
+        _answer(future, f"creating {name}", harmless=KafkaError.TOPIC_ALREADY_EXISTS)
+
+
+def _change_configs(steps: Sequence[ChangeConfig], admin: AdminClient) -> None:
+    entries = defaultdict[str, list[ConfigEntry]](list)
+    for step in steps:
+        entries[step.topic].append(
+            ConfigEntry(step.setting, step.new, incremental_operation=AlterConfigOpType.SET)
+        )
+    if not entries:
+        return
+    resources = [
+        ConfigResource(ConfigResource.Type.TOPIC, topic, incremental_configs=wanted)
+        for topic, wanted in entries.items()
+    ]
+    futures = admin.incremental_alter_configs(resources, request_timeout=CALL_TIMEOUT_SECS)
+    for resource, future in futures.items():
+        _answer(future, f"changing the settings of {resource.name}")
+
+
+def _answer(future: Future[T], what: str, harmless: int | None = None) -> T | None:
+    try:
+        return future.result(timeout=2 * CALL_TIMEOUT_SECS)
+    except KafkaException as error:
+        if harmless is not None and error.args[0].code() == harmless:
+            return None
+        raise _kafka_error(what, error) from error
+    except TimeoutError as error:
+        raise Unavailable(f"{what}: Kafka does not answer") from error
+
+
+def _kafka_error(what: str, error: KafkaException) -> Stop | Unavailable:
+    cause: KafkaError = error.args[0]
+    kind = Unavailable if cause.code() in _UNREACHABLE else Stop
+    return kind(f"{what}: Kafka says {cause.name()}: {cause.str()}")
+
+
+# ---- subjects -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    subject: str
+    record: str
+    level: str
+
+
+def _plan_subjects(topics: Sequence[Topic], registry: SchemaRegistryClient) -> Plan:
+    registry.clear_caches()  # the client would answer from memory what another process has changed since
+    there = set(_asked("the registry's subjects", registry.get_subjects) or ())
+    wanted = [
+        _Wanted(subject, record, topic.compatibility)
+        for topic in topics
+        for subject, record in subjects_of(topic).items()
+    ]
+    ...
