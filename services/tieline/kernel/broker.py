@@ -178,7 +178,7 @@ def read_to_end(
             for message in consumer.consume(1000, 0.2):
                 record = to_inbound(message)
                 where = (record.topic, record.partition)
-                if _is_end(message):
+                if is_end(message):
                     # Below the end while a transaction is open: the end-of-partition comes again when it is decided.
                     if record.offset >= ends[where]:
                         waiting.discard(where)
@@ -195,7 +195,8 @@ def read_to_end(
         consumer.close()
 
 
-def _is_end(message: Message) -> bool:
+def is_end(message: Message) -> bool:
+    """Whether the message only says that the end of its partition was reached."""
     error = message.error()
     return error is not None and error.code() == KafkaError._PARTITION_EOF  # noqa: SLF001  - the client's own name
 
