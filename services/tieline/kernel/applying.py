@@ -1,16 +1,23 @@
-"""Bringing a cluster and a registry to what is declared: first a plan, then the plan's steps. Nothing is ever deleted."""
+"""Bringing a cluster and a registry to what is declared: first a plan, then its steps. Nothing is ever deleted."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ConfigSource
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its documented names, not marked as exported
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    ConfigSource,
+)
 from confluent_kafka.cimpl import NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
@@ -27,9 +34,8 @@ CALL_TIMEOUT_SECS = 30.0
 REGISTRY_CALLS_AT_ONCE = 8
 _NOT_FOUND = 404
 _CONFLICT = 409
-_UNREACHABLE = frozenset(
-    {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError.REQUEST_TIMED_OUT}
-)
+_SERVER_ERROR = 500
+_UNREACHABLE = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_RESOLVE", "REQUEST_TIMED_OUT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +106,10 @@ def plan(
     by_broker = _plan_topics(wanted, landscape.kafka.replication_factor, admin)
     by_registry = _plan_subjects(wanted, registry)
     return Plan(
-        create=by_broker.create,
-        configs=by_broker.configs,
-        levels=by_registry.levels,
-        register=by_registry.register,
+        by_broker.create,
+        by_broker.configs,
+        by_registry.levels,
+        by_registry.register,
         refused=by_broker.refused + by_registry.refused,
         surplus=by_broker.surplus + by_registry.surplus,
     )
@@ -124,7 +130,7 @@ def apply(steps: Plan, admin: AdminClient, registry: SchemaRegistryClient) -> No
     by_record = defaultdict[str, list[RegisterSchema]](list)
     for step in steps.register:
         by_record[step.record].append(step)
-    # The subjects of one record follow each other, so that they get one id (see _registered_text).
+    # The subjects of one record follow each other, so that no two of them race for its first id.
     _side_by_side(lambda one: _register(one, registry), list(by_record.values()))
 
 
@@ -137,14 +143,13 @@ def _plan_topics(wanted: Sequence[Topic], replication_factor: int, admin: AdminC
     except KafkaException as error:
         raise _kafka_error("the cluster's topics", error) from error
     names = {topic.name for topic in wanted}
-    refused: list[str] = []
     surplus = [f"topic {name}" for name in sorted(set(there) - names) if not name.startswith("__")]
-    for topic in wanted:
-        if topic.name in there and len(there[topic.name].partitions) != topic.partitions:
-            refused.append(
-                f"{topic.name} has {len(there[topic.name].partitions)} partitions, {topic.partitions} are declared: "
-                "another number would move keys to other partitions; declare a new major version of the topic instead"
-            )
+    refused = [
+        f"{topic.name} has {len(there[topic.name].partitions)} partitions, {topic.partitions} are declared: another "
+        "number would move keys to other partitions; declare a new major version of the topic instead"
+        for topic in wanted
+        if topic.name in there and len(there[topic.name].partitions) != topic.partitions
+    ]
     present = [topic for topic in wanted if topic.name in there]
     configs: list[ChangeConfig] = []
     for topic, entries in zip(present, _described(present, admin), strict=True):
@@ -155,7 +160,7 @@ def _plan_topics(wanted: Sequence[Topic], replication_factor: int, admin: AdminC
         surplus += [
             f"setting {topic.name} {setting}={entry.value}"
             for setting, entry in sorted(entries.items())
-            if entry.source == ConfigSource.DYNAMIC_TOPIC_CONFIG.value and setting not in topic.configs
+            if ConfigSource(entry.source) is ConfigSource.DYNAMIC_TOPIC_CONFIG and setting not in topic.configs
         ]
     return Plan(
         create=tuple(CreateTopic(topic, replication_factor) for topic in wanted if topic.name not in there),
@@ -171,7 +176,7 @@ def _described(topics: Sequence[Topic], admin: AdminClient) -> Iterator[Mapping[
     resources = [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in topics]
     futures = admin.describe_configs(resources, request_timeout=CALL_TIMEOUT_SECS)
     for resource in resources:
-        yield _answer(futures[resource], f"the settings of {resource.name}")
+        yield _answer(futures[resource], f"the settings of {resource.name}") or {}
 
 
 def _create_topics(steps: Sequence[CreateTopic], admin: AdminClient) -> None:
@@ -194,9 +199,7 @@ def _create_topics(steps: Sequence[CreateTopic], admin: AdminClient) -> None:
 def _change_configs(steps: Sequence[ChangeConfig], admin: AdminClient) -> None:
     entries = defaultdict[str, list[ConfigEntry]](list)
     for step in steps:
-        entries[step.topic].append(
-            ConfigEntry(step.setting, step.new, incremental_operation=AlterConfigOpType.SET)
-        )
+        entries[step.topic].append(ConfigEntry(step.setting, step.new, incremental_operation=AlterConfigOpType.SET))
     if not entries:
         return
     resources = [
@@ -221,7 +224,7 @@ def _answer(future: Future[T], what: str, harmless: int | None = None) -> T | No
 
 def _kafka_error(what: str, error: KafkaException) -> Stop | Unavailable:
     cause: KafkaError = error.args[0]
-    kind = Unavailable if cause.code() in _UNREACHABLE else Stop
+    kind = Unavailable if cause.name() in _UNREACHABLE else Stop
     return kind(f"{what}: Kafka says {cause.name()}: {cause.str()}")
 
 
@@ -233,14 +236,84 @@ class _Wanted:
     subject: str
     record: str
     level: str
+    text: str
 
 
 def _plan_subjects(topics: Sequence[Topic], registry: SchemaRegistryClient) -> Plan:
-    registry.clear_caches()  # the client would answer from memory what another process has changed since
-    there = set(_asked("the registry's subjects", registry.get_subjects) or ())
+    registry.clear_caches()  # type: ignore[no-untyped-call]  # The client would answer from memory what another process has changed since
+    there = frozenset(_found("its subjects", registry.get_subjects) or ())
     wanted = [
-        _Wanted(subject, record, topic.compatibility)
+        _Wanted(subject, record, topic.compatibility, schema_text(record))
         for topic in topics
         for subject, record in subjects_of(topic).items()
     ]
-    ...
+    parts = _side_by_side(lambda one: _plan_subject(one, registry, exists=one.subject in there), wanted)
+    surplus = sorted(there - {one.subject for one in wanted})
+    return Plan(
+        levels=tuple(step for part in parts for step in part.levels),
+        register=tuple(step for part in parts for step in part.register),
+        refused=tuple(reason for part in parts for reason in part.refused),
+        surplus=tuple(f"subject {subject}" for subject in surplus),
+    )
+
+
+def _plan_subject(one: _Wanted, registry: SchemaRegistryClient, *, exists: bool) -> Plan:
+    name = one.subject
+    if not exists:
+        return Plan((), (), (SetLevel(name, None, one.level),), (RegisterSchema(name, one.record, one.text, None),))
+    level = _found(f"the level of {name}", lambda: registry.get_compatibility(name))
+    levels = () if level == one.level else (SetLevel(name, level, one.level),)
+    if _found(name, lambda: registry.lookup_schema(name, Schema(one.text, "AVRO"))) is not None:
+        return Plan(levels=levels)
+    latest = _found(name, lambda: registry.get_latest_version(name))
+    if latest is None or latest.schema.schema_str is None:
+        return Plan(levels=levels, register=(RegisterSchema(name, one.record, one.text, None),))
+    changes = differences(json.loads(latest.schema.schema_str), json.loads(one.text))
+    refused = tuple(
+        f"{name}: {change}; the registry would let it pass, and stored records would change their meaning"
+        for change in changes
+        if change.unseen
+    )
+    return Plan(levels=levels, register=(RegisterSchema(name, one.record, one.text, changes),), refused=refused)
+
+
+def _set_level(step: SetLevel, registry: SchemaRegistryClient) -> None:
+    _done(f"the level of {step.subject}", lambda: registry.set_compatibility(step.subject, step.new))
+
+
+def _register(steps: Sequence[RegisterSchema], registry: SchemaRegistryClient) -> None:
+    for step in steps:
+        _done(step.subject, partial(registry.register_schema, step.subject, Schema(step.text, "AVRO")))
+
+
+def _found(what: str, call: Callable[[], T]) -> T | None:
+    """The registry's answer; None where it knows nothing of the kind."""
+    try:
+        return call()
+    except Exception as error:
+        if isinstance(error, SchemaRegistryError) and error.http_status_code == _NOT_FOUND:
+            return None
+        raise _registry_error(what, error) from error
+
+
+def _done(what: str, call: Callable[[], object]) -> None:
+    try:
+        call()
+    except Exception as error:
+        raise _registry_error(what, error) from error
+
+
+def _registry_error(what: str, error: Exception) -> Stop | Unavailable:
+    if not isinstance(error, SchemaRegistryError):  # whichever HTTP library the client found: no answer came
+        return Unavailable(f"{what}: the schema registry does not answer: {error}")
+    if error.http_status_code == _CONFLICT:
+        return Stop(f"{what}: the schema is incompatible with an earlier version: {error.error_message}")
+    if error.http_status_code >= _SERVER_ERROR:
+        return Unavailable(f"{what}: the schema registry fails: {error}")
+    return Stop(f"{what}: the schema registry says no: {error}")
+
+
+def _side_by_side(work: Callable[[T], R], items: Sequence[T]) -> list[R]:
+    """Results in the order of the items; the first failure is raised once all have ended."""
+    with ThreadPoolExecutor(max_workers=REGISTRY_CALLS_AT_ONCE) as pool:
+        return list(pool.map(work, items))

@@ -28,6 +28,8 @@ NAMESPACE = "tieline"
 SYSTEM = "{system}"
 CONSUMER = "{consumer}"
 
+_KEY_ORDER = ("type", "name", "namespace", "logicalType", "precision", "scale", "items", "values", "symbols", "fields")
+
 TopicClass = Literal["raw", "report", "event", "state", "command", "result", "dead-letter", "internal"]
 Subjects = Literal["TopicRecordName", "TopicName", "none"]
 Compatibility = Literal[
@@ -289,7 +291,9 @@ def schema_names(folder: Path | None = None) -> tuple[str, ...]:
 def schema_text(record: str, folder: Path | None = None) -> str:
     """The schema as one self-contained JSON text, each named type written out where it is first used.
 
-    This is the text the registry gets; it is the same for every subject. Raises ``Stop`` if a type is not declared.
+    This is the text the registry gets. It is in a normal form without documentation: a registry gives one id to equal
+    texts only, and a record that is passed on from topic to topic unchanged needs one id under both subjects, also if
+    somebody mended a comment in between. Raises ``Stop`` if a type is not declared.
     """
     return _schema_text(record, folder or declared().schemas)
 
@@ -325,16 +329,19 @@ def _inline(node: Any, folder: Path, written: set[str]) -> Any:
         return [_inline(branch, folder, written) for branch in node]
     if not isinstance(node, dict):
         return node
-    return {key: _inline_part(key, value, folder, written) for key, value in node.items()}
+    # The places that hold types; a default may well look like a type's name.
+    whole = {**node, **{key: _inline(node[key], folder, written) for key in ("type", "items", "values") if key in node}}
+    if "fields" in node:
+        whole["fields"] = [_normal({**f, "type": _inline(f["type"], folder, written)}) for f in node["fields"]]
+    return _normal(whole)
 
 
-def _inline_part(key: str, value: Any, folder: Path, written: set[str]) -> Any:
-    # Only these places of a schema hold types; a default or a doc may well look like a type's name.
-    if key in {"type", "items", "values"}:
-        return _inline(value, folder, written)
-    if key == "fields":
-        return [{**field, "type": _inline(field["type"], folder, written)} for field in value]
-    return value
+def _normal(node: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: node[key] for key in sorted(node, key=_place) if key != "doc"}
+
+
+def _place(key: str) -> tuple[int, str]:
+    return (_KEY_ORDER.index(key) if key in _KEY_ORDER else len(_KEY_ORDER), key)
 
 
 # ---- the whole tree, faults and all ---------------------------------------------------------------------------

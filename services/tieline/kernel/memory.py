@@ -190,3 +190,22 @@ class RunFinished(Model):
     in_flight: int = Field(description="Differences explained by what is still under way.")
     consistency_percent: Text = Field(description="Share of compared records without drift.")
     finished_at: AwareDatetime = Field(description="When it ended (UTC).")
+
+
+class LetterAction(StrEnum):
+    """What a person decided about a dead letter."""
+
+    UNKNOWN = "UNKNOWN"
+    REPLAY = "REPLAY"
+    DISCARD = "DISCARD"
+
+
+class LetterCase(Model):
+    """What was done about one dead letter. Key: letter id, which is consumer/partition/offset of the letter."""
+
+    letter_id: Code = Field(description="Which letter: consumer/partition/offset on the consumer's dead-letter topic.")
+    action: LetterAction = Field(description="REPLAY: sent back to where it came from. DISCARD: given up.")
+    by: Code = Field(description="Account that decided.")
+    reason: Text | None = Field(default=None, description="Why, in the person's words; always there for DISCARD.")
+    at: AwareDatetime = Field(description="When it was done (UTC).")
+    attempt: int = Field(description="Attempt that had failed: 1 for a record that was never replayed.")

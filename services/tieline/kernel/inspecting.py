@@ -1,0 +1,273 @@
+"""Bounded, read-only looks at the log for people's commands: offsets, positions, tails, single records.
+
+Nothing here joins a group, commits a position or waits for an open transaction: ends are those of committed records.
+"""
+
+from __future__ import annotations
+
+import heapq
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    ConsumerGroupTopicPartitions,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from tieline.kernel import broker
+from tieline.kernel.codecs import Codec
+from tieline.kernel.declarations import Topic
+from tieline.kernel.errors import Rejected, Stop, Unavailable
+from tieline.kernel.landscape import Kafka, Landscape
+from tieline.kernel.model import Model
+from tieline.kernel.partitioning import partition_of
+from tieline.kernel.records import Inbound
+
+T = TypeVar("T")
+M = TypeVar("M", bound=Model)
+Where = tuple[str, int]  # topic, partition
+Take = Callable[[Inbound], None]
+
+CALL_TIMEOUT_SECS = 15.0
+PATIENCE_SECS = 30.0
+READER = "tieline.reader"
+
+
+class Hub(Protocol):
+    """What a person's command knows of the estate: the landscape and what it declares."""
+
+    @property
+    def landscape(self) -> Landscape:
+        """Systems and flows."""
+        ...
+
+    @property
+    def topics(self) -> Mapping[str, Topic]:
+        """Every declared topic, by name."""
+        ...
+
+    @property
+    def codec(self) -> Codec:
+        """Bytes to records."""
+        ...
+
+    @property
+    def partitions(self) -> Mapping[str, int]:
+        """Declared number of partitions, by topic."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What one partition keeps: offset of its oldest record, and the next offset after its committed ones."""
+
+    first: int
+    end: int
+
+    def tail(self, count: int) -> Window:
+        """The last ``count`` offsets."""
+        return Window(self.first, max(self.first, self.end - count), self.end)
+
+    def since(self, offset: int) -> Window:
+        """From an offset on; from the oldest kept if that offset is gone."""
+        return Window(self.first, max(self.first, offset), self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Part of a partition to be read: ``start`` to before ``end``; ``first`` is the oldest offset kept."""
+
+    first: int
+    start: int
+    end: int
+
+    @property
+    def cut(self) -> bool:
+        """Whether older records are kept but left out."""
+        return self.start > self.first
+
+
+def open_admin(kafka: Kafka) -> AdminClient:
+    """An admin client; keep it in a variable until its answers are there."""
+    return AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 3, **kafka.client})
+
+
+def read_spans(admin: AdminClient, wheres: Iterable[Where]) -> dict[Where, Span]:
+    """Oldest and next offset of each partition, in two round trips. Raises ``Stop`` for a topic that does not exist."""
+    parts = [TopicPartition(topic, partition) for topic, partition in wheres]
+    if not parts:
+        return {}
+    asked = [
+        admin.list_offsets(
+            dict.fromkeys(parts, spec),
+            isolation_level=IsolationLevel.READ_COMMITTED,
+            request_timeout=CALL_TIMEOUT_SECS,
+        )
+        for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+    ]
+    firsts, ends = [
+        {(tp.topic, tp.partition): int(_answer(future, tp.topic).offset) for tp, future in answers.items()}
+        for answers in asked
+    ]
+    return {where: Span(first, max(first, ends[where])) for where, first in firsts.items()}
+
+
+def all_partitions(hub: Hub, topics: Iterable[str]) -> list[Where]:
+    """Every partition of these topics, as declared."""
+    return [(topic, p) for topic in topics for p in range(hub.partitions[topic])]
+
+
+def read_committed(admin: AdminClient, groups: Iterable[str]) -> dict[str, dict[Where, int]]:
+    """Committed positions of consumer groups; a partition without one is left out."""
+    asked = {
+        group: admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group)], request_timeout=CALL_TIMEOUT_SECS
+        )[group]
+        for group in groups
+    }
+    return {
+        group: {
+            (tp.topic, tp.partition): tp.offset
+            for tp in _answer(future, group).topic_partitions or ()
+            if tp.offset >= 0 and tp.error is None
+        }
+        for group, future in asked.items()
+    }
+
+
+def read_windows(kafka: Kafka, windows: Mapping[Where, Window], take: Take, *, first_only: bool = False) -> None:
+    """Give the committed records of each window to ``take``, in order per partition; or only the first of each.
+
+    Raises ``Unavailable`` when the broker stalls for ``PATIENCE_SECS``.
+    """
+    waiting = {where: window for where, window in windows.items() if window.start < window.end}
+    if not waiting:
+        return
+    consumer = broker.open_consumer(kafka, READER, tell_ends=True)
+    try:
+        consumer.assign([_start_of(where, window) for where, window in waiting.items()])
+        deadline = time.monotonic() + PATIENCE_SECS
+        while waiting:
+            for message in consumer.consume(1000, 0.05):
+                where = (message.topic() or "", message.partition() or 0)
+                window = waiting.get(where)
+                if window is None:
+                    continue
+                deadline = time.monotonic() + PATIENCE_SECS
+                if _take_one(message, window, take) or first_only:
+                    del waiting[where]
+                    consumer.pause([TopicPartition(*where)])
+            if time.monotonic() > deadline:
+                names = ", ".join(sorted({topic for topic, _ in waiting}))
+                raise Unavailable(f"cannot read {names}: the broker stalls")
+    finally:
+        consumer.close()
+
+
+def read_tail(hub: Hub, topics: Sequence[str], limit: int) -> tuple[list[Inbound], bool]:
+    """The newest ``limit`` records of these topics together, newest first, and whether older ones were left out."""
+    spans = read_spans(open_admin(hub.landscape.kafka), all_partitions(hub, topics))
+    windows = {where: span.tail(limit) for where, span in spans.items()}
+    newest: list[tuple[int, int, str, int, Inbound]] = []
+    dropped = any(window.cut for window in windows.values())
+
+    def take(record: Inbound) -> None:
+        nonlocal dropped
+        heapq.heappush(newest, (record.timestamp_ms, record.offset, record.topic, record.partition, record))
+        if len(newest) > limit:
+            heapq.heappop(newest)
+            dropped = True
+
+    read_windows(hub.landscape.kafka, windows, take)
+    return [entry[-1] for entry in sorted(newest, reverse=True)], dropped
+
+
+def read_record(hub: Hub, topic: str, partition: int, offset: int) -> tuple[Inbound | None, bool]:
+    """The committed record at exactly these coordinates, and whether that offset is still within the log."""
+    span = read_spans(open_admin(hub.landscape.kafka), [(topic, partition)])[topic, partition]
+    if not span.first <= offset < span.end:
+        return None, offset >= span.end
+    found: list[Inbound] = []
+    window = {(topic, partition): Window(span.first, offset, offset + 1)}
+    read_windows(hub.landscape.kafka, window, found.append)
+    return (found[0] if found else None), True
+
+
+def read_rows(
+    hub: Hub,
+    topic: str,
+    kind: type[M],
+    *,
+    keys: Iterable[str] | None = None,
+    partition_by: Callable[[str], str] = str,
+    needle: bytes | None = None,
+) -> dict[str, M]:
+    """Rows of a compacted topic: all; or those of ``keys``, reading only their partitions; or those with ``needle``.
+
+    ``needle`` is looked for in the encoded value, where Avro keeps text as plain UTF-8. Only what is given is decoded.
+    Raises ``Stop`` for a row that cannot be read.
+    """
+    wanted = None if keys is None else set(keys)
+    count = hub.partitions[topic]
+    numbers = range(count) if wanted is None else sorted({partition_of(partition_by(key), count) for key in wanted})
+    spans = read_spans(open_admin(hub.landscape.kafka), [(topic, p) for p in numbers])
+    values: dict[str, bytes] = {}
+
+    def take(record: Inbound) -> None:
+        key = record.key_text
+        if record.value is None or (needle is not None and needle not in record.value):
+            values.pop(key, None)
+        elif wanted is None or key in wanted:
+            values[key] = record.value
+
+    read_windows(hub.landscape.kafka, {where: span.since(0) for where, span in spans.items()}, take)
+    return {key: _row(hub.codec, topic, key, value, kind) for key, value in values.items()}
+
+
+def _row(codec: Codec, topic: str, key: str, value: bytes, kind: type[M]) -> M:
+    try:
+        body = codec.decode(topic, value).body
+    except Rejected as rejection:
+        raise Stop(f"{topic}: the row {key!r} cannot be read: {rejection}") from rejection
+    if not isinstance(body, kind):
+        raise Stop(f"{topic}: the row {key!r} is a {type(body).__name__}, expected {kind.__name__}")
+    return body
+
+
+def _start_of(where: Where, window: Window) -> TopicPartition:
+    # The beginning by name: retention may move it on between the question and the read.
+    return TopicPartition(*where, window.start if window.cut else OFFSET_BEGINNING)
+
+
+def _take_one(message: Message, window: Window, take: Take) -> bool:
+    """Whether the window is exhausted with this message."""
+    error = message.error()
+    if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  - the client's own name
+        return True
+    if not broker.check_message(message):
+        return False
+    record = broker.to_inbound(message)
+    if record.offset < window.end:
+        take(record)
+    return record.offset + 1 >= window.end
+
+
+def _answer(future: Future[T], what: str) -> Any:
+    try:
+        return future.result(timeout=2 * CALL_TIMEOUT_SECS)
+    except KafkaException as error:
+        cause = cast("KafkaError", error.args[0])
+        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise Stop(f"topic {what} does not exist; run: tieline topics apply") from error
+        raise Unavailable(f"{what}: Kafka says {cause.name()}: {cause.str()}") from error
+    except TimeoutError as error:
+        raise Unavailable(f"{what}: Kafka does not answer") from error

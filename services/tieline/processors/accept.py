@@ -1,0 +1,265 @@
+"""accept: what of a report becomes the hub's word. Ownership per field, versions, echoes, immutable documents."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from decimal import Decimal
+
+from tieline.kernel.clock import Clock
+from tieline.kernel.errors import Rejected
+from tieline.kernel.landscape import Landscape
+from tieline.kernel.memory import Conflict, LedgerEntry
+from tieline.kernel.model import (
+    Accepted,
+    ApprovalStatus,
+    AssetBookChanged,
+    AssetEvent,
+    AssetReport,
+    AssetState,
+    BookFields,
+    BookReport,
+    BookState,
+    CostEvent,
+    CostReport,
+    CostState,
+    DepreciationPosted,
+    Model,
+    Money,
+    OrderEvent,
+    OrderReport,
+    OrderState,
+    Origin,
+    ScheduleLine,
+)
+from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
+from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.tables import Table
+from tieline.processors.merging import Merged, is_echo, merge_report, name_event
+
+ASSET_EVENTS = "asset.asset.event.v1"
+BOOK_EVENTS = "asset.book.event.v1"
+POSTING_EVENTS = "depreciation.posting.event.v1"
+ORDER_EVENTS = "procurement.purchase-order.event.v1"
+COST_EVENTS = "cost.document.event.v1"
+
+
+class Accept:
+    """The handler. Its state is what the hub believes of assets, books, orders and cost documents."""
+
+    def __init__(self, landscape: Landscape, ownership: Ownership, clock: Clock) -> None:
+        self._landscape = landscape
+        self._ownership = ownership
+        self._clock = clock
+        self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState)
+        self.books: Table[BookState] = Table(
+            "asset.book.state.v1", BookState, partition_by=lambda key: key.split("|", 1)[0]
+        )
+        self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState)
+        self.costs: Table[CostState] = Table("cost.document.state.v1", CostState)
+        self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
+        self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
+
+    def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
+        """See ``Processor``."""
+        match value.body:
+            case AssetReport() as report:
+                return self._asset(record.key_text, report)
+            case BookReport() as report:
+                return self._book(record.key_text, report)
+            case OrderReport() as report:
+                return self._order(record.key_text, report)
+            case CostReport() as report:
+                return self._cost(record.key_text, report, record.header("tl_asset_id"))
+            case _:
+                raise Rejected(f"{value.name} is not a report")
+
+    def _role(self, origin: Origin) -> str:
+        if origin.system not in self._landscape.systems:
+            raise Rejected(
+                f"system {origin.system!r} is not in the landscape",
+                field="origin.system",
+                remedy="add the system to the landscape, then replay",
+            )
+        return self._landscape.role_of(origin.system)
+
+    def _asset(self, asset_id: str, report: AssetReport) -> list[Outbound]:
+        origin = report.origin
+        role = self._role(origin)
+        state = self.assets.get(asset_id)
+        echo = is_echo(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
+        merged = merge_report(state, report, role, self._ownership, echo=echo)
+        self._note_conflicts(asset_id, report, merged)
+        if state is not None and not merged.changed and merged.links == state.links:
+            if merged.said_by != state.said_by:
+                # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
+                self.assets.put(asset_id, state.model_copy(update={"said_by": merged.said_by}))
+            return []
+        version = (state.version if state else 0) + 1
+        changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
+        new = AssetState(
+            asset_id=asset_id, version=version, fields=merged.fields, said_by=merged.said_by, links=merged.links
+        )
+        self.assets.put(asset_id, new)
+        name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
+        accepted = _accepted(version, origin, effective, changed)
+        event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
+        return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event))]
+
+    def _note_conflicts(self, asset_id: str, report: AssetReport, merged: Merged) -> None:
+        """Invariant 9: a foreign edit is visible until the system agrees again."""
+        system = report.origin.system
+        for field, owner in merged.refused.items():
+            key = f"{asset_id}|{field}|{system}"
+            owned, foreign = _text(merged.fields, field), _text(report.fields, field)
+            known = self.conflicts.get(key)
+            if known is None or (known.owned_value, known.foreign_value) != (owned, foreign):
+                row = Conflict(
+                    canonical_id=asset_id,
+                    field=field,
+                    owner=owner,
+                    system=system,
+                    owned_value=owned,
+                    foreign_value=foreign,
+                    detected_at=self._clock(),
+                )
+                self.conflicts.put(key, row)
+        for field in merged.agreed:
+            self.conflicts.delete(f"{asset_id}|{field}|{system}")
+
+    def _book(self, asset_id: str, report: BookReport) -> list[Outbound]:
+        fields, origin = report.fields, report.origin
+        if self._role(origin) != ERP:
+            raise Rejected("depreciation is the ERP's to say", field="origin.system")
+        if fields.net_book_value != fields.gross_cost - fields.accumulated:
+            # Invariant 11: a sum stays the sum of its parts.
+            raise Rejected(
+                f"{fields.net_book_value} is not gross cost {fields.gross_cost} less accumulated {fields.accumulated}",
+                field="fields.net_book_value",
+                remedy="correct the book in the ERP, then replay",
+            )
+        key = f"{asset_id}|{fields.book_id}"
+        state = self.books.get(key)
+        if state is not None and state.fields == fields:
+            return []
+        version = (state.version if state else 0) + 1
+        posted = _newly_posted(state.fields if state else None, fields)
+        self.books.put(key, BookState(asset_id=asset_id, version=version, fields=fields))
+        changed = _changed(state.fields if state else None, fields)
+        accepted = _accepted(version, origin, fields.as_of, changed)
+        return [
+            Outbound(
+                BOOK_EVENTS,
+                asset_id,
+                Typed("AssetBookChanged", AssetBookChanged(asset_id=asset_id, accepted=accepted, fields=fields)),
+            ),
+            *(_posting(asset_id, fields, line, _accepted(version, origin, line.date, ("lines",))) for line in posted),
+        ]
+
+    def _order(self, po_id: str, report: OrderReport) -> list[Outbound]:
+        fields, origin = report.fields, report.origin
+        if self._role(origin) != ERP:
+            raise Rejected("purchase orders are the ERP's to say", field="origin.system")
+        _check_sum(fields.net_total, (line.net_amount for line in fields.lines), "fields.net_total")
+        state = self.orders.get(po_id)
+        if state is not None and state.fields == fields:
+            return []
+        version = (state.version if state else 0) + 1
+        self.orders.put(po_id, OrderState(po_id=po_id, version=version, fields=fields))
+        was_approved = state is not None and state.fields.approval_status is ApprovalStatus.APPROVED
+        approved_now = fields.approval_status is ApprovalStatus.APPROVED and not was_approved
+        effective = fields.order_date or origin.recorded_at.date()
+        accepted = _accepted(version, origin, effective, _changed(state.fields if state else None, fields))
+        event = OrderEvent(po_id=po_id, accepted=accepted, fields=fields)
+        return [Outbound(ORDER_EVENTS, po_id, Typed("PoApproved" if approved_now else "PoChanged", event))]
+
+    def _cost(self, cost_doc_id: str, report: CostReport, asset_id: str | None) -> list[Outbound]:
+        fields, origin = report.fields, report.origin
+        if self._role(origin) != ASSET_MANAGEMENT:
+            raise Rejected("work orders and their costs are asset management's to say", field="origin.system")
+        _check_sum(fields.total, (line.amount for line in fields.lines), "fields.total")
+        state = self.costs.get(cost_doc_id)
+        if state is not None:
+            if state.fields != fields:
+                raise Rejected(
+                    "a settled cost document was changed",
+                    field="fields",
+                    remedy="correct it by a reversal document in its system",
+                )
+            return []
+        self.costs.put(
+            cost_doc_id,
+            CostState(
+                cost_doc_id=cost_doc_id,
+                version=1,
+                asset_id=asset_id,
+                origin_system=origin.system,
+                origin_native_id=origin.native_id,
+                fields=fields,
+            ),
+        )
+        accepted = _accepted(1, origin, fields.effective_date, tuple(type(fields).model_fields))
+        event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields)
+        name = "CostPosted" if fields.reversal_of is None else "CostReversed"
+        return [Outbound(COST_EVENTS, cost_doc_id, Typed(name, event))]
+
+
+def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]:
+    """Lines that are posted now and were not before: each is a financial document, published once (Invariant 3)."""
+    before = {_identity(line): line for line in old.lines if line.posted} if old else {}
+    after = {_identity(line): line for line in new.lines if line.posted}
+    gone = [line for identity, line in before.items() if identity not in after]
+    if gone:
+        raise Rejected(
+            f"the posted depreciation of {gone[0].date} is no longer posted",
+            field="fields.lines",
+            remedy="reverse a posting by a reversal in the ERP, do not remove it",
+        )
+    return [line for identity, line in after.items() if identity not in before]
+
+
+def _identity(line: ScheduleLine) -> tuple[dt.date, Decimal, str | None]:
+    return line.date, line.depreciation, line.document
+
+
+def _posting(asset_id: str, book: BookFields, line: ScheduleLine, accepted: Accepted) -> Outbound:
+    body = DepreciationPosted(
+        asset_id=asset_id,
+        book_id=book.book_id,
+        accepted=accepted.model_copy(update={"posting_period": line.posting_period}),
+        amount=Money(amount=line.depreciation, currency=book.currency),
+        accumulated_after=line.accumulated_after,
+        net_book_value_after=line.net_book_value_after,
+        scheduled_date=line.date,
+        document=line.document,
+    )
+    return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
+
+
+def _accepted(version: int, origin: Origin, effective: dt.date, changed: tuple[str, ...]) -> Accepted:
+    return Accepted(
+        version=version,
+        origin_system=origin.system,
+        origin_native_id=origin.native_id,
+        effective_date=effective,
+        recorded_at=origin.recorded_at,
+        changed_fields=changed,
+    )
+
+
+def _check_sum(total: Decimal, parts: Iterable[Decimal], field: str) -> None:
+    found = sum(parts, Decimal(0))
+    if found != total:
+        # Invariant 11: a sum stays the sum of its parts.
+        raise Rejected(f"is {total}, but the lines add up to {found}", field=field, remedy="correct it at its source")
+
+
+def _changed(old: Model | None, new: Model) -> tuple[str, ...]:
+    return tuple(name for name in type(new).model_fields if old is None or getattr(old, name) != getattr(new, name))
+
+
+def _text(fields: Model, name: str) -> str | None:
+    value = getattr(fields, name)
+    if value is None:
+        return None
+    return f"{value.amount} {value.currency}" if isinstance(value, Money) else str(value)

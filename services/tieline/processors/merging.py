@@ -1,0 +1,111 @@
+"""How one report changes the hub's word on an asset: field by field, by the ownership matrix. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from tieline.kernel.digests import digest_fields
+from tieline.kernel.memory import LedgerEntry, Stage
+from tieline.kernel.model import AssetFields, AssetReport, AssetState, PhysicalStatus
+from tieline.kernel.ownership import Ownership
+
+# Who "said" a value that an order line proposed: both systems may replace it.
+HUB = "hub"
+PURCHASE_LINE = "purchase-line"
+_MOVES = frozenset({"location", "custodian", "cost_centre"})
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The after-image, who vouches for each field, what changed, and what was refused (field to who owns it)."""
+
+    fields: AssetFields
+    said_by: dict[str, str]
+    links: dict[str, str]
+    changed: tuple[str, ...]
+    refused: Mapping[str, str]
+    agreed: tuple[str, ...]
+
+
+def is_echo(report: AssetReport, entry: LedgerEntry | None) -> bool:
+    """Whether the report is what the system answered to our own last write, after its rounding and trimming (8)."""
+    return entry is not None and entry.stage is Stage.CONFIRMED and entry.digest == digest_fields(report.fields)
+
+
+def merge_report(
+    state: AssetState | None, report: AssetReport, role: str, ownership: Ownership, *, echo: bool = False
+) -> Merged:
+    """Apply ownership to every field the report speaks of.
+
+    An echo (Invariant 8) changes no value and raises no conflict; it only confirms what the owner holds.
+    """
+    fields = state.fields if state else AssetFields()
+    said_by = dict(state.said_by) if state else {}
+    speaker = HUB if report.origin.entity == PURCHASE_LINE else report.origin.system
+    update: dict[str, object] = {}
+    refused: dict[str, str] = {}
+    agreed: list[str] = []
+    for name, rule in ownership.rules.items():
+        said, known = getattr(report.fields, name), getattr(fields, name)
+        if said is None:
+            continue
+        owns = rule.owner == role and speaker != HUB
+        if said == known:
+            agreed.append(name)
+            if owns or said_by.get(name) == HUB:
+                said_by[name] = speaker if speaker != HUB else said_by.get(name, HUB)
+        elif echo:
+            continue
+        elif _may_say(
+            owns=owns,
+            proposes=role in rule.proposers or rule.owner == role,
+            is_open=rule.open,
+            known=known,
+            author=said_by.get(name),
+            speaker=speaker,
+        ):
+            update[name] = said
+            said_by[name] = speaker
+        elif speaker != HUB:
+            refused[name] = said_by.get(name, rule.owner)
+    links = dict(state.links) if state else {}
+    if report.origin.entity != PURCHASE_LINE:
+        if report.deleted:
+            links.pop(report.origin.system, None)
+        else:
+            links[report.origin.system] = report.origin.native_id
+    changed = tuple(name for name in AssetFields.model_fields if name in update)
+    return Merged(fields.model_copy(update=update), said_by, links, changed, refused, tuple(agreed))
+
+
+def _may_say(*, owns: bool, proposes: bool, is_open: bool, known: object, author: str | None, speaker: str) -> bool:
+    """Whether this speaker's value replaces the known one (ownership.yaml has the rule in words)."""
+    if owns:
+        return True  # Invariant 9: the owner's word stands
+    if not proposes:
+        return False
+    if known is None:
+        return True
+    if speaker == HUB:
+        return author == HUB
+    return is_open or author in {speaker, HUB}
+
+
+def name_event(
+    old: AssetState | None, new: AssetState, changed: tuple[str, ...], recorded_on: dt.date
+) -> tuple[str, dt.date]:
+    """Name of the event and the business date from which it holds."""
+    fields = new.fields
+    if old is None:
+        return "AssetRegistered", fields.acquisition_date or recorded_on
+    retired = "physical_status" in changed and fields.physical_status is PhysicalStatus.RETIRED
+    if "disposal_date" in changed or retired:
+        return "AssetDisposed", fields.disposal_date or recorded_on
+    in_service = "physical_status" in changed and fields.physical_status is PhysicalStatus.IN_SERVICE
+    if "in_service_date" in changed or in_service:
+        return "AssetPlacedInService", fields.in_service_date or recorded_on
+    if _MOVES & set(changed):
+        return "AssetMoved", recorded_on
+    return "AssetChanged", recorded_on

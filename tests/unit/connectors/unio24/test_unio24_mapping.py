@@ -1,0 +1,229 @@
+"""Golden cases of the mapping, and what it must not lose on the way out."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tieline.connectors.unio24.mapping import asset_after, asset_report, book_after, map_item, native_asset, native_book
+from tieline.connectors.unio24.profile import Profile, load_profile, parse_profile
+from tieline.kernel.errors import Rejected
+from tieline.kernel.model import (
+    AssetFields,
+    BookFields,
+    DisposalKind,
+    Money,
+    PhysicalStatus,
+    ScheduleLine,
+)
+from tieline.kernel.protocols import RawItem
+
+ROOT = Path(__file__).parents[4]
+PROFILE_FILE = ROOT / "deploy" / "local" / "unio24.profile.yaml"
+CASES = sorted((ROOT / "tests" / "golden" / "unio24").iterdir())
+
+
+@pytest.fixture(scope="module")
+def profile() -> Profile:
+    return load_profile(PROFILE_FILE)
+
+
+def changed(old: str, new: str) -> Profile:
+    text = PROFILE_FILE.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    return parse_profile(text.replace(old, new), name="changed.yaml")
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_golden_case(case: Path, profile: Profile) -> None:
+    expected = json.loads((case / "expected.json").read_text(encoding="utf-8"))
+    item = RawItem(expected["stream"], "x", (case / "given.json").read_bytes())
+    if "rejected" in expected:
+        with pytest.raises(Rejected) as caught:
+            map_item(profile, "am", item)
+        assert {"field": caught.value.field, "reason": caught.value.reason} == expected["rejected"]
+    else:
+        [report] = map_item(profile, "am", item)
+        assert report.model_dump(mode="json", exclude_none=True) == expected["report"]
+
+
+def test_there_are_golden_cases_of_both_sorts() -> None:
+    bad = [case for case in CASES if case.name.startswith("bad-")]
+    assert len(CASES) - len(bad) >= 9
+    assert len(bad) >= 20
+
+
+def test_an_unknown_stream_is_refused(profile: Profile) -> None:
+    with pytest.raises(Rejected, match="no stream orders"):
+        map_item(profile, "am", RawItem("orders", "1", b"{}"))
+
+
+FULL = AssetFields(
+    tag="AT-9",
+    serial_number="SN-9",
+    description="Pump",
+    physical_status=PhysicalStatus.IN_MAINTENANCE,
+    quantity=Decimal("2.5"),
+    acquisition_cost=Money(amount=Decimal("1234567890.1234"), currency="JPY"),
+    acquisition_date=dt.date(2026, 1, 31),
+    disposal_kind=DisposalKind.THEFT,
+)
+
+
+def test_an_asset_goes_out_in_their_words_and_comes_back_the_same(profile: Profile) -> None:
+    native = native_asset(profile, FULL)
+    assert native == {
+        "tag": "AT-9",
+        "serial": "SN-9",
+        "name": "Pump",
+        "status": "in_repair",
+        "quantity": "2.5",
+        "purchase_cost": "1234567890.1234",
+        "currency": "JPY",
+        "purchase_date": "2026-01-31",
+        "retired_reason": "stolen",
+    }
+    assert asset_after(profile, FULL) == FULL
+
+
+def test_only_the_named_fields_go_out(profile: Profile) -> None:
+    assert native_asset(profile, FULL, only=["tag"]) == {"tag": "AT-9"}
+
+
+def test_unknown_is_never_written(profile: Profile) -> None:
+    with pytest.raises(Rejected, match=r"physical_status: UNKNOWN has no counterpart.*add UNKNOWN to the values"):
+        native_asset(profile, AssetFields(physical_status=PhysicalStatus.UNKNOWN))
+
+
+def test_text_longer_than_they_keep_is_refused_not_cut(profile: Profile) -> None:
+    assert native_asset(profile, AssetFields(description="x" * 120)) == {"name": "x" * 120}
+    with pytest.raises(Rejected, match="description: is longer than the 120 characters they keep"):
+        native_asset(profile, AssetFields(description="x" * 121))
+
+
+def test_text_is_cut_where_the_owner_says_so() -> None:
+    profile = changed("{path: name, max_length: 120}", "{path: name, max_length: 5, overflow: cut}")
+    assert asset_after(profile, AssetFields(description=" abcd efgh ")) == AssetFields(description="abcd")
+
+
+@given(
+    amount=st.decimals(min_value=Decimal(-9999999999999999), max_value=Decimal(9999999999999999), places=4),
+    currency=st.sampled_from(["EUR", "JPY", "KWD"]),
+)
+def test_money_survives_both_ways_exactly(amount: Decimal, currency: str) -> None:
+    profile = changed(
+        "{path: purchase_cost, currency_path: currency}", "{path: a.b, currency_path: a.c, decimal_mark: ','}"
+    )
+    fields = AssetFields(acquisition_cost=Money(amount=amount, currency=currency))
+    assert asset_after(profile, fields) == fields
+
+
+@given(day=st.dates(), pattern=st.sampled_from(["%d.%m.%Y", "%m/%d/%Y", "iso"]))
+def test_dates_survive_both_ways(day: dt.date, pattern: str) -> None:
+    if day.year < 1000:  # strptime wants four digits, strftime does not pad them
+        day = day.replace(year=day.year + 1000)
+    profile = changed("{path: purchase_date}", f"{{path: purchase_date, format: '{pattern}'}}")
+    assert asset_after(profile, AssetFields(acquisition_date=day)).acquisition_date == day
+
+
+@given(day=st.dates(min_value=dt.date(1970, 1, 1), max_value=dt.date(2200, 1, 1)))
+@pytest.mark.parametrize("pattern", ["epoch-seconds", "epoch-millis"])
+def test_dates_survive_as_numbers(day: dt.date, pattern: str) -> None:
+    profile = changed("{path: purchase_date}", f"{{path: purchase_date, format: {pattern}}}")
+    assert asset_after(profile, AssetFields(acquisition_date=day)).acquisition_date == day
+
+
+RECORD: dict[str, object] = {"id": 1, "version": 1, "updated_at": "2026-01-01T00:00:00Z", "name": "n"}
+
+
+def test_a_day_stays_the_day_that_was_written(profile: Profile) -> None:
+    report = asset_report(profile, "am", {**RECORD, "purchase_date": "2026-02-28T23:30:00-05:00"})
+    assert report.fields.acquisition_date == dt.date(2026, 2, 28)
+
+
+def test_sentinels_mean_none() -> None:
+    profile = changed("{path: purchase_date}", "{path: purchase_date, absent: ['1900-01-01', 'false']}")
+    for sentinel in ("1900-01-01", False, "", "  ", None):
+        assert asset_report(profile, "am", {**RECORD, "purchase_date": sentinel}).fields.acquisition_date is None
+
+
+def test_codes_are_translated_and_unlisted_ones_kept_or_refused() -> None:
+    listed = "{path: category, values: {IT-EQUIPMENT: [LAPTOP, PHONE]}}"
+    profile = changed("{path: category, max_length: 50}", listed)
+    for theirs, ours in (("LAPTOP", "IT-EQUIPMENT"), ("PHONE", "IT-EQUIPMENT"), ("CHAIR", "CHAIR")):
+        assert asset_report(profile, "am", {**RECORD, "category": theirs}).fields.asset_class == ours
+    assert native_asset(profile, AssetFields(asset_class="IT-EQUIPMENT")) == {"category": "LAPTOP"}
+    strict = changed("{path: category, max_length: 50}", listed.replace("}}", "}, otherwise: reject}"))
+    with pytest.raises(Rejected, match="category: 'CHAIR' is not among"):
+        asset_report(strict, "am", {**RECORD, "category": "CHAIR"})
+    with pytest.raises(Rejected, match="asset_class: 'CHAIR' has no counterpart"):
+        native_asset(strict, AssetFields(asset_class="CHAIR"))
+
+
+def test_numbers_as_codes_match_and_are_written_as_numbers() -> None:
+    profile = changed("{path: category, max_length: 50}", "{path: category, values: {MACHINERY: [7]}}")
+    assert asset_report(profile, "am", {**RECORD, "category": 7}).fields.asset_class == "MACHINERY"
+    assert native_asset(profile, AssetFields(asset_class="MACHINERY")) == {"category": 7}
+
+
+def test_nested_custom_fields_and_constants() -> None:
+    text = PROFILE_FILE.read_text(encoding="utf-8").replace(
+        "  reference: external_ref", "  reference: custom.tieline.ref"
+    )
+    text = text.replace("company: {path: company, max_length: 50}", "company: {constant: '1000'}")
+    profile = parse_profile(text, name="nested.yaml")
+    report = asset_report(profile, "am", {**RECORD, "custom": {"tieline": {"ref": "a-1"}}})
+    assert report.origin.hub_ref == "a-1"
+    assert report.fields.company == "1000"
+    assert "company" not in native_asset(profile, AssetFields(company="2000", tag="t"))
+
+
+def test_amounts_in_another_currency_than_the_fixed_one_are_refused() -> None:
+    profile = changed("{path: purchase_cost, currency_path: currency}", "{path: purchase_cost, currency: EUR}")
+    assert native_asset(profile, AssetFields(acquisition_cost=Money(amount=Decimal(5), currency="EUR"))) == {
+        "purchase_cost": "5"
+    }
+    with pytest.raises(Rejected, match="their amounts are in EUR, this one is in USD"):
+        native_asset(profile, AssetFields(acquisition_cost=Money(amount=Decimal(5), currency="USD")))
+
+
+def test_a_book_goes_out_whole_and_comes_back_the_same(profile: Profile) -> None:
+    line = ScheduleLine(
+        date=dt.date(2026, 1, 31),
+        posting_period="2026-001",
+        depreciation=Decimal("10.00"),
+        accumulated_after=Decimal("10.00"),
+        net_book_value_after=Decimal("90.00"),
+        posted=True,
+        document="M-1",
+    )
+    fields = BookFields(
+        book_id="main",
+        currency="EUR",
+        method="SL",
+        gross_cost=Decimal(100),
+        salvage=Decimal(0),
+        accumulated=Decimal(10),
+        net_book_value=Decimal(90),
+        as_of=dt.date(2026, 1, 31),
+        lines=(line, line.model_copy(update={"posted": False, "document": None, "posting_period": None})),
+    )
+    native = native_book(profile, fields)
+    assert "book" not in native  # it is in the path
+    assert native["cost"] == "100"
+    lines = native["lines"]
+    assert isinstance(lines, list)
+    assert lines[1] == {
+        "date": "2026-01-31",
+        "depreciation": "10.00",
+        "accumulated": "10.00",
+        "book_value": "90.00",
+        "posted": False,
+    }
+    assert book_after(profile, fields) == fields
