@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from tieline.connectors.unio24 import sandbox as unio24_sandbox
+from tieline.demo.commands import app as demo
+from tieline.kernel import commands_topics
 from tieline.kernel.errors import Stop, TielineError
 from tieline.kernel.telemetry import configure_logging
+from tieline.stack.commands import app as stack
 
 DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
 
@@ -20,6 +25,9 @@ LandscapeOption = Annotated[
         "--landscape", envvar="TIELINE_LANDSCAPE", help="The YAML file that describes your systems and flows."
     ),
 ]
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+SystemsOption = Annotated[list[str] | None, typer.Option("--system", help="Only this system; may be given again.")]
 
 app = typer.Typer(
     name="tieline",
@@ -32,8 +40,21 @@ run = typer.Typer(help="Run one process of the hub in the foreground, until SIGT
 topics = typer.Typer(
     help="Topics and schemas as code: see what would change, change it, lint it.", no_args_is_help=True
 )
+reconcile = typer.Typer(help="Do the systems agree? Read them back, report, plan the repair.", no_args_is_help=True)
+landscapes = typer.Typer(help="The landscape file.", no_args_is_help=True)
+sandboxes = typer.Typer(help="Run a simulator of a vendor's API, to try a flow without a tenant.", no_args_is_help=True)
 app.add_typer(run, name="run")
 app.add_typer(topics, name="topics")
+app.add_typer(reconcile, name="reconcile")
+app.add_typer(landscapes, name="landscape")
+app.add_typer(demo, name="demo")
+app.add_typer(sandboxes, name="sandbox")
+app.add_typer(stack, name="stack")
+topics.command("plan")(commands_topics.plan_command)
+topics.command("apply")(commands_topics.apply_command)
+topics.command("lint")(commands_topics.lint_command)
+topics.command("page")(commands_topics.page_command)
+sandboxes.command("unio24")(unio24_sandbox.run)
 
 
 @run.command("identify")
@@ -72,6 +93,87 @@ def run_sink(system: str, landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> Non
 
     configure_logging(os.environ.get("TIELINE_LOG_LEVEL", "info"))
     run_it(open_hub(landscape), system)
+
+
+@run.command("views")
+def run_views(landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> None:
+    """Serve the live views (cost per asset) over HTTP on the loopback."""
+    from tieline.views.commands import run_views as run_it  # noqa: PLC0415  - Faust is loaded only here
+
+    configure_logging(os.environ.get("TIELINE_LOG_LEVEL", "info"))
+    run_it(landscape)
+
+
+@app.command()
+def check(landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> None:
+    """Refuse a landscape that is incomplete or wrong, with the line and the reason of each fault."""
+    from tieline.checking import check_landscape  # noqa: PLC0415  - each command loads only what it needs
+
+    faults = check_landscape(landscape)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    if faults:
+        raise typer.Exit(1)
+    print(f"{landscape}: complete.")
+
+
+@landscapes.command("schema")
+def landscape_schema() -> None:
+    """Print the JSON Schema of the landscape file, for editors."""
+    from tieline.kernel.landscape_schema import schema_text  # noqa: PLC0415  - each command loads only what it needs
+
+    print(schema_text())
+
+
+@reconcile.command("run")
+def reconcile_run(
+    landscape: LandscapeOption = DEFAULT_LANDSCAPE, systems: SystemsOption = None, *, json: JsonOption = False
+) -> None:
+    """Read every system back, compare it with the hub, report. Exit code 0 clean, 1 drift, 3 inconclusive."""
+    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
+
+    hub = open_reconciliation(open_hub(landscape))
+    raise typer.Exit(commands.run(hub, Console(), systems=systems or (), json=json))
+
+
+@reconcile.command("report")
+def reconcile_report(landscape: LandscapeOption = DEFAULT_LANDSCAPE, *, json: JsonOption = False) -> None:
+    """Print the last run and what is still open; reads nothing back."""
+    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
+
+    hub = open_reconciliation(open_hub(landscape))
+    raise typer.Exit(commands.report(hub.log, Console(), json=json))
+
+
+@reconcile.command("repair")
+def reconcile_repair(
+    landscape: LandscapeOption = DEFAULT_LANDSCAPE,
+    systems: SystemsOption = None,
+    plan_hash: Annotated[str | None, typer.Option("--plan-hash", help="Hash of the plan that you looked at.")] = None,
+    *,
+    apply: Annotated[bool, typer.Option("--apply", help="Send the plan's commands; needs --plan-hash.")] = False,
+    allow_removal: Annotated[
+        bool, typer.Option("--allow-removal", help="Let the plan remove surplus records from asset management.")
+    ] = False,
+    json: JsonOption = False,
+) -> None:
+    """Run, then show how the differences would be repaired; with --apply and the plan's hash, do it."""
+    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
+
+    hub = open_reconciliation(open_hub(landscape))
+    code = commands.repair(
+        hub,
+        Console(),
+        apply=apply,
+        plan_hash=plan_hash,
+        allow_removal=allow_removal,
+        systems=systems or (),
+        json=json,
+    )
+    raise typer.Exit(code)
 
 
 def _run_processor(name: str, landscape: Path) -> None:

@@ -6,12 +6,15 @@ import importlib
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import cast
 
+import yaml
+
+from tieline.kernel import broker
 from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.clock import utc_now
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
@@ -19,11 +22,15 @@ from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Stop
+from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
 from tieline.kernel.receiving import WebhookServer
+from tieline.kernel.records import Outbound
 from tieline.kernel.telemetry import Log
 from tieline.processors.wiring import build_processor
+from tieline.reconciliation import running as reconciling
 
 POLL_SECS = 0.2
 
@@ -62,6 +69,36 @@ def open_hub(path: Path) -> Hub:
     topics = {topic.name: topic for topic in topics_for(landscape)}
     codec = Codec(topics, ConfluentSchemaIds(landscape.registry.url))
     return Hub(path, landscape, topics, codec, {name: topic.partitions for name, topic in topics.items()})
+
+
+def publish_once(hub: Hub, name: str, outbounds: Sequence[Outbound]) -> None:
+    """Write records in one transaction and return when they are durable. Raises ``Stop`` or a Kafka error if not."""
+    producer = broker.start_producer(hub.landscape.kafka, name, lambda: True, on_wait=lambda _: None)
+    writer = Writer(name, hub.codec, hub.partitions, utc_now)
+    producer.begin_transaction()
+    for ordinal, outbound in enumerate(outbounds):
+        writer.write(producer, outbound, None, ordinal)
+    producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
+
+
+def held_fields(landscape: Landscape) -> dict[str, frozenset[str]]:
+    """Asset fields that each system holds, as its connector's manifest declares."""
+    held: dict[str, frozenset[str]] = {}
+    for name, system in landscape.systems.items():
+        folder = resources.files(f"tieline.connectors.{system.connector}")
+        manifest = yaml.safe_load(folder.joinpath("manifest.yaml").read_text(encoding="utf-8"))
+        held[name] = frozenset(manifest["objects"]["asset"]["fields"])
+    return held
+
+
+def open_reconciliation(hub: Hub) -> reconciling.Hub:
+    """What the reconciliation room works with."""
+    return reconciling.Hub(
+        log=KafkaLog(hub.landscape.kafka, hub.codec),
+        publish=lambda outbounds: publish_once(hub, "reconciliation", outbounds),
+        landscape=hub.landscape,
+        held=held_fields(hub.landscape),
+    )
 
 
 def run_processor(hub: Hub, name: str) -> None:
@@ -105,7 +142,8 @@ def run_sink(hub: Hub, system: str) -> None:
     """Run the sink side of one system until told to stop."""
     stopping = _stop_signal()
     runtime = hub.runtime(f"sink-{system}", stopping)
-    loop = DeliveryLoop(system, hub.connect(system).sink, runtime)
+    connector = hub.connect(system)
+    loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close)
     try:
         loop.start()
         runtime.log.info("started")
@@ -128,13 +166,3 @@ def _stop_signal() -> Callable[[], bool]:
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
     return asked.is_set
-
-
-def wait_until(condition: Callable[[], bool], *, timeout_secs: float, pause_secs: float = 0.2) -> bool:
-    """Whether the condition became true within the time; asks again after each pause."""
-    deadline = time.monotonic() + timeout_secs
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(pause_secs)
-    return True

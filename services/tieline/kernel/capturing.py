@@ -21,6 +21,7 @@ from tieline.kernel.consuming import (
     Processor,
     Runtime,
     TransactionalLoop,
+    close_connector,
     load_tables,
     patiently,
     poll_batch,
@@ -120,6 +121,7 @@ class SourceLoop:
         """Leave; what was not committed is read again at the next start."""
         self._mapping.close()
         self._requests.close()
+        close_connector(self._connector.close, self._runner)
         self._runner.close()
 
     def _recover(self) -> None:

@@ -5,8 +5,10 @@ One thread, one process, all partitions of its inputs: the transactional id fenc
 
 from __future__ import annotations
 
+import asyncio
+import inspect
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -235,6 +237,17 @@ def decode(codec: Codec, record: Inbound) -> Typed:
     if record.value is None:
         raise Rejected("the record has no value", remedy="a tombstone has no meaning on this topic")
     return codec.decode(record.topic, record.value)
+
+
+def close_connector(close: Callable[[], object], runner: asyncio.Runner) -> None:
+    """Close a connector's connections, on the event loop that they live on if closing is a coroutine."""
+    closing = close()
+    if inspect.isawaitable(closing):
+        runner.run(_finish(closing))
+
+
+async def _finish(closing: Awaitable[object]) -> None:
+    await closing
 
 
 def poll_batch(consumer: Consumer, timeout_secs: float, limit: int) -> list[Inbound]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException, Producer
@@ -18,6 +18,7 @@ from tieline.kernel import broker
 from tieline.kernel.consuming import (
     FENCED,
     Runtime,
+    close_connector,
     decode,
     group_of,
     load_tables,
@@ -65,10 +66,13 @@ class Task:
 class DeliveryLoop:
     """Runs the sink side of one system. ``start`` once, then ``run_once`` again and again, then ``close``."""
 
-    def __init__(self, system: str, sink: Sink, runtime: Runtime) -> None:
+    def __init__(
+        self, system: str, sink: Sink, runtime: Runtime, *, close: Callable[[], object] = lambda: None
+    ) -> None:
         self._name = f"sink-{system}"
         self._topic = f"sink.{system}.command.v1"
         self._sink = sink
+        self._close = close
         self._runtime = runtime
         self._runner = asyncio.Runner()
         self._ledger: Table[LedgerEntry] = Table(
@@ -116,6 +120,7 @@ class DeliveryLoop:
     def close(self) -> None:
         """Leave; what was not settled is read back or done at the next start."""
         self._consumer.close()
+        close_connector(self._close, self._runner)
         self._runner.close()
 
     def _deliver(self, batch: Sequence[Inbound]) -> None:

@@ -21,7 +21,10 @@ from confluent_kafka import (
     Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec is public, but its stub does not say so
+    AdminClient,
+    OffsetSpec,
+)
 
 from tieline.kernel import broker
 from tieline.kernel.codecs import Codec
@@ -112,7 +115,7 @@ def read_spans(admin: AdminClient, wheres: Iterable[Where]) -> dict[Where, Span]
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=CALL_TIMEOUT_SECS,
         )
-        for spec in (OffsetSpec.earliest(), OffsetSpec.latest())
+        for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]  # as above
     ]
     firsts, ends = [
         {(tp.topic, tp.partition): int(_answer(future, tp.topic).offset) for tp, future in answers.items()}
@@ -163,7 +166,7 @@ def read_windows(kafka: Kafka, windows: Mapping[Where, Window], take: Take, *, f
                 if window is None:
                     continue
                 deadline = time.monotonic() + PATIENCE_SECS
-                if _take_one(message, window, take) or first_only:
+                if _take_one(message, window, take) or (first_only and message.error() is None):
                     del waiting[where]
                     consumer.pause([TopicPartition(*where)])
             if time.monotonic() > deadline:
@@ -192,7 +195,10 @@ def read_tail(hub: Hub, topics: Sequence[str], limit: int) -> tuple[list[Inbound
 
 
 def read_record(hub: Hub, topic: str, partition: int, offset: int) -> tuple[Inbound | None, bool]:
-    """The committed record at exactly these coordinates, and whether that offset is still within the log."""
+    """The committed record at exactly these coordinates; the flag is False when retention has passed that offset.
+
+    (None, True) means that no such record exists: a marker, an aborted record, or an offset never written.
+    """
     span = read_spans(open_admin(hub.landscape.kafka), [(topic, partition)])[topic, partition]
     if not span.first <= offset < span.end:
         return None, offset >= span.end
@@ -200,6 +206,36 @@ def read_record(hub: Hub, topic: str, partition: int, offset: int) -> tuple[Inbo
     window = {(topic, partition): Window(span.first, offset, offset + 1)}
     read_windows(hub.landscape.kafka, window, found.append)
     return (found[0] if found else None), True
+
+
+def read_latest(
+    hub: Hub,
+    topic: str,
+    *,
+    keys: Iterable[str] | None = None,
+    partition_by: Callable[[str], str] = str,
+    needle: bytes | None = None,
+) -> dict[str, Inbound]:
+    """The newest record of each key of a compacted topic, undecoded; deleted keys are left out.
+
+    All keys; or only ``keys``, reading only their partitions; or those whose value contains ``needle`` (Avro keeps
+    text as plain UTF-8, so that most rows need no decoding).
+    """
+    wanted = None if keys is None else set(keys)
+    count = hub.partitions[topic]
+    numbers = range(count) if wanted is None else sorted({partition_of(partition_by(key), count) for key in wanted})
+    spans = read_spans(open_admin(hub.landscape.kafka), [(topic, p) for p in numbers])
+    newest: dict[str, Inbound] = {}
+
+    def take(record: Inbound) -> None:
+        key = record.key_text
+        if record.value is None or (needle is not None and needle not in record.value):
+            newest.pop(key, None)
+        elif wanted is None or key in wanted:
+            newest[key] = record
+
+    read_windows(hub.landscape.kafka, {where: span.since(0) for where, span in spans.items()}, take)
+    return newest
 
 
 def read_rows(
@@ -211,26 +247,9 @@ def read_rows(
     partition_by: Callable[[str], str] = str,
     needle: bytes | None = None,
 ) -> dict[str, M]:
-    """Rows of a compacted topic: all; or those of ``keys``, reading only their partitions; or those with ``needle``.
-
-    ``needle`` is looked for in the encoded value, where Avro keeps text as plain UTF-8. Only what is given is decoded.
-    Raises ``Stop`` for a row that cannot be read.
-    """
-    wanted = None if keys is None else set(keys)
-    count = hub.partitions[topic]
-    numbers = range(count) if wanted is None else sorted({partition_of(partition_by(key), count) for key in wanted})
-    spans = read_spans(open_admin(hub.landscape.kafka), [(topic, p) for p in numbers])
-    values: dict[str, bytes] = {}
-
-    def take(record: Inbound) -> None:
-        key = record.key_text
-        if record.value is None or (needle is not None and needle not in record.value):
-            values.pop(key, None)
-        elif wanted is None or key in wanted:
-            values[key] = record.value
-
-    read_windows(hub.landscape.kafka, {where: span.since(0) for where, span in spans.items()}, take)
-    return {key: _row(hub.codec, topic, key, value, kind) for key, value in values.items()}
+    """As ``read_latest``, decoded. Raises ``Stop`` for a row that cannot be read."""
+    found = read_latest(hub, topic, keys=keys, partition_by=partition_by, needle=needle)
+    return {key: _row(hub.codec, topic, key, record.value or b"", kind) for key, record in found.items()}
 
 
 def _row(codec: Codec, topic: str, key: str, value: bytes, kind: type[M]) -> M:

@@ -59,7 +59,6 @@ class Mode(StrEnum):
     """Whether a flow runs."""
 
     ENABLED = "enabled"
-    SHADOW = "shadow"
     OFF = "off"
 
 
@@ -73,7 +72,7 @@ class Flow(Section):
     latency_target_secs: float = Field(gt=0, description="Promised time from change to confirmed effect.")
     owner: str = Field(min_length=3, description="Who answers for the flow.")
     on_error: Literal["hold"] = Field(description="hold: later events of a failed key wait behind it, in order.")
-    mode: Mode = Field(description="enabled, shadow or off.")
+    mode: Mode = Field(description="enabled or off.")
 
     @property
     def name(self) -> str:

@@ -126,6 +126,7 @@ class Observer:
 
     def _read_back(self, run_id: str, producer: Producer, counts: dict[str, int]) -> None:
         gone = self._known_keys()
+        given: set[str] = set()
         batch: list[Outbound] = []
         for stream in self._connector.snapshot_streams:
             items = self._connector.source.read_all(stream)
@@ -133,7 +134,9 @@ class Observer:
                 for seen in self._observe(run_id, item):
                     key = f"{seen.system}/{seen.entity}/{seen.native_id}"
                     gone.discard(key)
-                    counts[seen.entity] = counts.get(seen.entity, 0) + 1
+                    if key not in given:
+                        given.add(key)
+                        counts[seen.entity] = counts.get(seen.entity, 0) + 1
                     batch.append(Outbound(observed_topic(self._system), key, Typed("Observed", seen)))
                 if len(batch) >= BATCH_RECORDS:
                     self._flush(producer, batch)

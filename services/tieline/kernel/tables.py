@@ -63,8 +63,14 @@ class Table(Generic[M]):
             self._pending.append(self._outbound(key, None))
 
     def load(self, key: str, row: Model | None) -> None:
-        """Take over a row read from the topic, if its key is one this table keeps; no record is queued."""
+        """Take over a row read from the topic, if its key is one this table keeps; no record is queued.
+
+        A row of an older ``version`` than the one held is passed over (Invariant 4).
+        """
         if self._keep is not None and not self._keep(key):
+            return
+        held = self._rows.get(key)
+        if row is not None and held is not None and getattr(row, "version", 0) < getattr(held, "version", 0):
             return
         self._set(key, cast("M | None", row))
 

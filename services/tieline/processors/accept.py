@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -87,6 +88,8 @@ class Accept:
         origin = report.origin
         role = self._role(origin)
         state = self.assets.get(asset_id)
+        if report.deleted and state is None:
+            return []  # a deletion never makes an asset
         echo = is_echo(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         merged = merge_report(state, report, role, self._ownership, echo=echo)
         self._note_conflicts(asset_id, report, merged)
@@ -121,11 +124,21 @@ class Accept:
                     system=system,
                     owned_value=owned,
                     foreign_value=foreign,
-                    detected_at=self._clock(),
+                    detected_at=known.detected_at if known else self._clock(),
                 )
                 self.conflicts.put(key, row)
-        for field in merged.agreed:
+        for field in self._ownership.rules if report.deleted else (*merged.agreed, *merged.changed):
             self.conflicts.delete(f"{asset_id}|{field}|{system}")
+        for field in merged.changed:
+            self._settle_conflicts(asset_id, field, _text(merged.fields, field))
+
+    def _settle_conflicts(self, asset_id: str, field: str, value: str | None) -> None:
+        """The hub took over what another system had said: the two no longer differ."""
+        for system in self._landscape.systems:
+            key = f"{asset_id}|{field}|{system}"
+            known = self.conflicts.get(key)
+            if known is not None and known.foreign_value == value:
+                self.conflicts.delete(key)
 
     def _book(self, asset_id: str, report: BookReport) -> list[Outbound]:
         fields, origin = report.fields, report.origin
@@ -206,16 +219,26 @@ class Accept:
 
 def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]:
     """Lines that are posted now and were not before: each is a financial document, published once (Invariant 3)."""
-    before = {_identity(line): line for line in old.lines if line.posted} if old else {}
-    after = {_identity(line): line for line in new.lines if line.posted}
-    gone = [line for identity, line in before.items() if identity not in after]
+    # Counted, because two postings may be alike in everything (T01).
+    before = Counter(_identity(line) for line in old.lines if line.posted) if old else Counter()
+    fresh: list[ScheduleLine] = []
+    for line in new.lines:
+        if not line.posted:
+            continue
+        nameless = (line.date, line.depreciation, None)  # known before its document had a number
+        known = next((found for found in (_identity(line), nameless) if before[found] > 0), None)
+        if known is None:
+            fresh.append(line)
+        else:
+            before[known] -= 1
+    gone = sorted(identity[0] for identity in before.elements())
     if gone:
         raise Rejected(
-            f"the posted depreciation of {gone[0].date} is no longer posted",
+            f"the posted depreciation of {gone[0]} is no longer posted",
             field="fields.lines",
-            remedy="reverse a posting by a reversal in the ERP, do not remove it",
+            remedy="reverse a posting by a reversal in the ERP, do not remove or change it",
         )
-    return [line for identity, line in after.items() if identity not in before]
+    return fresh
 
 
 def _identity(line: ScheduleLine) -> tuple[dt.date, Decimal, str | None]:
@@ -262,4 +285,11 @@ def _text(fields: Model, name: str) -> str | None:
     value = getattr(fields, name)
     if value is None:
         return None
-    return f"{value.amount} {value.currency}" if isinstance(value, Money) else str(value)
+    if isinstance(value, Money):
+        return f"{_plain(value.amount)} {value.currency}"
+    return _plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def _plain(number: Decimal) -> str:
+    """The same text for the same number, however many zeros it came with."""
+    return format(number.normalize(), "f")

@@ -31,12 +31,12 @@ def propose_assets(
 
     A line counts if it has an asset class. A whole quantity up to ``rule.explode_up_to_units`` gives one record a unit,
     with the line's net amount split to the minor unit and its sum kept (Invariant 11); any other quantity gives one
-    collective record. Lines without amount or quantity give none.
+    collective record. Returns and credits (a negative quantity or amount) buy nothing and give none.
     """
     if order.approval_status is not ApprovalStatus.APPROVED:
         return
     for line in order.lines:
-        if line.asset_class is None or line.quantity <= 0:
+        if line.asset_class is None or line.quantity <= 0 or line.net_amount < 0:
             continue
         units = _units(line.quantity, rule)
         amounts = split_amount(line.net_amount, units, order.currency)

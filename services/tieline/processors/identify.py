@@ -5,6 +5,7 @@ Everything about one thing then follows in one order on ``hub.identified.report.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 from tieline.kernel.clock import Clock
@@ -12,78 +13,20 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
 from tieline.kernel.model import AssetReport, BookReport, CommandSettled, CostReport, OrderReport, Origin, SettledAs
 from tieline.kernel.records import Inbound, Outbound, Typed
-from tieline.kernel.tables import Table
-from tieline.processors.identity import match_keys, mint_id, rule_of
+from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
+from tieline.processors.links import ASSET_ENTITIES, Holds, Links, xref_key
 
 IDENTIFIED = "hub.identified.report.v1"
 A_PERSON = "person"
 _COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
 
 
-class Links:
-    """The cross-reference as a table with its indexes: by canonical id, and by match key."""
-
-    def __init__(self) -> None:
-        self.table: Table[XRef] = Table("hub.xref.state.v1", XRef, on_change=self._follow)
-        self._by_canonical: dict[str, set[str]] = {}
-        self._by_match_key: dict[str, set[str]] = {}
-
-    def of(self, system: str, entity: str, native_id: str) -> XRef | None:
-        """The cross-reference of one record."""
-        return self.table.get(xref_key(system, entity, native_id))
-
-    def knows(self, canonical_id: str) -> bool:
-        """Whether anything is linked to this canonical id."""
-        return bool(self._by_canonical.get(canonical_id))
-
-    def linked(self, canonical_id: str, system: str, entity: str) -> XRef | None:
-        """The record of that system and entity that is linked to the canonical id."""
-        for key in sorted(self._by_canonical.get(canonical_id, ())):
-            row = self.table.get(key)
-            if row and row.system == system and row.entity == entity:
-                return row
-        return None
-
-    def having(self, match_key: str) -> set[str]:
-        """Canonical ids with a linked record of this match key."""
-        rows = [self.table.get(key) for key in self._by_match_key.get(match_key, ())]
-        return {row.canonical_id for row in rows if row}
-
-    def _follow(self, key: str, old: XRef | None, new: XRef | None) -> None:
-        if old and old.status is LinkStatus.LINKED:
-            _drop(self._by_canonical, old.canonical_id, key)
-            for match in old.match_keys:
-                _drop(self._by_match_key, match, key)
-        if new and new.status is LinkStatus.LINKED:
-            self._by_canonical.setdefault(new.canonical_id, set()).add(key)
-            for match in new.match_keys:
-                self._by_match_key.setdefault(match, set()).add(key)
-
-
-class Holds:
-    """Reports that wait for a mapping, with an index by what they wait for."""
-
-    def __init__(self) -> None:
-        self.table: Table[HeldReport] = Table("hub.hold.state.v1", HeldReport, on_change=self._follow)
-        self._waiting: dict[str, set[str]] = {}
-
-    def waiting_for(self, mapping: str) -> list[tuple[str, HeldReport]]:
-        """Held reports that this mapping releases, in the order they came."""
-        rows = [(key, row) for key in self._waiting.get(mapping, ()) if (row := self.table.get(key))]
-        return sorted(rows, key=lambda item: (item[1].since, item[1].topic, item[1].partition, item[1].offset))
-
-    def _follow(self, key: str, old: HeldReport | None, new: HeldReport | None) -> None:
-        if old:
-            _drop(self._waiting, old.waits_for, key)
-        if new:
-            self._waiting.setdefault(new.waits_for, set()).add(key)
-
-
 class Identify:
     """The handler. Its state is the cross-reference and the held reports."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, entropy: Entropy = os.urandom) -> None:
         self._clock = clock
+        self._entropy = entropy
         self.links = Links()
         self.holds = Holds()
 
@@ -91,13 +34,17 @@ class Identify:
         """See ``Processor``."""
         match value.body:
             case AssetReport() as report:
+                _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
             case BookReport() as report:
+                _check_entity(report.origin, frozenset({"book"}))
                 asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
                 return self._dependent(record, report.origin, report.asset_native_id, asset, None)
             case OrderReport() as report:
+                _check_entity(report.origin, frozenset({"purchase-order"}))
                 return [identified(record, self._own_id(report.origin), None)]
             case CostReport() as report:
+                _check_entity(report.origin, frozenset({"cost-document"}))
                 return self._cost(record, report)
             case CommandSettled() as settled:
                 return self._settled(settled)
@@ -112,7 +59,9 @@ class Identify:
             if known.match_keys != keys:
                 self.links.table.put(_key(origin), known.model_copy(update={"match_keys": keys}))
             return [identified(record, known.canonical_id, None)]
-        found = self._recognise(origin, keys)
+        if report.deleted:
+            return self._gone(_key(origin), known)
+        found = self._recognise(origin, known, keys)
         if isinstance(found, Doubt):
             self._propose(record, origin, found, keys)
             return []
@@ -122,25 +71,33 @@ class Identify:
             *self._link(_key(origin), canonical_id, rule, keys),
         ]
 
-    def _recognise(self, origin: Origin, keys: tuple[str, ...]) -> tuple[str, str] | Doubt:
-        """The canonical id of a record met for the first time, and by which rule; or why only a person can tell."""
-        if origin.hub_ref and self.links.knows(origin.hub_ref):
-            other = self.links.linked(origin.hub_ref, origin.system, origin.entity)
-            if other is not None:
-                return Doubt(origin.hub_ref, "hub-ref", f"carries the reference of record {other.native_id}")
-            return origin.hub_ref, "hub-ref"
+    def _gone(self, mapping: str, known: XRef | None) -> list[Outbound]:
+        """A record that was never linked is deleted: there is nothing to make, and nothing left to decide."""
+        if known is not None and known.status is LinkStatus.PROPOSED:
+            self.links.table.put(mapping, known.model_copy(update={"status": LinkStatus.RETIRED}))
+        self.holds.table.delete(mapping)
+        return []
+
+    def _recognise(self, origin: Origin, known: XRef | None, keys: tuple[str, ...]) -> tuple[str, str] | Doubt:
+        """The canonical id of a record that has none yet, and by which rule; or why only a person can tell."""
+        if origin.hub_ref and self.links.knows_asset(origin.hub_ref):
+            return self._claim(origin, origin.hub_ref, "hub-ref", "carries the same reference as")
+        if known is not None and known.status is LinkStatus.RETIRED:
+            return self._claim(origin, known.canonical_id, known.rule, "gave its place to")
         for key in keys:
-            candidates = self.links.having(key)
-            if not candidates:
-                continue
+            candidates = self.links.having(key, origin.system)
             if len(candidates) > 1:
                 return Doubt(min(candidates), rule_of(key), f"{key} fits {len(candidates)} assets")
-            [candidate] = candidates
-            other = self.links.linked(candidate, origin.system, origin.entity)
-            if other is None:
-                return candidate, rule_of(key)
-            return Doubt(candidate, rule_of(key), f"has the same {key} as record {other.native_id}")
-        return mint_id(self._clock()), "minted"
+            for candidate in candidates:
+                return self._claim(origin, candidate, rule_of(key), f"has the same {key} as")
+        return mint_id(self._clock(), self._entropy), "minted"
+
+    def _claim(self, origin: Origin, canonical_id: str, rule: str, why: str) -> tuple[str, str] | Doubt:
+        """The place of this system's record at the canonical id, if it is free: one thing has one record a system."""
+        other = self.links.linked(canonical_id, origin.system, origin.entity)
+        if other is None:
+            return canonical_id, rule
+        return Doubt(canonical_id, rule, f"{why} record {other.native_id} of {origin.system}")
 
     def _propose(self, record: Inbound, origin: Origin, doubt: Doubt, keys: tuple[str, ...]) -> None:
         row = XRef(
@@ -161,6 +118,7 @@ class Identify:
     def _cost(self, record: Inbound, report: CostReport) -> list[Outbound]:
         canonical_id = self._own_id(report.origin)
         if report.fields.asset_native_id is None:
+            self.holds.table.delete(_key(report.origin))
             return [identified(record, canonical_id, None)]
         asset = self.links.of(report.origin.system, "asset", report.fields.asset_native_id)
         return self._dependent(record, report.origin, report.fields.asset_native_id, asset, canonical_id)
@@ -180,7 +138,7 @@ class Identify:
         known = self.links.of(origin.system, origin.entity, origin.native_id)
         if known is not None:
             return known.canonical_id
-        minted = mint_id(self._clock())
+        minted = mint_id(self._clock(), self._entropy)
         self._put_link(_key(origin), minted, "minted", ())
         return minted
 
@@ -188,6 +146,8 @@ class Identify:
         if settled.outcome is not SettledAs.CONFIRMED or settled.native_id is None or settled.entity == "book":
             return []
         native_id, canonical_id = settled.native_id, settled.canonical_id
+        if native_id == canonical_id:
+            return []  # a surplus record was removed by its native id: its source reports that it is gone
         known = self.links.of(settled.target, settled.entity, native_id)
         if known and known.status is LinkStatus.LINKED:
             if known.canonical_id != canonical_id:
@@ -197,14 +157,21 @@ class Identify:
                     remedy="two assets share one record there: separate them, then replay",
                 )
             return []
-        if known is None and not self.links.knows(canonical_id) and settled.entity != "cost-document":
-            return []  # the result of a removal: nothing is left to link
+        if not self.links.knows(canonical_id):
+            raise Rejected(
+                f"{settled.target} wrote {canonical_id}, which is no id of the hub",
+                field="canonical_id",
+                remedy="find out who commanded it; the record must be linked or removed by a person",
+            )
         previous = self.links.linked(canonical_id, settled.target, settled.entity)
         if previous is not None:
             retired = previous.model_copy(update={"status": LinkStatus.RETIRED})
             self.links.table.put(xref_key(previous.system, previous.entity, previous.native_id), retired)
         keys = known.match_keys if known else ()
-        return self._link(xref_key(settled.target, settled.entity, native_id), canonical_id, "result", keys)
+        mapping = xref_key(settled.target, settled.entity, native_id)
+        held = self.holds.table.get(mapping)
+        own = [self._released(held, canonical_id, None)] if held else []
+        return [*own, *self._link(mapping, canonical_id, "result", keys)]
 
     def _link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...]) -> list[Outbound]:
         """Make the link, and release what waited for it."""
@@ -214,10 +181,14 @@ class Identify:
         for key, held in self.holds.waiting_for(mapping):
             own = self.links.table.get(key)
             own_id = own.canonical_id if own and own.status is LinkStatus.LINKED else canonical_id
-            record = Inbound(held.topic, held.partition, held.offset, held.key.encode(), held.value)
-            released.append(identified(record, own_id, canonical_id))
+            released.append(self._released(held, own_id, canonical_id))
             self.holds.table.delete(key)
         return released
+
+    @staticmethod
+    def _released(held: HeldReport, canonical_id: str, asset_id: str | None) -> Outbound:
+        record = Inbound(held.topic, held.partition, held.offset, held.key.encode(), held.value)
+        return identified(record, canonical_id, asset_id)
 
     def _put_link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...]) -> None:
         system, entity, native_id = mapping.split("/", 2)
@@ -268,18 +239,14 @@ def identified(record: Inbound, canonical_id: str, asset_id: str | None) -> Outb
     return Outbound(IDENTIFIED, canonical_id, record.value or b"", headers)
 
 
-def xref_key(system: str, entity: str, native_id: str) -> str:
-    """Key of the cross-reference: system/entity/native id."""
-    return f"{system}/{entity}/{native_id}"
+def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:
+    if origin.entity not in allowed:
+        raise Rejected(
+            f"{origin.entity!r} is not {' or '.join(sorted(allowed))}",
+            field="origin.entity",
+            remedy="correct the connector's mapping",
+        )
 
 
 def _key(origin: Origin) -> str:
     return xref_key(origin.system, origin.entity, origin.native_id)
-
-
-def _drop(index: dict[str, set[str]], name: str, key: str) -> None:
-    keys = index.get(name)
-    if keys is not None:
-        keys.discard(key)
-        if not keys:
-            del index[name]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 
 from tieline.kernel.digests import digest_fields
-from tieline.kernel.memory import LedgerEntry, Stage
+from tieline.kernel.memory import LedgerEntry
 from tieline.kernel.model import AssetFields, AssetReport, AssetState, PhysicalStatus
 from tieline.kernel.ownership import Ownership
 
@@ -31,7 +32,8 @@ class Merged:
 
 def is_echo(report: AssetReport, entry: LedgerEntry | None) -> bool:
     """Whether the report is what the system answered to our own last write, after its rounding and trimming (8)."""
-    return entry is not None and entry.stage is Stage.CONFIRMED and entry.digest == digest_fields(report.fields)
+    # The stage does not matter: while the next write is under way, the digest is still that of the last one.
+    return entry is not None and entry.digest is not None and entry.digest == digest_fields(report.fields)
 
 
 def merge_report(
@@ -39,7 +41,9 @@ def merge_report(
 ) -> Merged:
     """Apply ownership to every field the report speaks of.
 
-    An echo (Invariant 8) changes no value and raises no conflict; it only confirms what the owner holds.
+    An echo (Invariant 8) contradicts nobody: it confirms what the owner holds, and speaks for itself only where the
+    hub has no value (a number the target gave at creation) or the same system's own earlier word.
+    A report of a deletion only ends the link.
     """
     fields = state.fields if state else AssetFields()
     said_by = dict(state.said_by) if state else {}
@@ -49,14 +53,14 @@ def merge_report(
     agreed: list[str] = []
     for name, rule in ownership.rules.items():
         said, known = getattr(report.fields, name), getattr(fields, name)
-        if said is None:
+        if report.deleted or not _is_word(said):
             continue
         owns = rule.owner == role and speaker != HUB
         if said == known:
             agreed.append(name)
-            if owns or said_by.get(name) == HUB:
-                said_by[name] = speaker if speaker != HUB else said_by.get(name, HUB)
-        elif echo:
+            if owns:
+                said_by[name] = speaker
+        elif echo and known is not None and said_by.get(name) != speaker:
             continue
         elif _may_say(
             owns=owns,
@@ -70,14 +74,24 @@ def merge_report(
             said_by[name] = speaker
         elif speaker != HUB:
             refused[name] = said_by.get(name, rule.owner)
-    links = dict(state.links) if state else {}
-    if report.origin.entity != PURCHASE_LINE:
-        if report.deleted:
-            links.pop(report.origin.system, None)
-        else:
-            links[report.origin.system] = report.origin.native_id
     changed = tuple(name for name in AssetFields.model_fields if name in update)
+    links = _linked(state.links if state else {}, report)
     return Merged(fields.model_copy(update=update), said_by, links, changed, refused, tuple(agreed))
+
+
+def _linked(links: Mapping[str, str], report: AssetReport) -> dict[str, str]:
+    """The links after the report: an order line is no record of the asset; only the linked record ends its link."""
+    origin = report.origin
+    if origin.entity == PURCHASE_LINE:
+        return dict(links)
+    if not report.deleted:
+        return {**links, origin.system: origin.native_id}
+    return {system: native for system, native in links.items() if (system, native) != (origin.system, origin.native_id)}
+
+
+def _is_word(said: object) -> bool:
+    """Whether a reported value says anything: a code this version does not know must not replace one it does."""
+    return said is not None and not (isinstance(said, StrEnum) and said.value == "UNKNOWN")
 
 
 def _may_say(*, owns: bool, proposes: bool, is_open: bool, known: object, author: str | None, speaker: str) -> bool:
@@ -101,10 +115,10 @@ def name_event(
     if old is None:
         return "AssetRegistered", fields.acquisition_date or recorded_on
     retired = "physical_status" in changed and fields.physical_status is PhysicalStatus.RETIRED
-    if "disposal_date" in changed or retired:
+    if (old.fields.disposal_date is None and fields.disposal_date is not None) or retired:
         return "AssetDisposed", fields.disposal_date or recorded_on
     in_service = "physical_status" in changed and fields.physical_status is PhysicalStatus.IN_SERVICE
-    if "in_service_date" in changed or in_service:
+    if (old.fields.in_service_date is None and fields.in_service_date is not None) or in_service:
         return "AssetPlacedInService", fields.in_service_date or recorded_on
     if _MOVES & set(changed):
         return "AssetMoved", recorded_on

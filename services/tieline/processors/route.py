@@ -10,6 +10,7 @@ from tieline.kernel.model import (
     AssetBookChanged,
     AssetEvent,
     AssetState,
+    BookState,
     CostEvent,
     Dispatch,
     Model,
@@ -18,7 +19,7 @@ from tieline.kernel.model import (
     WriteAsset,
     WriteBook,
 )
-from tieline.kernel.ownership import Ownership, expects_asset
+from tieline.kernel.ownership import ERP, Ownership, expects_asset
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.capitalise import propose_assets
@@ -27,20 +28,31 @@ ASSET_REPORTS = "asset.asset.report.v1"
 
 
 class Route:
-    """The handler. Stateless but for the asset state it follows."""
+    """The handler. What it knows of assets and books comes from the state it follows and from the events themselves.
+
+    Asset and book events have no common order, and a followed table may lag. So both events are remembered as they
+    pass, and a book is sent to a system when the later of the two arrives: the book, or the link to the asset there.
+    """
 
     def __init__(self, landscape: Landscape, ownership: Ownership) -> None:
         self._landscape = landscape
         self._ownership = ownership
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState)
+        self.books: Table[BookState] = Table("asset.book.state.v1", BookState, on_change=self._index_book)
+        self._books_of: dict[str, set[str]] = {}
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
         match value.body:
             case AssetEvent() as event:
-                return [self._write_asset(event, flow) for flow in self._asset_flows(event)]
+                self.assets.load(event.asset_id, self._state_of(event))
+                commands = [self._write_asset(event, flow) for flow in self._asset_flows(event)]
+                return [*commands, *self._books_for_new_links(event)]
             case AssetBookChanged() as event:
-                return [self._write_book(event, flow) for flow in self._flows("book", event.accepted.origin_system)]
+                book = BookState(asset_id=event.asset_id, version=event.accepted.version, fields=event.fields)
+                self.books.load(f"{event.asset_id}|{event.fields.book_id}", book)
+                flows = self._flows("book", event.accepted.origin_system)
+                return [out for flow in flows for out in self._write_book(book, flow)]
             case CostEvent() as event:
                 flows = self._flows("cost-document", event.accepted.origin_system)
                 return [self._post_cost(event, flow) for flow in flows]
@@ -53,9 +65,19 @@ class Route:
         return self._landscape.targets(kind, source)
 
     def _asset_flows(self, event: AssetEvent) -> list[Flow]:
+        accepted = event.accepted
         state = self._state_of(event)
-        flows = self._flows("asset", event.accepted.origin_system)
-        return [flow for flow in flows if expects_asset(state, self._landscape.role_of(flow.target))]
+        # What an order line says travels with its order; the asset flows carry what asset records say.
+        ordered = event.fields.po_line_ref == f"{accepted.origin_system}/{accepted.origin_native_id}"
+        flows = self._flows("purchase-order" if ordered else "asset", accepted.origin_system)
+        only_links = not set(accepted.changed_fields) - {"links"}
+
+        def concerns(flow: Flow) -> bool:
+            if flow.target in event.links:
+                return not only_links
+            return expects_asset(state, self._landscape.role_of(flow.target))
+
+        return [flow for flow in flows if concerns(flow)]
 
     def _state_of(self, event: AssetEvent) -> AssetState:
         """The asset as of this event. The followed state tells who said what; it may be a little older or newer."""
@@ -83,15 +105,35 @@ class Route:
         )
         return _command(flow, event.asset_id, body)
 
-    def _write_book(self, event: AssetBookChanged, flow: Flow) -> Outbound:
-        state = self.assets.get(event.asset_id)
+    def _books_for_new_links(self, event: AssetEvent) -> list[Outbound]:
+        """Books of an asset that a target has just told us it holds."""
+        target = event.accepted.origin_system
+        if "links" not in event.accepted.changed_fields:
+            return []
+        books = [self.books.get(key) for key in sorted(self._books_of.get(event.asset_id, ()))]
+        flows = [f for source in self._landscape.systems for f in self._flows("book", source) if f.target == target]
+        return [out for book in books if book for flow in flows for out in self._write_book(book, flow)]
+
+    def _write_book(self, book: BookState, flow: Flow) -> list[Outbound]:
+        """The command, if the target holds the asset; if not yet, the link will bring the book."""
+        state = self.assets.get(book.asset_id)
+        native_id = state.links.get(flow.target) if state else None
+        if native_id is None:
+            return []
         body = WriteBook(
-            dispatch=_dispatch(flow, "book", event.asset_id, event.accepted.version),
-            asset_id=event.asset_id,
-            native_id=state.links.get(flow.target) if state else None,
-            fields=event.fields,
+            dispatch=_dispatch(flow, "book", book.asset_id, book.version),
+            asset_id=book.asset_id,
+            native_id=native_id,
+            fields=book.fields,
         )
-        return _command(flow, event.asset_id, body)
+        return [_command(flow, book.asset_id, body)]
+
+    def _index_book(self, key: str, _old: BookState | None, new: BookState | None) -> None:
+        keys = self._books_of.setdefault(key.split("|", 1)[0], set())
+        if new is None:
+            keys.discard(key)
+        else:
+            keys.add(key)
 
     def _post_cost(self, event: CostEvent, flow: Flow) -> Outbound:
         state = self.assets.get(event.asset_id) if event.asset_id else None
@@ -99,10 +141,18 @@ class Route:
             dispatch=_dispatch(flow, "cost-document", event.cost_doc_id, event.accepted.version),
             cost_doc_id=event.cost_doc_id,
             asset_id=event.asset_id,
-            asset_number=state.fields.asset_number if state else None,
+            asset_number=self._number_at(flow.target, state),
             fields=event.fields,
         )
         return _command(flow, event.cost_doc_id, body)
+
+    def _number_at(self, target: str, state: AssetState | None) -> str | None:
+        """The target's own number of the asset; another ERP's number means nothing there."""
+        if state is None:
+            return None
+        author = self._landscape.systems.get(state.said_by.get("asset_number", target))
+        foreign = author is not None and author.role == ERP and author is not self._landscape.systems[target]
+        return None if foreign else state.fields.asset_number
 
     def _proposals(self, event: OrderEvent) -> list[Outbound]:
         system = event.accepted.origin_system

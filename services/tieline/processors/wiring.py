@@ -37,5 +37,5 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         return Processor(name, (IDENTIFIED,), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership())
-        return Processor(name, EVENTS, route.handle, (), (route.assets,))
+        return Processor(name, EVENTS, route.handle, (), (route.assets, route.books))
     raise Stop(f"there is no processor {name!r}; there are identify, accept and route")

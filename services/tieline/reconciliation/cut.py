@@ -8,9 +8,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from tieline.kernel.errors import Rejected, TielineError
+from tieline.kernel.kafka_log import LogRecord, Row
 from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, Observed, ParkedKey, SystemObserved, XRef
 from tieline.kernel.model import AssetState, BookState, CostState, Model
 from tieline.kernel.records import Typed
@@ -38,24 +39,6 @@ M = TypeVar("M", bound=Model)
 
 class Inconclusive(TielineError):
     """Nothing can be concluded from this run (Invariant 12); mend what the message names and run again."""
-
-
-class Row(NamedTuple):
-    """The last record of a key in a compacted topic; ``value`` is None for a tombstone."""
-
-    partition: int
-    offset: int
-    value: Typed | None
-
-
-class LogRecord(NamedTuple):
-    """One record of the log. ``value`` is None for a tombstone, and where the bytes are not a declared record."""
-
-    topic: str
-    partition: int
-    offset: int
-    key: str
-    value: Typed | None
 
 
 class Log(Protocol):

@@ -1,0 +1,90 @@
+"""What identify remembers: the cross-reference and the held reports, each a table with the indexes it is asked by."""
+
+from __future__ import annotations
+
+from tieline.kernel.memory import HeldReport, LinkStatus, XRef
+from tieline.kernel.tables import Table
+from tieline.processors.identity import PEER_NUMBER, places, rule_of, wanted
+
+ASSET_ENTITIES = frozenset({"asset", "purchase-line"})
+
+
+class Links:
+    """The cross-reference as a table with its indexes: by canonical id, and by match key."""
+
+    def __init__(self) -> None:
+        self.table: Table[XRef] = Table("hub.xref.state.v1", XRef, on_change=self._follow)
+        self._by_canonical: dict[str, set[str]] = {}
+        self._by_match_key: dict[str, set[str]] = {}
+
+    def of(self, system: str, entity: str, native_id: str) -> XRef | None:
+        """The cross-reference of one record."""
+        return self.table.get(xref_key(system, entity, native_id))
+
+    def knows(self, canonical_id: str) -> bool:
+        """Whether this canonical id is the hub's: some record is, or was, linked to it."""
+        return bool(self._by_canonical.get(canonical_id))
+
+    def knows_asset(self, canonical_id: str) -> bool:
+        """Whether this canonical id is an asset's."""
+        return any(key.split("/", 2)[1] in ASSET_ENTITIES for key in self._by_canonical.get(canonical_id, ()))
+
+    def linked(self, canonical_id: str, system: str, entity: str) -> XRef | None:
+        """The record of that system and entity that is linked to the canonical id."""
+        for key in sorted(self._by_canonical.get(canonical_id, ())):
+            row = self.table.get(key)
+            if row and row.status is LinkStatus.LINKED and (row.system, row.entity) == (system, entity):
+                return row
+        return None
+
+    def having(self, match_key: str, system: str) -> set[str]:
+        """Canonical ids with a linked record of this match key, as a record of ``system`` sees them."""
+        keys = {key for place in wanted(match_key) for key in self._by_match_key.get(place, ())}
+        rows = [row for key in keys if (row := self.table.get(key))]
+        between_systems = rule_of(match_key) == PEER_NUMBER
+        return {row.canonical_id for row in rows if not (between_systems and row.system == system)}
+
+    def _follow(self, key: str, old: XRef | None, new: XRef | None) -> None:
+        if old:
+            _drop(self._by_canonical, old.canonical_id, key)
+            for match in old.match_keys:
+                for place in places(match):
+                    _drop(self._by_match_key, place, key)
+        if new and new.status in {LinkStatus.LINKED, LinkStatus.RETIRED}:
+            self._by_canonical.setdefault(new.canonical_id, set()).add(key)
+        if new and new.status is LinkStatus.LINKED:
+            for match in new.match_keys:
+                for place in places(match):
+                    self._by_match_key.setdefault(place, set()).add(key)
+
+
+class Holds:
+    """Reports that wait for a mapping, with an index by what they wait for."""
+
+    def __init__(self) -> None:
+        self.table: Table[HeldReport] = Table("hub.hold.state.v1", HeldReport, on_change=self._follow)
+        self._waiting: dict[str, set[str]] = {}
+
+    def waiting_for(self, mapping: str) -> list[tuple[str, HeldReport]]:
+        """Held reports that this mapping releases, in the order they came."""
+        rows = [(key, row) for key in self._waiting.get(mapping, ()) if (row := self.table.get(key))]
+        return sorted(rows, key=lambda item: (item[1].since, item[1].topic, item[1].partition, item[1].offset))
+
+    def _follow(self, key: str, old: HeldReport | None, new: HeldReport | None) -> None:
+        if old:
+            _drop(self._waiting, old.waits_for, key)
+        if new:
+            self._waiting.setdefault(new.waits_for, set()).add(key)
+
+
+def xref_key(system: str, entity: str, native_id: str) -> str:
+    """Key of the cross-reference: system/entity/native id."""
+    return f"{system}/{entity}/{native_id}"
+
+
+def _drop(index: dict[str, set[str]], name: str, key: str) -> None:
+    keys = index.get(name)
+    if keys is not None:
+        keys.discard(key)
+        if not keys:
+            del index[name]
