@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 import uuid
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
-from tieline.kernel.errors import Rejected, TielineError
+from tieline.kernel.errors import Rejected, TielineError, Unavailable
+from tieline.kernel.inspecting import Log as LogReader
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.model import AssetFields, AssetReport, Command, Dispatch, Origin, Report, WriteAsset
 from tieline.kernel.producing import Writer
@@ -98,6 +100,8 @@ class Bench:
         self.ids = ConfluentSchemaIds(registry)
         partitions = {name: topic.partitions for name, topic in self.topics.items()}
         self.hub = BenchHub(self.landscape, self.topics, Codec(self.topics, self.ids), partitions)
+        self.log = LogReader(self.hub)
+        self._wait_for_leaders()
         self.stopped = threading.Event()
         self.runtime = Runtime(self.landscape.kafka, self.hub.codec, partitions, Log("bench"), self.stopped.is_set)
         self.sink = MemorySink()
@@ -109,8 +113,21 @@ class Bench:
         return path
 
     def close(self) -> None:
-        """Close the connections to the registry."""
+        """Close the connections."""
+        self.log.__exit__()
         self.ids.close()
+
+    def _wait_for_leaders(self) -> None:
+        # A new topic is listed before every partition has a leader.
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                read_spans(self.log, all_partitions(self.log, self.topics))
+            except Unavailable:
+                assert time.monotonic() < deadline
+                time.sleep(0.5)
+            else:
+                return
 
     # ---- writing ---------------------------------------------------------------------------------------------
 

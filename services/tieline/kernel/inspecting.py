@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, Self, TypeVar, cast
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
+    Consumer,
     ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaError,
@@ -99,18 +100,56 @@ class Window:
         return self.start > self.first
 
 
-def open_admin(kafka: Kafka) -> AdminClient:
-    """An admin client; keep it in a variable until its answers are there."""
-    return AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 3, **kafka.client})
+class LogReader:
+    """The estate and its log, to be read by one thread: ``with LogReader(hub) as log``. Connects at the first read."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.landscape = hub.landscape
+        self.topics = hub.topics
+        self.codec = hub.codec
+        self.partitions = hub.partitions
+        self._admin: AdminClient | None = None
+        self._consumer: Consumer | None = None
+
+    @property
+    def kafka(self) -> Kafka:
+        """The cluster."""
+        return self.landscape.kafka
+
+    @property
+    def admin(self) -> AdminClient:
+        """The connection for questions."""
+        if self._admin is None:
+            config: dict[str, str | int | float | bool] = {
+                "bootstrap.servers": self.kafka.bootstrap_servers,
+                "log_level": 3,
+                **self.kafka.client,
+            }
+            self._admin = AdminClient(config)
+        return self._admin
+
+    @property
+    def consumer(self) -> Consumer:
+        """The connection for records; one for all reads, because connecting costs more than most of them."""
+        if self._consumer is None:
+            self._consumer = broker.open_consumer(self.kafka, READER, tell_ends=True)
+        return self._consumer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._consumer is not None:
+            self._consumer.close()
 
 
-def read_spans(admin: AdminClient, wheres: Iterable[Where]) -> dict[Where, Span]:
+def read_spans(log: LogReader, wheres: Iterable[Where]) -> dict[Where, Span]:
     """Oldest and next offset of each partition, in two round trips. Raises ``Stop`` for a topic that does not exist."""
     parts = [TopicPartition(topic, partition) for topic, partition in wheres]
     if not parts:
         return {}
     asked = [
-        admin.list_offsets(
+        log.admin.list_offsets(
             dict.fromkeys(parts, spec),
             isolation_level=IsolationLevel.READ_COMMITTED,
             request_timeout=CALL_TIMEOUT_SECS,
@@ -124,15 +163,15 @@ def read_spans(admin: AdminClient, wheres: Iterable[Where]) -> dict[Where, Span]
     return {where: Span(first, max(first, ends[where])) for where, first in firsts.items()}
 
 
-def all_partitions(hub: Hub, topics: Iterable[str]) -> list[Where]:
+def all_partitions(log: LogReader, topics: Iterable[str]) -> list[Where]:
     """Every partition of these topics, as declared."""
-    return [(topic, p) for topic in topics for p in range(hub.partitions[topic])]
+    return [(topic, p) for topic in topics for p in range(log.partitions[topic])]
 
 
-def read_committed(admin: AdminClient, groups: Iterable[str]) -> dict[str, dict[Where, int]]:
+def read_committed(log: LogReader, groups: Iterable[str]) -> dict[str, dict[Where, int]]:
     """Committed positions of consumer groups; a partition without one is left out."""
     asked = {
-        group: admin.list_consumer_group_offsets(
+        group: log.admin.list_consumer_group_offsets(
             [ConsumerGroupTopicPartitions(group)], request_timeout=CALL_TIMEOUT_SECS
         )[group]
         for group in groups
@@ -147,7 +186,7 @@ def read_committed(admin: AdminClient, groups: Iterable[str]) -> dict[str, dict[
     }
 
 
-def read_windows(kafka: Kafka, windows: Mapping[Where, Window], take: Take, *, first_only: bool = False) -> None:
+def read_windows(log: LogReader, windows: Mapping[Where, Window], take: Take, *, first_only: bool = False) -> None:
     """Give the committed records of each window to ``take``, in order per partition; or only the first of each.
 
     Raises ``Unavailable`` when the broker stalls for ``PATIENCE_SECS``.
@@ -155,7 +194,7 @@ def read_windows(kafka: Kafka, windows: Mapping[Where, Window], take: Take, *, f
     waiting = {where: window for where, window in windows.items() if window.start < window.end}
     if not waiting:
         return
-    consumer = broker.open_consumer(kafka, READER, tell_ends=True)
+    consumer = log.consumer
     try:
         consumer.assign([_start_of(where, window) for where, window in waiting.items()])
         deadline = time.monotonic() + PATIENCE_SECS
@@ -173,12 +212,12 @@ def read_windows(kafka: Kafka, windows: Mapping[Where, Window], take: Take, *, f
                 names = ", ".join(sorted({topic for topic, _ in waiting}))
                 raise Unavailable(f"cannot read {names}: the broker stalls")
     finally:
-        consumer.close()
+        consumer.unassign()
 
 
-def read_tail(hub: Hub, topics: Sequence[str], limit: int) -> tuple[list[Inbound], bool]:
+def read_tail(log: LogReader, topics: Sequence[str], limit: int) -> tuple[list[Inbound], bool]:
     """The newest ``limit`` records of these topics together, newest first, and whether older ones were left out."""
-    spans = read_spans(open_admin(hub.landscape.kafka), all_partitions(hub, topics))
+    spans = read_spans(log, all_partitions(log, topics))
     windows = {where: span.tail(limit) for where, span in spans.items()}
     newest: list[tuple[int, int, str, int, Inbound]] = []
     dropped = any(window.cut for window in windows.values())
@@ -190,26 +229,26 @@ def read_tail(hub: Hub, topics: Sequence[str], limit: int) -> tuple[list[Inbound
             heapq.heappop(newest)
             dropped = True
 
-    read_windows(hub.landscape.kafka, windows, take)
+    read_windows(log, windows, take)
     return [entry[-1] for entry in sorted(newest, reverse=True)], dropped
 
 
-def read_record(hub: Hub, topic: str, partition: int, offset: int) -> tuple[Inbound | None, bool]:
+def read_record(log: LogReader, topic: str, partition: int, offset: int) -> tuple[Inbound | None, bool]:
     """The committed record at exactly these coordinates; the flag is False when retention has passed that offset.
 
     (None, True) means that no such record exists: a marker, an aborted record, or an offset never written.
     """
-    span = read_spans(open_admin(hub.landscape.kafka), [(topic, partition)])[topic, partition]
+    span = read_spans(log, [(topic, partition)])[topic, partition]
     if not span.first <= offset < span.end:
         return None, offset >= span.end
     found: list[Inbound] = []
     window = {(topic, partition): Window(span.first, offset, offset + 1)}
-    read_windows(hub.landscape.kafka, window, found.append)
+    read_windows(log, window, found.append)
     return (found[0] if found else None), True
 
 
 def read_latest(
-    hub: Hub,
+    log: LogReader,
     topic: str,
     *,
     keys: Iterable[str] | None = None,
@@ -222,9 +261,9 @@ def read_latest(
     text as plain UTF-8, so that most rows need no decoding).
     """
     wanted = None if keys is None else set(keys)
-    count = hub.partitions[topic]
+    count = log.partitions[topic]
     numbers = range(count) if wanted is None else sorted({partition_of(partition_by(key), count) for key in wanted})
-    spans = read_spans(open_admin(hub.landscape.kafka), [(topic, p) for p in numbers])
+    spans = read_spans(log, [(topic, p) for p in numbers])
     newest: dict[str, Inbound] = {}
 
     def take(record: Inbound) -> None:
@@ -234,12 +273,12 @@ def read_latest(
         elif wanted is None or key in wanted:
             newest[key] = record
 
-    read_windows(hub.landscape.kafka, {where: span.since(0) for where, span in spans.items()}, take)
+    read_windows(log, {where: span.since(0) for where, span in spans.items()}, take)
     return newest
 
 
 def read_rows(
-    hub: Hub,
+    log: LogReader,
     topic: str,
     kind: type[M],
     *,
@@ -248,8 +287,8 @@ def read_rows(
     needle: bytes | None = None,
 ) -> dict[str, M]:
     """As ``read_latest``, decoded. Raises ``Stop`` for a row that cannot be read."""
-    found = read_latest(hub, topic, keys=keys, partition_by=partition_by, needle=needle)
-    return {key: _row(hub.codec, topic, key, record.value or b"", kind) for key, record in found.items()}
+    found = read_latest(log, topic, keys=keys, partition_by=partition_by, needle=needle)
+    return {key: _row(log.codec, topic, key, record.value or b"", kind) for key, record in found.items()}
 
 
 def _row(codec: Codec, topic: str, key: str, value: bytes, kind: type[M]) -> M:
@@ -271,11 +310,11 @@ def _take_one(message: Message, window: Window, take: Take) -> bool:
     """Whether the window is exhausted with this message."""
     error = message.error()
     if error is not None and error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  - the client's own name
-        return True
+        return (message.offset() or 0) >= window.start
     if not broker.check_message(message):
         return False
     record = broker.to_inbound(message)
-    if record.offset < window.end:
+    if window.start <= record.offset < window.end:
         take(record)
     return record.offset + 1 >= window.end
 

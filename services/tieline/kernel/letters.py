@@ -15,16 +15,16 @@ from tieline.kernel import dead_letters
 from tieline.kernel.consuming import decode
 from tieline.kernel.declarations import Topic
 from tieline.kernel.errors import Rejected
-from tieline.kernel.inspecting import Hub, read_rows, read_tail
+from tieline.kernel.inspecting import LogReader, read_rows, read_tail
 from tieline.kernel.memory import LedgerEntry, LetterAction, LetterCase, ParkedKey
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import coordinates_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import is_superseded, ledger_key
 
-CASES = "hub.case.state.v1"
-PARKED = "hub.parked.state.v1"
-LEDGER = "hub.delivery-ledger.state.v1"
+CASES = "log.case.state.v1"
+PARKED = "log.parked.state.v1"
+LEDGER = "log.delivery-ledger.state.v1"
 DEFAULT_LIMIT = 1000
 _MAX_DIGITS = 18  # of an offset in a header; more is nobody's offset
 
@@ -153,18 +153,18 @@ def input_topics(topics: Mapping[str, Topic], consumer: str) -> tuple[str, ...]:
     return tuple(name for name, topic in topics.items() if consumer in topic.readers and topic.klass in handled)
 
 
-def read_book(hub: Hub, consumers: Sequence[str], limit: int = DEFAULT_LIMIT) -> Book:
+def read_book(log: LogReader, consumers: Sequence[str], limit: int = DEFAULT_LIMIT) -> Book:
     """The newest ``limit`` letters of these consumers and their standing. Blocks for some seconds at most.
 
     Raises ``Unavailable`` or ``Retryable`` when the broker or the registry does not answer.
     """
     names = {dead_letters.dead_letter_topic(consumer): consumer for consumer in consumers}
-    records, cut = read_tail(hub, list(names), limit)
+    records, cut = read_tail(log, list(names), limit)
     letters = [Letter(names[record.topic], record) for record in records]
-    cases = read_rows(hub, CASES, LetterCase)
+    cases = read_rows(log, CASES, LetterCase)
     lanes = {letter.parked_key for letter in letters} - {None}
-    rows = read_rows(hub, PARKED, ParkedKey, keys=[lane for lane in lanes if lane], partition_by=_aggregate)
-    delivered = _delivered(hub, [letter for letter in live_letters(letters).values() if letter.parked_key])
+    rows = read_rows(log, PARKED, ParkedKey, keys=[lane for lane in lanes if lane], partition_by=_aggregate)
+    delivered = _delivered(log, [letter for letter in live_letters(letters).values() if letter.parked_key])
     return Book(letters, standings(letters, cases, rows, delivered.__contains__), cases, rows, cut)
 
 
@@ -205,33 +205,33 @@ def live_letters(letters: Iterable[Letter]) -> dict[tuple[str, str], Letter]:
     return live
 
 
-def command_of(hub: Hub, letter: Letter) -> Command | None:
+def command_of(log: LogReader, letter: Letter) -> Command | None:
     """The command in a sink's letter; None if its bytes are not one."""
     origin = letter.origin
-    if origin is None or origin.topic not in input_topics(hub.topics, letter.consumer) or letter.record.value is None:
+    if origin is None or origin.topic not in input_topics(log.topics, letter.consumer) or letter.record.value is None:
         return None
     try:
-        body = hub.codec.decode(origin.topic, letter.record.value).body
+        body = log.codec.decode(origin.topic, letter.record.value).body
     except Rejected:
         return None
     return body if isinstance(body, WriteAsset | WriteBook | PostCost | RemoveRecord) else None
 
 
-def content_of(hub: Hub, letter: Letter) -> tuple[str, object] | None:
+def content_of(log: LogReader, letter: Letter) -> tuple[str, object] | None:
     """Record name and content of a letter, if the codec of its origin can decode it; None for bytes without schema."""
     origin = letter.origin
-    if origin is None or origin.topic not in hub.topics or hub.codec.is_raw(origin.topic):
+    if origin is None or origin.topic not in log.topics or log.codec.is_raw(origin.topic):
         return None
     record = letter.record
-    typed = decode(hub.codec, Inbound(origin.topic, origin.partition, origin.offset, record.key, record.value))
+    typed = decode(log.codec, Inbound(origin.topic, origin.partition, origin.offset, record.key, record.value))
     return typed.name, typed.body.model_dump(mode="json")
 
 
-def _delivered(hub: Hub, letters: Sequence[Letter]) -> set[str]:
+def _delivered(log: LogReader, letters: Sequence[Letter]) -> set[str]:
     # A sink that could not even read a command parks nothing, so that no row does not mean: resolved. The ledger knows.
-    commands = {letter.letter_id: command for letter in letters if (command := command_of(hub, letter)) is not None}
+    commands = {letter.letter_id: command for letter in letters if (command := command_of(log, letter)) is not None}
     keys = {ledger_key(command) for command in commands.values()}
-    ledger = read_rows(hub, LEDGER, LedgerEntry, keys=keys, partition_by=_aggregate)
+    ledger = read_rows(log, LEDGER, LedgerEntry, keys=keys, partition_by=_aggregate)
     return {name for name, command in commands.items() if is_superseded(command, ledger.get(ledger_key(command)))}
 
 

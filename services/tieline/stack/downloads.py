@@ -21,17 +21,17 @@ from tieline.stack.repository import local_cache, remote_base
 # The downloads and what they unpack to, with room for the first data.
 DISK_NEEDED_BYTES = 1_000_000_000
 _ATTEMPTS = 4
-_CHUNK_BYTES = 256 * 1024
 _PARALLEL = 4
 _TIMEOUT = httpx.Timeout(30.0, connect=10.0)
 
 Advance = Callable[[int], None]
 
 
-def ensure(bundle: Bundle, downloads: Path) -> Path:
+def ensure(bundle: Bundle, downloads: Path, *, base: str | None = None) -> Path:
     """The bundle's folder under ``downloads``, fetched if it is not there; needs no network when it is.
 
-    Blocks for as long as the network takes. Raises ``StackError`` when the network or the disk does not suffice.
+    ``base`` is the Maven repository, by default what the user's settings say. Blocks for as long as the network takes.
+    Raises ``StackError`` when the network or the disk does not suffice.
     """
     folder = downloads / bundle.name
     if folder.is_dir():
@@ -40,10 +40,10 @@ def ensure(bundle: Bundle, downloads: Path) -> Path:
     _check_disk(downloads)
     partial = downloads / f"{bundle.name}.partial"
     partial.mkdir(parents=True, exist_ok=True)
-    with _progress(bundle) as advance, httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
-        base = remote_base()
+    with _Progress(bundle) as advance, httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
+        source = base or remote_base()
         with ThreadPoolExecutor(_PARALLEL) as pool:
-            jobs = [pool.submit(fetch, client, base, artifact, partial, advance) for artifact in bundle.artifacts]
+            jobs = [pool.submit(fetch, client, source, artifact, partial, advance) for artifact in bundle.artifacts]
             for job in jobs:
                 job.result()
     if bundle.archive:
@@ -112,7 +112,7 @@ def _receive(client: httpx.Client, url: str, part: Path, start: int, advance: Ad
         if start and not resumed:
             advance(-start)
         with part.open("ab" if resumed else "wb") as stream:
-            for chunk in response.iter_bytes(_CHUNK_BYTES):
+            for chunk in response.iter_bytes():
                 stream.write(chunk)
                 advance(len(chunk))
                 added += len(chunk)
@@ -179,7 +179,3 @@ class _Progress:
                 self._tenths = tenths
                 total = self._bundle.size_bytes // 1_000_000
                 self._console.print(f"fetching {self._bundle.name}: {tenths * 10} % of {total} MB", highlight=False)
-
-
-def _progress(bundle: Bundle) -> _Progress:
-    return _Progress(bundle)

@@ -50,9 +50,7 @@ def find_java() -> JavaRuntime:
     """
     program = _candidate()
     try:
-        answer = subprocess.run(  # noqa: S603  - the program is our own package's or the user's choice
-            [str(program), "-version"], capture_output=True, text=True, timeout=20, check=True
-        )
+        answer = subprocess.run((str(program), "-version"), capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError) as error:
         raise StackError(f"the Java runtime {program} does not run on this machine ({error}): {_REMEDY}.") from error
     found = re.search(r'version "(\d+)', answer.stderr)
@@ -81,7 +79,7 @@ def class_path(folder: Path) -> str:
 def tool(runtime: JavaRuntime, arguments: Sequence[str], *, timeout_secs: float = 60) -> str:
     """Run a short Java program to its end and return its output; ``StackError`` when it fails."""
     try:
-        done = subprocess.run(  # noqa: S603  - our own jars
+        done = subprocess.run(
             runtime.argv(*arguments, heap_mb=128), capture_output=True, text=True, timeout=timeout_secs, check=False
         )
     except (OSError, subprocess.SubprocessError) as error:

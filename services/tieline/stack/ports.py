@@ -48,6 +48,6 @@ def require_free(ports: Mapping[str, int]) -> None:
     for part, port in ports.items():
         if not is_free(port):
             raise StackError(
-                f"{part} needs port {port} on {HOST}, and another program has it:"
+                f"port {port} on {HOST}, which {part} needs, is taken by another program:"
                 f" `ss -ltnp 'sport = :{port}'` (or `lsof -i :{port}`) shows which; stop it and run this again."
             )

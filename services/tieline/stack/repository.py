@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import xml.etree.ElementTree as ET  # noqa: S405  - reads the user's own Maven settings, nobody else's file
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 from jgo.constants import MAVEN_CENTRAL_URL

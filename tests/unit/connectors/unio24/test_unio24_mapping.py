@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieline.connectors.unio24.mapping import asset_after, asset_report, book_after, map_item, native_asset, native_book
@@ -34,10 +35,43 @@ def profile() -> Profile:
     return load_profile(PROFILE_FILE)
 
 
+@cache
 def changed(old: str, new: str) -> Profile:
     text = PROFILE_FILE.read_text(encoding="utf-8")
-    assert text.count(old) == 1
+    assert not old or text.count(old) == 1
     return parse_profile(text.replace(old, new), name="changed.yaml")
+
+
+JUNK = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=50),
+    st.sampled_from(["NaN", "1e5", "-0", "٣", "2026-13-01", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"]),
+    st.lists(st.none(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
+)
+WHOLE = [case for case in CASES if case.name in ("asset-full", "cost-full", "book-full")]
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data(), case=st.sampled_from(WHOLE))
+def test_whatever_a_record_holds_it_is_mapped_or_rejected_by_name(data: st.DataObject, case: Path) -> None:
+    record = json.loads((case / "given.json").read_text(encoding="utf-8"))
+    part = record["lines"][0] if "lines" in record and data.draw(st.booleans()) else record
+    part[data.draw(st.sampled_from(sorted(part)))] = data.draw(JUNK)
+    stream = json.loads((case / "expected.json").read_text(encoding="utf-8"))["stream"]
+    assert named(RawItem(stream, "x", json.dumps(record).encode()))
+
+
+def named(item: RawItem) -> str | None:
+    """The native id of the report, or the field of the rejection; any other error is the test's failure."""
+    try:
+        [report] = map_item(changed("", ""), "am", item)
+    except Rejected as rejection:
+        return rejection.field
+    return report.origin.native_id
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -112,6 +146,7 @@ def test_text_is_cut_where_the_owner_says_so() -> None:
     assert asset_after(profile, AssetFields(description=" abcd efgh ")) == AssetFields(description="abcd")
 
 
+@settings(deadline=None)
 @given(
     amount=st.decimals(min_value=Decimal(-9999999999999999), max_value=Decimal(9999999999999999), places=4),
     currency=st.sampled_from(["EUR", "JPY", "KWD"]),
@@ -124,6 +159,7 @@ def test_money_survives_both_ways_exactly(amount: Decimal, currency: str) -> Non
     assert asset_after(profile, fields) == fields
 
 
+@settings(deadline=None)
 @given(day=st.dates(), pattern=st.sampled_from(["%d.%m.%Y", "%m/%d/%Y", "iso"]))
 def test_dates_survive_both_ways(day: dt.date, pattern: str) -> None:
     if day.year < 1000:  # strptime wants four digits, strftime does not pad them
@@ -132,6 +168,7 @@ def test_dates_survive_both_ways(day: dt.date, pattern: str) -> None:
     assert asset_after(profile, AssetFields(acquisition_date=day)).acquisition_date == day
 
 
+@settings(deadline=None)
 @given(day=st.dates(min_value=dt.date(1970, 1, 1), max_value=dt.date(2200, 1, 1)))
 @pytest.mark.parametrize("pattern", ["epoch-seconds", "epoch-millis"])
 def test_dates_survive_as_numbers(day: dt.date, pattern: str) -> None:
@@ -145,6 +182,12 @@ RECORD: dict[str, object] = {"id": 1, "version": 1, "updated_at": "2026-01-01T00
 def test_a_day_stays_the_day_that_was_written(profile: Profile) -> None:
     report = asset_report(profile, "am", {**RECORD, "purchase_date": "2026-02-28T23:30:00-05:00"})
     assert report.fields.acquisition_date == dt.date(2026, 2, 28)
+
+
+@pytest.mark.parametrize("edge", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_a_time_beyond_the_calendar_is_refused(profile: Profile, edge: str) -> None:
+    with pytest.raises(Rejected, match="updated_at: is beyond the calendar"):
+        asset_report(profile, "am", {**RECORD, "updated_at": edge})
 
 
 def test_sentinels_mean_none() -> None:

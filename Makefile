@@ -1,0 +1,73 @@
+# `make` explains itself. STACK=native|docker chooses how the local stack runs (docker when an engine answers).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup up down status logs demo fmt lint types test check docs compose lock
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/ready
+STACK_OPTION := $(if $(STACK),--stack $(STACK))
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv from the lock (again only when the lock changed)
+
+$(READY): requirements/tieline.lock
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing: install Python 3.11 or newer, or name it: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: $(PYTHON) is $$($(PYTHON) -V 2>&1); Tieline needs 3.11 or newer: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) has no venv module: install it (Debian and Ubuntu: apt install python3-venv)" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/tieline.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+up: setup ## Start the whole hub with demo systems, wait until it is healthy
+	@$(BIN)/python -m tieline.stack up $(STACK_OPTION)
+
+down: setup ## Stop what `up` started; PURGE=1 also removes its data
+	@$(BIN)/python -m tieline.stack down $(STACK_OPTION) $(if $(PURGE),--purge)
+
+status: setup ## Show each part, its address and its log
+	@$(BIN)/python -m tieline.stack status $(STACK_OPTION)
+
+logs: setup ## Show the end of the logs; PART="kafka accept" chooses
+	@$(BIN)/python -m tieline.stack logs $(PART) $(STACK_OPTION)
+
+demo: up ## Watch a purchase become an asset, a schedule and a posted cost
+	@$(BIN)/tieline demo day
+
+fmt: setup ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix --quiet .
+
+lint: setup ## Formatting, style, topics and schemas
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/tieline topics lint
+
+types: setup ## mypy --strict
+	$(BIN)/mypy
+
+test: setup ## Every test, with real Kafka, registry and ERP
+	$(BIN)/pytest
+
+check: lint types ## What must hold before a commit: lint, types, generated files
+	$(BIN)/python -m tieline.stack.compose --check
+
+docs: setup ## Write the generated files anew
+	@$(BIN)/python -m tieline.stack.compose
+
+compose: docs
+
+lock: ## Resolve every dependency anew (needs uv and the network)
+	@command -v uv >/dev/null || { echo "make: uv is missing: pip install uv" >&2; exit 1; }
+	uv pip compile pyproject.toml --all-extras --group dev $(LOCKED) -o requirements/tieline.lock
+	uv pip compile pyproject.toml requirements/build.in --extra views $(LOCKED) -c requirements/tieline.lock -o requirements/runtime.lock
+	uv pip compile requirements/tryton.in $(LOCKED) -o requirements/tryton.lock
+	$(MAKE) setup
+	$(BIN)/python -m tieline.stack lock
+
+# Hashes, one lock for every platform, no registry's name.
+LOCKED := --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate

@@ -1,0 +1,72 @@
+"""``tieline check``: is a landscape complete? The file itself, each system's settings, and the files it names."""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import cast
+
+import yaml
+
+from tieline.kernel.errors import Stop
+from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+
+ReadSettings = Callable[[str, Mapping[str, object]], object]
+_SETTING = re.compile(r"(?:^|[\s;.])(?P<path>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_-]+)*): ")
+
+
+def check_landscape(path: Path) -> list[str]:
+    """Every fault as ``file:line: reason``, none when the landscape is complete. Contacts no system."""
+    try:
+        landscape = load_landscape(path)
+    except Stop as stop:
+        return [str(stop)]
+    return [fault for system in landscape.systems for fault in _check_system(path, landscape, system)]
+
+
+def _check_system(path: Path, landscape: Landscape, system: str) -> list[str]:
+    found = landscape.systems[system]
+    name = f"tieline.connectors.{found.connector}.settings"
+    place = ("systems", system)
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name is not None and not name.startswith(error.name):
+            raise
+        line = line_of(path, (*place, "connector"))
+        return [f"{path}:{line}: systems.{system}.connector: there is no connector {found.connector!r}"]
+    read_settings = cast("ReadSettings", module.read_settings)
+    try:
+        read_settings(system, resolve_settings(found.settings, path.parent))
+    except Stop as stop:
+        line = line_of(path, (*place, "settings", *_setting_in(str(stop), system)))
+        return [f"{path}:{line}: {stop}"]
+    return [
+        f"{path}:{line_of(path, (*place, 'settings', key))}: systems.{system}.settings.{key}: {file} does not exist"
+        for key, value in found.settings.items()
+        if isinstance(value, dict)
+        and set(value) == {"path"}
+        and not (file := path.parent / str(value["path"])).exists()
+    ]
+
+
+def _setting_in(message: str, system: str) -> tuple[str, ...]:
+    """The setting that a connector's message complains of, as keys; empty when it names none."""
+    match = _SETTING.search(
+        message.removeprefix(f"settings of system {system}: ").replace(f"systems.{system}.settings.", "")
+    )
+    return tuple(match["path"].split(".")) if match else ()
+
+
+def line_of(path: Path, keys: tuple[str, ...]) -> int:
+    """Line of the deepest of these nested keys that the file has, counted from 1."""
+    line, node = 1, yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    for key in keys:
+        entries = node.value if isinstance(node, yaml.MappingNode) else []
+        match = next(((k, v) for k, v in entries if k.value == key), None)
+        if match is None:
+            break
+        line, node = match[0].start_mark.line + 1, match[1]
+    return line

@@ -1,0 +1,34 @@
+"""Tryton, connected."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from tieline.connectors.tryton.assets import AssetWriter
+from tieline.connectors.tryton.client import TrytonClient
+from tieline.connectors.tryton.costs import CostWriter
+from tieline.connectors.tryton.mapping import STREAMS, Context, map_item
+from tieline.connectors.tryton.reference import Reference
+from tieline.connectors.tryton.settings import read_settings
+from tieline.connectors.tryton.sink import TrytonSink
+from tieline.connectors.tryton.source import TrytonSource
+from tieline.kernel.protocols import Connector
+
+
+def connect(system: str, settings: Mapping[str, object]) -> Connector:
+    """Connect ``system``; nothing is sent before the first call. Raises ``Stop`` for bad settings.
+
+    ``close`` gives an awaitable, to be awaited in the event loop of the calls.
+    """
+    known = read_settings(system, settings)
+    client = TrytonClient(known)
+    context = Context(system, known.product_codes(), known.maintenance_expense_account)
+    reference = Reference(client, known)
+    return Connector(
+        source=TrytonSource(client, known),
+        sink=TrytonSink(AssetWriter(client, known, context, reference), CostWriter(client, known, context, reference)),
+        map_item=partial(map_item, context),
+        snapshot_streams=STREAMS,
+        close=client.close,
+    )

@@ -1,0 +1,366 @@
+"""Tryton's records to canonical reports. Pure; a record at fault raises ``Rejected`` with the field's path."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tieline.connectors.tryton import comment, costs_text, wire
+from tieline.connectors.tryton.models import Asset, AssetLine, Move, Purchase, PurchaseLine, Stamped
+from tieline.kernel.digests import digest_fields
+from tieline.kernel.errors import Rejected
+from tieline.kernel.model import (
+    ApprovalStatus,
+    AssetFields,
+    AssetReport,
+    BookFields,
+    BookReport,
+    CostFields,
+    CostLine,
+    CostReport,
+    DisposalKind,
+    FinancialStatus,
+    Money,
+    OrderFields,
+    OrderLine,
+    OrderReport,
+    Origin,
+    PhysicalStatus,
+    Report,
+    ScheduleLine,
+)
+from tieline.kernel.protocols import RawItem
+
+ASSETS, PURCHASE_ORDERS, COSTS = "assets", "purchase-orders", "costs"
+STREAMS = (ASSETS, PURCHASE_ORDERS, COSTS)
+BOOK_ID = "main"
+METHODS = {"linear": "SL"}
+FINANCIAL_STATUS = {
+    "draft": FinancialStatus.DRAFT,
+    "running": FinancialStatus.RUNNING,
+    "closed": FinancialStatus.CLOSED,
+}
+APPROVAL_STATUS = {
+    "draft": ApprovalStatus.DRAFT,
+    "quotation": ApprovalStatus.PENDING,
+    "confirmed": ApprovalStatus.APPROVED,
+    "processing": ApprovalStatus.APPROVED,
+    "done": ApprovalStatus.APPROVED,
+    "cancelled": ApprovalStatus.CANCELLED,
+}
+MAX_QUANTITY_DIGITS = 6
+
+Shape = TypeVar("Shape", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the mapping must know beside the record: the system's name and its landscape settings."""
+
+    system: str
+    product_classes: Mapping[str, str]
+    expense_account: str
+
+
+def map_item(context: Context, item: RawItem) -> Sequence[Report]:
+    """The reports that one stored record makes, asset before book. Raises ``Rejected`` with the field's path."""
+    document = wire.parse_payload(item.payload)
+    match item.stream:
+        case "assets":
+            asset = parse(Asset, document)
+            book = book_report(context, asset)
+            return (asset_report(context, asset), book) if book else (asset_report(context, asset),)
+        case "purchase-orders":
+            return (order_report(context, parse(Purchase, document)),)
+        case "costs":
+            return (cost_report(context, parse(Move, document)),)
+        case _:
+            raise Rejected(f"{item.stream} is not a stream of this connector", field="stream")
+
+
+def parse(shape: type[Shape], document: Mapping[str, object]) -> Shape:
+    """A record as its shape. Raises ``Rejected`` with the path of the first value that does not fit."""
+    return _checked(lambda: shape.model_validate(document), "")
+
+
+def digest(report: AssetReport | CostReport) -> str:
+    """The hash that recognises this state when it comes back (Invariant 8)."""
+    return digest_fields(report.fields)
+
+
+def asset_report(context: Context, asset: Asset) -> AssetReport:
+    """What Tryton says of one asset, asset management's own values in its comment included."""
+    said = comment.read_values(asset.comment)
+    running = asset.state != "draft"
+    fields = {
+        "tag": said.get("tag"),
+        "serial_number": said.get("serial"),
+        "description": said.get("description") or asset.product.template.name,
+        "location": said.get("location"),
+        "condition": said.get("condition"),
+        "custodian": said.get("custodian"),
+        "physical_status": _member(PhysicalStatus, said.get("physical-status")),
+        "asset_number": asset.number,
+        "company": asset.company.party.code,
+        "asset_class": _asset_class(context, asset.product.code, "product.code"),
+        "cost_centre": said.get("cost-centre"),
+        "quantity": _quantity(asset.quantity, "quantity"),
+        "acquisition_cost": {"amount": asset.value, "currency": asset.company.currency.code},
+        "acquisition_date": asset.purchase_date,
+        # A draft's start date is a plan: only what runs is in service by the books.
+        "in_service_date": asset.start_date if running else None,
+        "financial_status": FINANCIAL_STATUS[asset.state],
+        "disposal_date": asset.move.date if asset.state == "closed" and asset.move else None,
+        "disposal_kind": _member(DisposalKind, said.get("disposal-kind")),
+        "po_line_ref": po_line_ref(context.system, asset),
+    }
+    stamps = (asset.changed_at, *(line.changed_at for line in asset.lines))
+    origin = _origin(context, "asset", str(asset.id), stamps, said.get(comment.HUB_REF))
+    return _checked(
+        lambda: AssetReport(origin=origin, fields=AssetFields.model_validate(_with_money(fields))), "fields"
+    )
+
+
+def po_line_ref(system: str, asset: Asset) -> str | None:
+    """``system/purchase line/ordinal``: from the comment, which knows the unit, else from the invoice line."""
+    said = comment.read_values(asset.comment).get(comment.PO_LINE)
+    if said is not None:
+        return said if said.count("/") >= 2 else f"{system}/{said if '/' in said else said + '/1'}"  # noqa: PLR2004  - system/line/ordinal
+    origin = asset.supplier_invoice_line.origin if asset.supplier_invoice_line else None
+    model, _, line = (origin or "").partition(",")
+    return f"{system}/{line}/1" if model == "purchase.line" and line else None
+
+
+def book_report(context: Context, asset: Asset) -> BookReport | None:
+    """The asset's one book with its whole schedule; None while it has no schedule."""
+    if not asset.lines:
+        return None
+    method = METHODS.get(asset.depreciation_method)
+    if method is None:
+        raise Rejected(
+            f"{asset.depreciation_method} is a method this connector does not know",
+            field="depreciation_method",
+            remedy="add it to the connector's METHODS",
+        )
+    lines = sorted(asset.lines, key=lambda line: (line.date, line.id))
+    posted = [line for line in lines if line.move is not None and line.move.state == "posted"]
+    accumulated = asset.depreciated_amount + sum((line.depreciation for line in posted), Decimal(0))
+    native_id = str(asset.id)
+    stamps = (asset.changed_at, *(s for line in lines for s in _line_stamps(line)))
+    origin = _origin(context, "book", f"{native_id}|{BOOK_ID}", stamps, None)
+
+    def build() -> BookReport:
+        fields = BookFields(
+            book_id=BOOK_ID,
+            currency=asset.company.currency.code or "",
+            method=method,
+            gross_cost=asset.value,
+            salvage=asset.residual_value,
+            accumulated=accumulated,
+            net_book_value=asset.value - accumulated,
+            as_of=posted[-1].date if posted else asset.start_date,
+            start_date=asset.start_date,
+            end_date=asset.end_date,
+            lines=tuple(_schedule_line(line) for line in lines),
+        )
+        return BookReport(origin=origin, asset_native_id=native_id, fields=fields)
+
+    return _checked(build, "fields")
+
+
+def order_report(context: Context, purchase: Purchase) -> OrderReport:
+    """What Tryton says of one purchase order; lines that buy nothing (comments, titles, subtotals) are left out."""
+    bought = [(place, line) for place, line in enumerate(purchase.lines) if line.type == "line"]
+    lines = tuple(_order_line(context, number, place, line) for number, (place, line) in enumerate(bought, start=1))
+    stamps = (purchase.changed_at, *(line.changed_at for line in purchase.lines))
+    origin = _origin(context, "purchase-order", str(purchase.id), stamps, None)
+
+    def build() -> OrderReport:
+        fields = OrderFields(
+            company=purchase.company.party.code or "",
+            po_number=purchase.number,
+            supplier=purchase.party.code,
+            currency=purchase.currency.code or "",
+            order_date=purchase.purchase_date,
+            approval_status=APPROVAL_STATUS[purchase.state],
+            net_total=sum((line.net_amount for line in lines), Decimal(0)),
+            lines=lines,
+        )
+        return OrderReport(origin=origin, fields=fields)
+
+    return _checked(build, "fields")
+
+
+def cost_report(context: Context, move: Move) -> CostReport:
+    """What Tryton says of one posting of maintenance costs: the lines on the expense account, credits negative."""
+    said = costs_text.read_document(move.description)
+    expenses = sorted(
+        (line for line in move.lines if line.account.code == context.expense_account), key=lambda line: line.id
+    )
+    centres = {found.account.code for line in expenses for found in line.analytic_lines if found.account.code}
+    model, _, asset = (move.origin or "").partition(",")
+    stamps = (move.changed_at, *(line.changed_at for line in move.lines))
+    origin = _origin(context, "cost-document", str(move.id), stamps, said.hub_ref)
+
+    def build() -> CostReport:
+        lines = tuple(
+            _cost_line(number, line.description, line.debit - line.credit) for number, line in enumerate(expenses, 1)
+        )
+        fields = CostFields(
+            # A posting made by hand names no work order: its own number stands in.
+            work_order=said.work_order or move.number or str(move.id),
+            asset_native_id=asset if model == "account.asset" and asset else None,
+            company=move.company.party.code or "",
+            currency=move.company.currency.code or "",
+            cost_centre=",".join(sorted(centres)) or "UNASSIGNED",
+            effective_date=move.date,
+            total=sum((line.amount for line in lines), Decimal(0)),
+            lines=lines,
+            reversal_of=said.reversal_of,
+        )
+        return CostReport(origin=origin, fields=fields)
+
+    return _checked(build, "fields")
+
+
+def _cost_line(number: int, text: str | None, amount: Decimal) -> CostLine:
+    said = costs_text.read_line(text)
+    return CostLine(line_no=number, kind=said.kind, description=said.description, quantity=said.quantity, amount=amount)
+
+
+def _order_line(context: Context, number: int, place: int, line: PurchaseLine) -> OrderLine:
+    where = f"lines[{place}]"
+    product = line.product
+    buys_asset = product is not None and product.template.type == "assets"
+    code = product.code if product else None
+    required = {"quantity": line.quantity, "unit_price": line.unit_price, "amount": line.amount}
+    for name, value in required.items():
+        if value is None:
+            raise Rejected("is missing", field=f"{where}.{name}", remedy="complete the line of the order in Tryton")
+
+    def build() -> OrderLine:
+        return OrderLine(
+            line_id=str(line.id),
+            line_no=number,
+            item=code,
+            description=line.description or (product.template.name if product else None) or code or "",
+            asset_class=_asset_class(context, code, f"{where}.product.code") if buys_asset else None,
+            quantity=_quantity(line.quantity, f"{where}.quantity") or Decimal(0),
+            unit=line.unit.symbol if line.unit else None,
+            unit_price=line.unit_price or Decimal(0),
+            net_amount=line.amount or Decimal(0),
+        )
+
+    return _checked(build, where)
+
+
+def _schedule_line(line: AssetLine) -> ScheduleLine:
+    posted = line.move is not None and line.move.state == "posted"
+    return ScheduleLine(
+        date=line.date,
+        posting_period=posting_period(line) if posted else None,
+        depreciation=line.depreciation,
+        accumulated_after=line.accumulated_depreciation,
+        net_book_value_after=line.actual_value,
+        posted=posted,
+        document=line.move.number if posted and line.move else None,
+    )
+
+
+def posting_period(line: AssetLine) -> str | None:
+    """``YYYY-PPP`` of the move's own period: its place in its fiscal year, which need not start in January."""
+    if line.move is None:
+        return None
+    period, year = line.move.period, line.move.period.fiscalyear
+    months = (period.start_date.year - year.start_date.year) * 12 + period.start_date.month - year.start_date.month
+    name = year.name if re.fullmatch(r"\d{4}", year.name) else f"{year.end_date.year:04d}"
+    return f"{name}-{months + 1:03d}"
+
+
+def _line_stamps(line: AssetLine) -> tuple[dt.datetime, ...]:
+    return (line.changed_at, line.move.changed_at) if line.move else (line.changed_at,)
+
+
+def _origin(
+    context: Context, entity: str, native_id: str, stamps: Iterable[dt.datetime], hub_ref: str | None
+) -> Origin:
+    changed_at = max(stamps)
+    return Origin(
+        system=context.system,
+        entity=entity,
+        native_id=native_id,
+        source_version=changed_at.isoformat(timespec="microseconds"),
+        recorded_at=changed_at,
+        hub_ref=hub_ref,
+    )
+
+
+def _asset_class(context: Context, product: str | None, field: str) -> str:
+    found = context.product_classes.get(product or "")
+    if found is None:
+        raise Rejected(
+            f"product {product!r} stands for no asset class",
+            field=field,
+            remedy="name the product under asset_classes in the landscape",
+        )
+    return found
+
+
+def _quantity(value: Decimal | None, field: str) -> Decimal | None:
+    if value is None:
+        return None
+    rounded = round(value, MAX_QUANTITY_DIGITS)
+    if rounded != value:
+        raise Rejected(f"has more than {MAX_QUANTITY_DIGITS} digits after the point", field=field)
+    return rounded.normalize() if rounded else Decimal(0)
+
+
+Member = TypeVar("Member", PhysicalStatus, DisposalKind)
+
+
+def _member(kind: type[Member], value: str | None) -> Member | None:
+    # A word a person typed that is no member says nothing: it must not stop the asset.
+    try:
+        return kind(value.strip().upper()) if value else None
+    except ValueError:
+        return None
+
+
+def _with_money(fields: Mapping[str, object]) -> dict[str, object]:
+    money = fields["acquisition_cost"]
+    return {**fields, "acquisition_cost": Money.model_validate(money)}
+
+
+Built = TypeVar("Built")
+
+
+def _checked(build: Callable[[], Built], prefix: str) -> Built:
+    try:
+        return build()
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise Rejected(
+            first["msg"].removeprefix("Value error, "),
+            field=path(first["loc"], prefix) or "$",
+            remedy="correct the record in Tryton",
+        ) from None
+
+
+def path(location: Sequence[int | str], prefix: str = "") -> str:
+    """``lines[2].amount`` for pydantic's ``("lines.", 2, "amount")``."""
+    text = prefix
+    for part in location:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f"{'.' if text else ''}{part.rstrip('.')}"
+    return text
+
+
+__all__ = ["COSTS", "STREAMS", "Context", "Stamped", "map_item", "path"]

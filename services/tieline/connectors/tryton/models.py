@@ -1,0 +1,230 @@
+"""The shapes of Tryton's records as this connector reads them.
+
+``FIELDS`` beside each shape are the names asked for. Tryton answers ``a.b`` as a record under ``"a."``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from tieline.connectors.tryton import wire
+
+
+def _number(value: object) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise ValueError("must be a number")  # noqa: TRY004  - pydantic turns only ValueError into a place and a reason
+    return Decimal(value)
+
+
+Exact = Annotated[Decimal, BeforeValidator(wire.decimal)]
+Day = Annotated[dt.date, BeforeValidator(wire.date)]
+Instant = Annotated[dt.datetime, BeforeValidator(wire.instant)]
+Number = Annotated[Decimal, BeforeValidator(_number)]
+
+
+class Row(BaseModel):
+    """Base of every shape: what is not asked for is not looked at; types are not bent."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    id: int
+
+
+class Stamped(Row):
+    """A row with the times of its making and of its last change."""
+
+    create_date: Instant
+    write_date: Instant | None
+
+    @property
+    def changed_at(self) -> dt.datetime:
+        """When it last changed (UTC); a row never written since it was made has no write date."""
+        return self.write_date or self.create_date
+
+
+class Coded(Row):
+    """Anything with a code."""
+
+    code: str | None
+
+
+class Template(Row):
+    """What a product is made of."""
+
+    type: str
+    name: str | None = None
+
+
+class Product(Coded):
+    """A product."""
+
+    template: Template = Field(alias="template.")
+
+
+class Company(Row):
+    """A company, known by its party's code."""
+
+    party: Coded = Field(alias="party.")
+    currency: Coded = Field(alias="currency.")
+
+
+class FiscalYear(Row):
+    """A fiscal year."""
+
+    name: str
+    start_date: Day
+    end_date: Day
+
+
+class FiscalPeriod(Row):
+    """A period of a fiscal year."""
+
+    start_date: Day
+    fiscalyear: FiscalYear = Field(alias="fiscalyear.")
+
+
+class LineMove(Stamped):
+    """The account move behind a depreciation line."""
+
+    number: str | None
+    state: Literal["draft", "posted"]
+    period: FiscalPeriod = Field(alias="period.")
+
+
+class AssetLine(Stamped):
+    """One line of an asset's schedule."""
+
+    date: Day
+    depreciation: Exact
+    accumulated_depreciation: Exact
+    actual_value: Exact
+    move: LineMove | None = Field(alias="move.")
+
+
+class ClosingMove(Stamped):
+    """The account move that closed an asset."""
+
+    date: Day
+    number: str | None
+
+
+class SupplierInvoiceLine(Row):
+    """The invoice line an asset was bought with; its origin is ``purchase.line,<id>`` or nothing."""
+
+    origin: str | None
+
+
+class Asset(Stamped):
+    """``account.asset`` with its schedule."""
+
+    number: str | None
+    state: Literal["draft", "running", "closed"]
+    comment: str | None
+    quantity: Number | None
+    value: Exact
+    depreciated_amount: Exact
+    residual_value: Exact
+    purchase_date: Day
+    start_date: Day
+    end_date: Day
+    depreciation_method: str
+    frequency: str
+    product: Product = Field(alias="product.")
+    company: Company = Field(alias="company.")
+    supplier_invoice_line: SupplierInvoiceLine | None = Field(alias="supplier_invoice_line.")
+    move: ClosingMove | None = Field(alias="move.")
+    lines: tuple[AssetLine, ...] = Field(alias="lines.", strict=False)
+
+
+class PurchaseLine(Stamped):
+    """``purchase.line``; a line of type comment, title or subtotal buys nothing."""
+
+    type: str
+    description: str | None
+    quantity: Number | None
+    unit_price: Exact | None
+    amount: Exact | None
+    product: Product | None = Field(alias="product.")
+    unit: SymbolRow | None = Field(alias="unit.")
+
+
+class SymbolRow(Row):
+    """A unit of measure."""
+
+    symbol: str | None
+
+
+class Purchase(Stamped):
+    """``purchase.purchase`` with its lines."""
+
+    number: str | None
+    state: Literal["draft", "quotation", "confirmed", "processing", "done", "cancelled"]
+    purchase_date: Day | None
+    party: Coded = Field(alias="party.")
+    currency: Coded = Field(alias="currency.")
+    company: Company = Field(alias="company.")
+    lines: tuple[PurchaseLine, ...] = Field(alias="lines.", strict=False)
+
+
+class AnalyticLine(Stamped):
+    """The cost centre of a move line."""
+
+    account: Coded = Field(alias="account.")
+
+
+class MoveLine(Stamped):
+    """One line of an account move."""
+
+    debit: Exact
+    credit: Exact
+    description: str | None
+    account: Coded = Field(alias="account.")
+    analytic_lines: tuple[AnalyticLine, ...] = Field(alias="analytic_lines.", strict=False)
+
+
+class Move(Stamped):
+    """``account.move`` of the maintenance journal."""
+
+    number: str | None
+    state: Literal["draft", "posted"]
+    date: Day
+    description: str | None
+    origin: str | None
+    company: Company = Field(alias="company.")
+    lines: tuple[MoveLine, ...] = Field(alias="lines.", strict=False)
+
+
+_STAMPS = ("create_date", "write_date")
+_COMPANY = ("company.party.code", "company.currency.code")
+
+
+def _under(prefix: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{prefix}.{name}" for name in names)
+
+
+ASSET_FIELDS: tuple[str, ...] = (
+    *("number", "state", "comment", "quantity", "value", "depreciated_amount", "residual_value"),
+    *("purchase_date", "start_date", "end_date", "depreciation_method", "frequency", "_timestamp"),
+    *_STAMPS,
+    *_COMPANY,
+    *("product.code", "product.template.type", "product.template.name"),
+    "supplier_invoice_line.origin",
+    *_under("move", ("date", "number", *_STAMPS)),
+    *_under("lines", ("date", "depreciation", "accumulated_depreciation", "actual_value", *_STAMPS)),
+    *_under("lines.move", ("number", "state", *_STAMPS, "period.start_date")),
+    *_under("lines.move.period.fiscalyear", ("name", "start_date", "end_date")),
+)
+PURCHASE_FIELDS: tuple[str, ...] = (
+    *("number", "state", "purchase_date", "party.code", "currency.code", *_STAMPS, *_COMPANY),
+    *_under("lines", ("type", "description", "quantity", "unit_price", "amount", "unit.symbol", *_STAMPS)),
+    *("lines.product.code", "lines.product.template.type", "lines.product.template.name"),
+)
+MOVE_FIELDS: tuple[str, ...] = (
+    *("number", "state", "date", "description", "origin", *_STAMPS, *_COMPANY),
+    *_under("lines", ("debit", "credit", "description", "account.code", *_STAMPS)),
+    *_under("lines.analytic_lines", ("account.code", *_STAMPS)),
+)

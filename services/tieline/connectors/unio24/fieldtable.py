@@ -1,0 +1,96 @@
+"""The field-mapping document: canonical field to theirs, generated from the profile in force.
+
+``python -m tieline.connectors.unio24.fieldtable PROFILE`` prints it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from tieline.connectors.unio24.profile import FieldRule, Fields, Profile, kind_of, load_profile
+from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
+
+_HEADER = "| canonical field | kind | {name} | direction | conversion | meaning |\n|---|---|---|---|---|---|"
+
+
+def render_field_table(profile: Profile) -> str:
+    """Markdown: one table per kind of record, every canonical field a row, in canonical order. Ends with a newline."""
+    sections: list[tuple[str, type[BaseModel], Fields]] = [
+        ("Asset", AssetFields, profile.assets.fields),
+        ("Finance panel", BookFields, profile.books.fields),
+        ("Finance panel: schedule line", ScheduleLine, profile.books.line_fields),
+        ("Cost document", CostFields, profile.cost_documents.fields),
+        ("Cost document: line", CostLine, profile.cost_documents.line_fields),
+    ]
+    parts = [
+        f"# Field mapping: {profile.name}",
+        "Generated from the profile; do not edit. Written anew by `make docs`.",
+        _identity(profile),
+    ]
+    for title, model, rules in sections:
+        writes = title == "Asset" or title.startswith("Finance")
+        rows = "\n".join(_rows(model, rules, writes=writes))
+        parts.append(f"## {title}\n\n{_HEADER.format(name='UNIO24 field')}\n{rows}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _identity(profile: Profile) -> str:
+    assets = profile.assets
+    rows = [
+        ("hub's reference (`hub_ref`, `asset_id`)", assets.reference, "unique there; a new record is created under it"),
+        ("native id", assets.id, "immutable"),
+        ("source version", assets.version, "sent as If-Match" if profile.if_match else "read only"),
+        ("recorded at", assets.modified_at, f"format {assets.modified_format}; asked for changes by it"),
+    ]
+    natural = ", ".join(f"`{name}`" for name in sorted(assets.search)) or "none"
+    table = "\n".join(f"| {name} | `{path}` | {note} |" for name, path, note in rows)
+    return (
+        f"| identity of an asset | UNIO24 field | note |\n|---|---|---|\n{table}\n\n"
+        f"Natural keys by which a record without reference is adopted: {natural}."
+    )
+
+
+def _rows(model: type[BaseModel], rules: Fields, *, writes: bool) -> Iterator[str]:
+    for name, info in model.model_fields.items():
+        if name == "lines":
+            continue
+        rule = rules.get(name)
+        meaning = _escaped(info.description or "")
+        kind = kind_of(model, name)
+        if rule is None:
+            yield f"| {name} | {kind} | not mapped | | | {meaning} |"
+            continue
+        theirs = f"`{rule.path}`" if rule.path else f"always `{rule.constant}`"
+        both = writes and rule.path is not None and rule.direction == "both"
+        yield f"| {name} | {kind} | {theirs} | {'both' if both else 'read'} | {_conversion(kind, rule)} | {meaning} |"
+
+
+def _conversion(kind: str, rule: FieldRule) -> str:
+    notes: list[str] = []
+    if rule.values is not None:
+        pairs = (f"{ours} = {' or '.join(str(v) for v in theirs)}" for ours, theirs in rule.values.items())
+        notes.append(", ".join(pairs))
+        notes.append("others become UNKNOWN" if kind == "enum" else f"others: {rule.otherwise}")
+    if kind == "date":
+        notes.append(f"date, {rule.format or 'iso'}")
+    if kind == "money":
+        notes.append(f"currency in `{rule.currency_path}`" if rule.currency_path else f"currency {rule.currency}")
+    if kind in ("money", "decimal"):
+        notes.append(f"exact decimal, mark {rule.decimal_mark}")
+    if rule.max_length is not None:
+        notes.append(f"at most {rule.max_length} characters, longer: {rule.overflow}")
+    if rule.absent:
+        notes.append(f"none when {', '.join(rule.absent)}")
+    return _escaped("; ".join(notes))
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render_field_table(load_profile(Path(sys.argv[1]))))

@@ -1,0 +1,215 @@
+"""Their records to reports, and our fields to their records. Pure: profile in, value out, no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from tieline.connectors.kit.strict_json import JsonError, parse_json
+from tieline.connectors.unio24.conversion import from_theirs, put_at, read_time, to_theirs, value_at
+from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, Record
+from tieline.connectors.unio24.profile import Fields, Profile, Resource, kind_of
+from tieline.kernel.errors import Rejected
+from tieline.kernel.model import (
+    AssetFields,
+    AssetReport,
+    BookFields,
+    BookReport,
+    CostFields,
+    CostLine,
+    CostReport,
+    Origin,
+    Report,
+    ScheduleLine,
+)
+from tieline.kernel.protocols import RawItem
+
+MAX_ITEM_BYTES = 4_000_000
+M = TypeVar("M", bound=BaseModel)
+
+
+def map_item(profile: Profile, system: str, item: RawItem) -> Sequence[Report]:
+    """The reports in one raw record: exactly one. Raises ``Rejected`` with the path of the offending key."""
+    try:
+        record = parse_json(item.payload, max_bytes=MAX_ITEM_BYTES)
+    except JsonError as error:
+        raise Rejected(f"the record is not acceptable JSON: {error}", field="$") from None
+    if not isinstance(record, Mapping):
+        raise Rejected("the record is not an object", field="$")
+    reports: Mapping[str, Callable[[Profile, str, Record], Report]] = {
+        ASSETS: asset_report,
+        COST_DOCUMENTS: cost_report,
+        BOOKS: book_report,
+    }
+    if item.stream not in reports:
+        raise Rejected(f"there is no stream {item.stream}", field="stream")
+    return [reports[item.stream](profile, system, record)]
+
+
+def asset_report(profile: Profile, system: str, record: Record) -> AssetReport:
+    """One asset of theirs."""
+    resource = profile.assets
+    reference = value_at(record, resource.reference)
+    if reference is not None and not isinstance(reference, str):
+        raise Rejected("must be text", field=resource.reference)
+    origin = _origin(
+        resource, system, "asset", identifier(record, resource.id), record, hub_ref=(reference or "").strip() or None
+    )
+    return AssetReport(origin=origin, fields=_read(AssetFields, resource.fields, record))
+
+
+def book_report(profile: Profile, system: str, record: Record) -> BookReport:
+    """One finance panel of theirs: their copy of an ERP's book."""
+    resource = profile.books
+    lines = [
+        _read(ScheduleLine, resource.line_fields, line, place=f"{resource.lines}.{place}.")
+        for place, line in _lines(record, resource.lines)
+    ]
+    fields = _read(BookFields, resource.fields, record, lines=tuple(lines))
+    asset_id = identifier(record, resource.asset_id)
+    origin = _origin(resource, system, "book", book_id_of(asset_id, fields.book_id), record)
+    return BookReport(origin=origin, asset_native_id=asset_id, fields=fields)
+
+
+def cost_report(profile: Profile, system: str, record: Record) -> CostReport:
+    """One cost document of theirs. Raises ``Rejected`` when its total is not the sum of its lines (Invariant 11)."""
+    resource = profile.cost_documents
+    lines = [
+        _read(CostLine, resource.line_fields, line, place=f"{resource.lines}.{place}.", line_no=place + 1)
+        for place, line in _lines(record, resource.lines)
+    ]
+    fields = _read(CostFields, resource.fields, record, lines=tuple(lines))
+    total = sum((line.amount for line in lines), Decimal(0))
+    if total != fields.total:
+        raise Rejected(
+            f"is {fields.total}, but the lines add up to {total}",
+            field=str(resource.fields["total"].path),
+            remedy="correct the document in its system",
+        )
+    return CostReport(
+        origin=_origin(resource, system, "cost-document", identifier(record, resource.id), record), fields=fields
+    )
+
+
+def book_id_of(asset_id: str, book_id: str) -> str:
+    """The native id of a book."""
+    return f"{asset_id}|{book_id}"
+
+
+def identifier(record: Record, path: str) -> str:
+    """The record's id as text; raises ``Rejected`` when it has none."""
+    value = value_at(record, path)
+    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+        raise Rejected("every record needs an id", field=path, remedy="check the key in the profile")
+    return str(value).strip()
+
+
+def version_of(resource: Resource, record: Record) -> str:
+    """The record's version as text; raises ``Rejected`` when it has none."""
+    value = value_at(record, resource.version)
+    if isinstance(value, bool) or not isinstance(value, str | int) or value == "":
+        raise Rejected("every record needs a version", field=resource.version, remedy="check the key in the profile")
+    return str(value)
+
+
+def native_asset(profile: Profile, fields: AssetFields, only: Collection[str] | None = None) -> dict[str, object]:
+    """Their keys for the known values of ``fields`` (``only`` these of them); fields of direction ``in`` left out."""
+    names = [name for name in AssetFields.model_fields if only is None or name in only]
+    return _written(profile.assets.fields, fields, names)
+
+
+def writable_names(profile: Profile) -> frozenset[str]:
+    """Canonical asset fields that this profile writes."""
+    return frozenset(name for name, rule in profile.assets.fields.items() if rule.path and rule.direction != "in")
+
+
+def asset_after(profile: Profile, fields: AssetFields) -> AssetFields:
+    """What they will hold of ``fields``, after their trimming and coding: comparable with what they report."""
+    record = native_asset(profile, fields)
+    rules = {name: rule for name, rule in profile.assets.fields.items() if name in writable_names(profile)}
+    return _read(AssetFields, rules, record)
+
+
+def native_book(profile: Profile, fields: BookFields) -> dict[str, object]:
+    """Their whole finance panel for one book."""
+    resource = profile.books
+    record = _written(resource.fields, fields, [n for n in BookFields.model_fields if n != "lines"])
+    names = list(ScheduleLine.model_fields)
+    lines = [_written(resource.line_fields, line, names) for line in fields.lines]
+    put_at(record, resource.lines, lines)
+    return record
+
+
+def book_after(profile: Profile, fields: BookFields) -> BookFields:
+    """What they will hold of ``fields``, after their trimming and coding: comparable with what they report."""
+    resource, record = profile.books, native_book(profile, fields)
+    lines = [_read(ScheduleLine, resource.line_fields, line) for _, line in _lines(record, resource.lines)]
+    return _read(BookFields, resource.fields, record, lines=tuple(lines), book_id=fields.book_id)
+
+
+def _written(rules: Fields, fields: BaseModel, names: Sequence[str]) -> dict[str, object]:
+    record: dict[str, object] = {}
+    for name in names:
+        rule, value = rules.get(name), getattr(fields, name)
+        # None means unknown, never empty: what we do not know we do not overwrite.
+        if rule is None or rule.path is None or rule.direction == "in" or value is None:
+            continue
+        for path, theirs in to_theirs(name, rule, value).items():
+            put_at(record, path, theirs)
+    return record
+
+
+def _read(model: type[M], rules: Fields, record: Record, *, place: str = "", **given: object) -> M:
+    values: dict[str, Any] = {}
+    for name, rule in rules.items():
+        try:
+            values[name] = from_theirs(model, name, rule, record)
+        except Rejected as error:
+            raise Rejected(error.reason, field=f"{place}{error.field}", remedy=error.remedy) from None
+    known = {name: _plain(model, name, value) for name, value in values.items() if value is not None}
+    try:
+        return model.model_validate(given | known)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        name = str(fault["loc"][0])
+        path = (rules[name].path if name in rules else None) or name
+        reason = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
+        raise Rejected(reason, field=f"{place}{path}", remedy=f"canonical field {name}; correct the record") from None
+
+
+def _plain(model: type[BaseModel], name: str, value: object) -> object:
+    # Money arrives unchecked; as a mapping it is validated with the record that holds it.
+    return dict(value) if isinstance(value, BaseModel) and kind_of(model, name) == "money" else value
+
+
+def _lines(record: Record, path: str) -> list[tuple[int, Record]]:
+    lines = value_at(record, path)
+    if not isinstance(lines, list):
+        raise Rejected("must be a list", field=path)
+    for place, line in enumerate(lines):
+        if not isinstance(line, Mapping):
+            raise Rejected("must be an object", field=f"{path}.{place}")
+    return list(enumerate(lines))
+
+
+def _origin(
+    resource: Resource, system: str, entity: str, native_id: str, record: Record, *, hub_ref: str | None = None
+) -> Origin:
+    at = value_at(record, resource.modified_at)
+    if at is None or at == "":
+        raise Rejected("every record needs a modification time", field=resource.modified_at)
+    try:
+        return Origin(
+            system=system,
+            entity=entity,
+            native_id=native_id,
+            source_version=version_of(resource, record),
+            recorded_at=read_time(at, resource.modified_format, resource.modified_at),
+            hub_ref=hub_ref,
+        )
+    except ValidationError as error:
+        fault = error.errors()[0]
+        raise Rejected(fault["msg"], field=str(fault["loc"][0])) from None

@@ -1,0 +1,194 @@
+"""How each flow of the landscape stands: delivered, waiting, parked, rejected, and how long a change takes (K02).
+
+Delivered, rejected and last confirmed come from the delivery ledger, which knows target and object: two flows of one
+object into one target share its row. Waiting commands and latencies are told apart by the raw record behind them,
+whose coordinates every later record carries as its correlation.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tieline.kernel.dead_letters import first_coordinates
+from tieline.kernel.inspecting import LogReader, Where, Window, read_rows, read_spans, read_tail, read_windows
+from tieline.kernel.landscape import Flow
+from tieline.kernel.letters import LEDGER, PARKED
+from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
+from tieline.kernel.model import CommandSettled, SettledAs
+from tieline.kernel.producing import CORRELATION
+from tieline.kernel.records import Inbound
+from tieline.operating.processes import Sample
+
+COMMANDS: Mapping[str, str] = {
+    "tieline.WriteAsset": "asset",
+    "tieline.WriteBook": "book",
+    "tieline.PostCost": "cost-document",
+}
+RESULTS = 500  # newest results behind the latencies
+PENDING_LIMIT = 5000  # waiting commands looked at, by partition
+RAW_REACH = 5000  # raw offsets looked at, by partition, for the start of those latencies
+P95 = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStatus:
+    """One flow. Latencies are seconds from capture to the confirmed effect, over the newest results."""
+
+    flow: Flow
+    delivered: int
+    pending: int
+    pending_is_least: bool
+    parked: int
+    rejected: int
+    last_confirmed_at: dt.datetime | None
+    samples: int
+    latency_p50_secs: float | None
+    latency_p95_secs: float | None
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether something is parked, or the promised time is not kept."""
+        late = self.latency_p95_secs is not None and self.latency_p95_secs > self.flow.latency_target_secs
+        return self.parked > 0 or late
+
+
+@dataclass(slots=True)
+class _Tally:
+    delivered: int = 0
+    rejected: int = 0
+    parked: int = 0
+    last: dt.datetime | None = None
+
+
+def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
+    """Status of every flow of the landscape, in its order."""
+    tallies = tally(read_rows(log, LEDGER, LedgerEntry).values(), read_rows(log, PARKED, ParkedKey).values())
+    pending, cut = _read_pending(log, sample)
+    latencies = read_latencies(log)
+    found = []
+    for flow in log.landscape.flows:
+        sums = tallies.get((flow.object, flow.target), _Tally())
+        secs = sorted(latencies.get((flow.object, flow.source, flow.target), ()))
+        status = FlowStatus(
+            flow=flow,
+            delivered=sums.delivered,
+            pending=pending.get((flow.object, flow.source, flow.target), 0),
+            pending_is_least=flow.target in cut,
+            parked=sums.parked,
+            rejected=sums.rejected,
+            last_confirmed_at=sums.last,
+            samples=len(secs),
+            latency_p50_secs=percentile(secs, 0.5),
+            latency_p95_secs=percentile(secs, P95),
+        )
+        found.append(status)
+    return found
+
+
+def tally(ledger: Iterable[LedgerEntry], parked: Iterable[ParkedKey]) -> dict[tuple[str, str], _Tally]:
+    """Ledger and parked rows by (object, target)."""
+    sums: dict[tuple[str, str], _Tally] = {}
+    for entry in ledger:
+        one = sums.setdefault((entry.entity, entry.target), _Tally())
+        one.delivered += entry.applied_version > 0
+        one.rejected += entry.stage is Stage.REJECTED
+        if entry.stage is Stage.CONFIRMED and (one.last is None or entry.at > one.last):
+            one.last = entry.at
+    for row in parked:
+        sums.setdefault((row.entity, row.target), _Tally()).parked += 1
+    return sums
+
+
+def percentile(values: Sequence[float], share: float) -> float | None:
+    """The nearest-rank percentile of sorted values; None of none."""
+    if not values:
+        return None
+    return values[max(0, min(len(values) - 1, -int(-share * len(values) // 1) - 1))]
+
+
+def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[float]]:
+    """Seconds from capture to confirmation by (object, source, target), of the newest results.
+
+    Measured between two times of the log: the raw record's and the result's. A result whose raw record is no longer
+    within reach is left out, as is a raw record that was mapped again: its time would be a person's.
+    """
+    systems = list(log.landscape.systems)
+    ends: list[tuple[str, str, str, int]] = []  # object, target, raw coordinates, milliseconds
+    for record in read_tail(log, [f"sink.{system}.result.v1" for system in systems], RESULTS)[0]:
+        body = None if record.value is None else log.codec.decode(record.topic, record.value).body
+        cause = record.header(CORRELATION)
+        if isinstance(body, CommandSettled) and body.outcome is SettledAs.CONFIRMED and cause:
+            ends.append((body.entity, body.target, cause, record.timestamp_ms))
+    starts = _read_times(log, {cause for _, _, cause, _ in ends})
+    found: dict[tuple[str, str, str], list[float]] = {}
+    for entity, target, cause, millis in ends:
+        if cause in starts:
+            source = source_of(cause)
+            found.setdefault((entity, source, target), []).append(max(0.0, (millis - starts[cause]) / 1000))
+    return found
+
+
+def source_of(correlation: str | None) -> str:
+    """System whose raw record a correlation names; empty if it names none."""
+    parts = (correlation or "").split(".")
+    return parts[1] if len(parts) > 2 and parts[0] == "src" else ""  # noqa: PLR2004  - src.<system>.…
+
+
+def _read_times(log: LogReader, coordinates: Iterable[str]) -> dict[str, int]:
+    """Timestamps of raw records, milliseconds; those too far behind the newest asked for are left out."""
+    wanted: dict[Where, list[int]] = {}
+    for place in coordinates:
+        topic, _, rest = place.partition("/")
+        partition, _, offset = rest.partition("/")
+        known = topic in log.partitions and source_of(topic) and partition.isdecimal() and offset.isdecimal()
+        if known and int(partition) < log.partitions[topic]:
+            wanted.setdefault((topic, int(partition)), []).append(int(offset))
+    spans = read_spans(log, wanted)
+    windows = {
+        where: Window(spans[where].first, _from(offsets, spans[where].first), min(max(offsets) + 1, spans[where].end))
+        for where, offsets in wanted.items()
+    }
+    times: dict[str, int] = {}
+    asked = set(coordinates)
+
+    def take(record: Inbound) -> None:
+        # A record mapped again was captured long before: its latency would be the time until somebody replayed it.
+        if record.coordinates in asked and first_coordinates(record) == record.coordinates:
+            times[record.coordinates] = record.timestamp_ms
+
+    read_windows(log, windows, take)
+    return times
+
+
+def _from(offsets: Sequence[int], first: int) -> int:
+    newest = max(offsets)
+    return max(first, min(offset for offset in offsets if offset > newest - RAW_REACH))
+
+
+def _read_pending(log: LogReader, sample: Sample) -> tuple[dict[tuple[str, str, str], int], set[str]]:
+    """Waiting commands by (object, source, target), and the targets that have more than were looked at."""
+    counts: dict[tuple[str, str, str], int] = {}
+    cut: set[str] = set()
+    windows: dict[Where, Window] = {}
+    for system in log.landscape.systems:
+        for where, record in sample.waiting[f"sink-{system}"].items():
+            span = sample.spans[where]
+            end = min(span.end, record.offset + PENDING_LIMIT)
+            windows[where] = Window(span.first, record.offset, end)
+            if end < span.end:
+                cut.add(system)
+    take = _counter(counts)
+    read_windows(log, windows, take)
+    return counts, cut
+
+
+def _counter(counts: dict[tuple[str, str, str], int]) -> Callable[[Inbound], None]:
+    def take(record: Inbound) -> None:
+        kind = COMMANDS.get(record.header("ce_type") or "")
+        if kind is not None:
+            key = (kind, source_of(record.header(CORRELATION)), record.topic.split(".")[1])
+            counts[key] = counts.get(key, 0) + 1
+
+    return take

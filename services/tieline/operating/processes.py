@@ -1,0 +1,225 @@
+"""How each process stands: what it has to read, how far it is, and whether it moves."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tieline.kernel.consuming import group_of
+from tieline.kernel.fleet import consumers
+from tieline.kernel.inspecting import (
+    LogReader,
+    Span,
+    Where,
+    Window,
+    all_partitions,
+    read_committed,
+    read_rows,
+    read_spans,
+    read_windows,
+)
+from tieline.kernel.letters import PARKED, Book, Standing, input_topics
+from tieline.kernel.memory import ParkedKey, SourcePosition
+from tieline.kernel.records import Inbound
+
+VIEWS = "views"
+REQUESTS = "recon.run.event.v1"  # read by a source under a group of its own
+# Offsets looked at for the newest record: the last ones of a partition are often transaction markers.
+LAST_OFFSETS = 6
+SAMPLE_PAUSE_SECS = 1.0
+BEHIND_SECS = 60.0
+STALLED_SECS = 5.0
+# A sink moves its position once a batch, which a slow target stretches; its results tell that it works.
+RESULT_SECS = 20.0
+
+
+class State(StrEnum):
+    """What a process is doing, by what the log shows of it."""
+
+    IDLE = "idle"  # nothing to do
+    FLOWING = "flowing"
+    BEHIND = "behind"  # it moves, but what it reads next has waited for long
+    STALLED = "stalled"  # there is work, and its position does not move: stopped, or its target is paused
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessStatus:
+    """One process. Counts of log records are by offset, so transaction markers count among ``records`` and ``lag``."""
+
+    name: str
+    state: State
+    records: int
+    lag: int
+    oldest_waiting_at: dt.datetime | None
+    last_event_at: dt.datetime | None
+    open_letters: int = 0
+    waiting_letters: int = 0
+    parked_keys: int = 0
+    last_read_at: dt.datetime | None = None  # a source's last poll that found something
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look."""
+        return self.state in {State.BEHIND, State.STALLED} or self.open_letters > 0 or self.parked_keys > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Positions at one moment: spans of all inputs, where each group goes on, and the first record it has to read."""
+
+    spans: Mapping[Where, Span]
+    committed: Mapping[str, Mapping[Where, int]]
+    waiting: Mapping[str, Mapping[Where, Inbound]]
+
+
+def process_names(log: LogReader) -> tuple[str, ...]:
+    """Every process of the fleet that reads topics."""
+    return (*consumers(log.landscape), VIEWS)
+
+
+def read_processes(
+    log: LogReader, book: Book, now: dt.datetime, *, sleep: Callable[[float], None] = time.sleep
+) -> tuple[list[ProcessStatus], Sample]:
+    """Status of every process. Takes a second sample after a pause if anything waits, to see whether it moves."""
+    names = process_names(log)
+    sample = take_sample(log, names)
+    lasts = _last_records(log, sample)
+    later = sample.committed
+    if any(sample.waiting.values()):
+        sleep(SAMPLE_PAUSE_SECS)
+        later = read_committed(log, _groups(names))
+    parked = _parked_keys(log)
+    found = []
+    for name in names:
+        inputs = set(input_topics(log.topics, name))
+        waiting = sample.waiting[name]
+        moved = any(later[group].get(where) != at for group, where, at in _positions(sample, name))
+        moved = moved or _is_recent(lasts, _results_of(name), now)
+        oldest = min((record.timestamp_ms for record in waiting.values()), default=None)
+        last = max((ms for (topic, _), ms in lasts.items() if topic in inputs), default=None)
+        system = name.partition("-")[2]
+        status = ProcessStatus(
+            name=name,
+            state=state_of(bool(waiting), moved, _at(oldest), now),
+            records=sum(span.end - span.first for where, span in sample.spans.items() if where[0] in inputs),
+            lag=sum(sample.spans[where].end - record.offset for where, record in waiting.items()),
+            oldest_waiting_at=_at(oldest),
+            last_event_at=_at(last),
+            open_letters=book.count(name, Standing.OPEN),
+            waiting_letters=book.count(name, Standing.WAITING),
+            parked_keys=parked.get(system, 0) if name.startswith("sink-") else 0,
+            last_read_at=_last_read(log, system) if name.startswith("source-") else None,
+        )
+        found.append(status)
+    return found, sample
+
+
+def state_of(waits: bool, moved: bool, oldest: dt.datetime | None, now: dt.datetime) -> State:  # noqa: FBT001  - facts
+    """State from what two samples show."""
+    if not waits:
+        return State.IDLE
+    age_secs = (now - oldest).total_seconds() if oldest else 0.0
+    if not moved and age_secs > STALLED_SECS:
+        return State.STALLED
+    return State.BEHIND if age_secs > BEHIND_SECS else State.FLOWING
+
+
+def take_sample(log: LogReader, names: Sequence[str]) -> Sample:
+    """Spans, positions and the first waiting record of each partition: three round trips and one short read."""
+    topics = sorted({topic for name in names for topic in input_topics(log.topics, name)})
+    spans = read_spans(log, all_partitions(log, topics))
+    committed = read_committed(log, _groups(names))
+    # An offset counts a transaction's marker too; only a look tells whether a record waits behind the position.
+    starts: dict[Where, set[int]] = {}
+    for name in names:
+        for where, start in _starts(log, name, spans, committed).items():
+            starts.setdefault(where, set()).add(start)
+    firsts: dict[tuple[Where, int], Inbound] = {}
+    while starts:
+        # Two readers of one topic stand at different places: one pass for each place.
+        now_at = {where: offsets.pop() for where, offsets in starts.items()}
+        starts = {where: offsets for where, offsets in starts.items() if offsets}
+
+        def take(record: Inbound, now_at: Mapping[Where, int] = now_at) -> None:
+            where = (record.topic, record.partition)
+            firsts[where, now_at[where]] = record
+
+        windows = {where: spans[where].since(at) for where, at in now_at.items()}
+        read_windows(log, windows, take, first_only=True)
+    waiting = {
+        name: {
+            where: firsts[where, start]
+            for where, start in _starts(log, name, spans, committed).items()
+            if (where, start) in firsts
+        }
+        for name in names
+    }
+    return Sample(spans, committed, waiting)
+
+
+def group_for(name: str, topic: str) -> str:
+    """The consumer group under which a process reads a topic."""
+    return f"{group_of(name)}-requests" if topic == REQUESTS and name.startswith("source-") else group_of(name)
+
+
+def _groups(names: Sequence[str]) -> list[str]:
+    return [group for name in names for group in {group_for(name, REQUESTS), group_of(name)}]
+
+
+def _starts(
+    log: LogReader, name: str, spans: Mapping[Where, Span], committed: Mapping[str, Mapping[Where, int]]
+) -> dict[Where, int]:
+    """Where a process goes on, for the partitions whose end it has not reached."""
+    starts: dict[Where, int] = {}
+    for where in all_partitions(log, input_topics(log.topics, name)):
+        span = spans[where]
+        start = max(span.first, committed[group_for(name, where[0])].get(where, span.first))
+        if start < span.end:
+            starts[where] = start
+    return starts
+
+
+def _positions(sample: Sample, name: str) -> list[tuple[str, Where, int | None]]:
+    groups = {where: group_for(name, where[0]) for where in sample.waiting[name]}
+    return [(group, where, sample.committed[group].get(where)) for where, group in groups.items()]
+
+
+def _results_of(name: str) -> str | None:
+    return f"sink.{name.removeprefix('sink-')}.result.v1" if name.startswith("sink-") else None
+
+
+def _is_recent(lasts: Mapping[Where, int], topic: str | None, now: dt.datetime) -> bool:
+    after_ms = (now.timestamp() - RESULT_SECS) * 1000
+    return any(millis > after_ms for (name, _), millis in lasts.items() if name == topic)
+
+
+def _last_records(log: LogReader, sample: Sample) -> dict[Where, int]:
+    lasts: dict[Where, int] = {}
+
+    def take(record: Inbound) -> None:
+        where = (record.topic, record.partition)
+        lasts[where] = max(lasts.get(where, 0), record.timestamp_ms)
+
+    windows: dict[Where, Window] = {where: span.tail(LAST_OFFSETS) for where, span in sample.spans.items()}
+    read_windows(log, windows, take)
+    return lasts
+
+
+def _parked_keys(log: LogReader) -> dict[str, int]:
+    """Number of parked keys by target."""
+    counts: dict[str, int] = {}
+    for row in read_rows(log, PARKED, ParkedKey).values():
+        counts[row.target] = counts.get(row.target, 0) + 1
+    return counts
+
+
+def _last_read(log: LogReader, system: str) -> dt.datetime | None:
+    row = read_rows(log, f"src.{system}.position.state.v1", SourcePosition).get(system)
+    return row.polled_at if row else None
+
+
+def _at(millis: int | None) -> dt.datetime | None:
+    return None if millis is None else dt.datetime.fromtimestamp(millis / 1000, tz=dt.UTC)

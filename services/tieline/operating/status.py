@@ -1,0 +1,186 @@
+"""The state of the hub in one look: processes, flows, and whether a person should do something."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from tieline.kernel.clock import Clock, utc_now
+from tieline.kernel.fleet import consumers
+from tieline.kernel.inspecting import LogReader
+from tieline.kernel.letters import read_book
+from tieline.operating.flows import FlowStatus, read_flows
+from tieline.operating.processes import ProcessStatus, State, read_processes
+
+_STYLES = {State.STALLED: "bold red", State.BEHIND: "yellow", State.FLOWING: "green"}
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Everything at one moment (UTC). ``letters_cut``: older dead letters were not counted."""
+
+    at: dt.datetime
+    processes: Sequence[ProcessStatus]
+    flows: Sequence[FlowStatus]
+    letters_cut: bool
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look."""
+        return any(p.needs_attention for p in self.processes) or any(f.needs_attention for f in self.flows)
+
+
+def read_status(log: LogReader, clock: Clock = utc_now) -> Status:
+    """Look at everything; reads only, and within bounds. Blocks for some seconds.
+
+    Raises ``Stop`` when topics are missing, ``Unavailable`` or ``Retryable`` when broker or registry do not answer.
+    """
+    now = clock()
+    book = read_book(log, consumers(log.landscape))
+    processes, sample = read_processes(log, book, now)
+    return Status(now, processes, read_flows(log, sample), book.cut)
+
+
+def status_json(status: Status) -> str:
+    """The status as one JSON object; times ISO 8601 in UTC, durations in seconds."""
+    document = {
+        "at": status.at.isoformat(),
+        "needs_attention": status.needs_attention,
+        "processes": [
+            {
+                "name": p.name,
+                "state": str(p.state),
+                "needs_attention": p.needs_attention,
+                "records": p.records,
+                "lag": p.lag,
+                "oldest_waiting_at": _iso(p.oldest_waiting_at),
+                "last_event_at": _iso(p.last_event_at),
+                "last_read_at": _iso(p.last_read_at),
+                "open_letters": p.open_letters,
+                "waiting_letters": p.waiting_letters,
+                "parked_keys": p.parked_keys,
+            }
+            for p in status.processes
+        ],
+        "flows": [
+            {
+                "name": f.flow.name,
+                "mode": str(f.flow.mode),
+                "needs_attention": f.needs_attention,
+                "delivered": f.delivered,
+                "pending": f.pending,
+                "pending_is_least": f.pending_is_least,
+                "parked": f.parked,
+                "rejected": f.rejected,
+                "last_confirmed_at": _iso(f.last_confirmed_at),
+                "latency_samples": f.samples,
+                "latency_p50_secs": f.latency_p50_secs,
+                "latency_p95_secs": f.latency_p95_secs,
+                "latency_target_secs": f.flow.latency_target_secs,
+            }
+            for f in status.flows
+        ],
+    }
+    return json.dumps(document, indent=2)
+
+
+def render_status(status: Status) -> Group:
+    """Two tables and a verdict."""
+    verdict = Text("Attention: see the marked lines (!).", style="bold red")
+    if not status.needs_attention:
+        verdict = Text("All well.", style="bold green")
+    parts: list[Table | Text] = [_processes(status), Text(""), _flows(status), Text("")]
+    if status.letters_cut:
+        parts.append(Text("Only the newest dead letters were counted."))
+    return Group(*parts, verdict)
+
+
+def show_status(console: Console, status: Status) -> None:
+    """Print it."""
+    console.print(render_status(status))
+
+
+def _processes(status: Status) -> Table:
+    table = _table("", "PROCESS", "STATE", "RECORDS", "LAG", "WAITS FOR", "LAST EVENT", "LAST READ", "TROUBLE")
+    for p in status.processes:
+        table.add_row(
+            _mark(attention=p.needs_attention),
+            p.name,
+            Text(p.state, style=_STYLES.get(p.state, "")),
+            str(p.records),
+            str(p.lag),
+            ago(p.oldest_waiting_at, status.at),
+            ago(p.last_event_at, status.at),
+            ago(p.last_read_at, status.at),
+            Text(trouble_of(p), style="bold red"),
+        )
+    return table
+
+
+def _flows(status: Status) -> Table:
+    table = _table(
+        "", "FLOW", "MODE", "DELIVERED", "PENDING", "PARKED", "REJECTED", "LAST CONFIRMED", "P50", "P95", "TARGET"
+    )
+    for f in status.flows:
+        table.add_row(
+            _mark(attention=f.needs_attention),
+            f.flow.name,
+            str(f.flow.mode),
+            str(f.delivered),
+            f"{'≥' if f.pending_is_least else ''}{f.pending}",
+            str(f.parked),
+            str(f.rejected),
+            ago(f.last_confirmed_at, status.at),
+            _secs(f.latency_p50_secs),
+            _secs(f.latency_p95_secs),
+            _secs(f.flow.latency_target_secs),
+        )
+    return table
+
+
+def trouble_of(process: ProcessStatus) -> str:
+    """What is wrong with a process, in a few words; empty if nothing is."""
+    found = []
+    if process.parked_keys:
+        found.append(f"parked {process.parked_keys}")
+    if process.open_letters:
+        behind = f" (+{process.waiting_letters} waiting)" if process.waiting_letters else ""
+        found.append(f"dead letters {process.open_letters}{behind}")
+    return ", ".join(found)
+
+
+def ago(then: dt.datetime | None, now: dt.datetime) -> str:
+    """``42s``, ``17m``, ``5h``, ``3d``; a dash for never."""
+    if then is None:
+        return "-"
+    secs = max(0, int((now - then).total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if secs >= size:
+            return f"{secs // size}{unit}"
+    return f"{secs}s"
+
+
+def _table(*names: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    right = {"RECORDS", "LAG", "DELIVERED", "PENDING", "PARKED", "REJECTED", "P50", "P95", "TARGET"}
+    for name in names:
+        table.add_column(name, no_wrap=True, justify="right" if name in right else "left")
+    return table
+
+
+def _mark(*, attention: bool) -> Text:
+    return Text("!" if attention else " ", style="bold red")
+
+
+def _secs(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}s"
+
+
+def _iso(value: dt.datetime | None) -> str | None:
+    return None if value is None else value.isoformat()

@@ -1,0 +1,85 @@
+"""One record of the log in a few words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tieline.kernel.model import (
+    Accepted,
+    AssetBookChanged,
+    AssetEvent,
+    AssetReport,
+    BookReport,
+    CommandSettled,
+    CostEvent,
+    CostReport,
+    DepreciationPosted,
+    OrderReport,
+    PostCost,
+    RemoveRecord,
+    WriteAsset,
+    WriteBook,
+)
+from tieline.kernel.records import Inbound, Typed
+
+IDENTIFIED = "hub.identified.report.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """``kind`` of step, the system it came from or went to, and what it says."""
+
+    kind: str
+    system: str
+    what: str
+
+
+def tell(value: Typed, record: Inbound) -> Told:
+    """What a report, event, command or result says; amounts with their currency, never rounded."""
+    match value.body:
+        case AssetReport() | BookReport() | CostReport() | OrderReport() as report:
+            told = _report(report, record)
+        case AssetEvent() as event:
+            told = Told("event", event.accepted.origin_system, _accepted(value.name, event.accepted))
+        case AssetBookChanged() as event:
+            name = f"{value.name} {event.fields.book_id}"
+            told = Told("event", event.accepted.origin_system, _accepted(name, event.accepted))
+        case DepreciationPosted() as posted:
+            amount = f"{posted.amount.amount:f} {posted.amount.currency} for {posted.scheduled_date}"
+            what = f"{posted.book_id}: {amount}, net book value {posted.net_book_value_after:f}"
+            told = Told("posting", posted.accepted.origin_system, what)
+        case CostEvent() as cost:
+            what = f"{value.name} {cost.fields.total:f} {cost.fields.currency}, work order {cost.fields.work_order}"
+            told = Told("cost", cost.accepted.origin_system, what)
+        case WriteAsset() | WriteBook() | PostCost() | RemoveRecord() as command:
+            dispatch = command.dispatch
+            repair = f", repair {dispatch.repair_id}" if dispatch.repair_id else ""
+            again = f", {record.header('tl_action')} by the desk" if record.header("tl_action") else ""
+            told = Told("command", dispatch.target, f"{value.name} v{dispatch.version}{repair}{again}")
+        case CommandSettled() as settled:
+            told = Told("result", settled.target, _settled(settled))
+        case _:
+            told = Told(value.name, "", "")
+    return told
+
+
+def _report(report: AssetReport | BookReport | CostReport | OrderReport, record: Inbound) -> Told:
+    origin = report.origin
+    gone = " deleted" if isinstance(report, AssetReport) and report.deleted else ""
+    told = f"{origin.entity} {origin.native_id}{gone}, version {origin.source_version}"
+    what = f"{told}, recorded {origin.recorded_at:%Y-%m-%d %H:%M:%S} UTC"
+    if record.topic == IDENTIFIED:
+        return Told("identified", origin.system, f"{told}, from {record.header('tl_origin_record') or 'unknown'}")
+    return Told("report", origin.system, what)
+
+
+def _accepted(name: str, accepted: Accepted) -> str:
+    changed = ", ".join(accepted.changed_fields) or "nothing"
+    return f"{name} v{accepted.version}: {changed}"
+
+
+def _settled(settled: CommandSettled) -> str:
+    number = f", number {settled.number}" if settled.number else ""
+    native = f", id {settled.native_id}" if settled.native_id else ""
+    reason = f": {settled.reason}" if settled.reason else ""
+    return f"{settled.entity} {settled.outcome} v{settled.version}{native}{number}{reason}"

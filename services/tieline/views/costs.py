@@ -1,0 +1,185 @@
+"""What assets cost, as pure functions: from events to entries, from entries to the answer.
+
+A document's entry is the same however often its event is read, so reading twice adds nothing. The live view and the
+batch recomputation share these functions and nothing else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypedDict
+
+from tieline.kernel.model import AssetEvent, CostEvent
+
+COST_EVENTS = "cost.document.event.v1"
+ASSET_EVENTS = "asset.asset.event.v1"
+UNASSIGNED = "unassigned"  # costs of work orders that name no asset the hub knows
+
+
+class CostEntry(TypedDict):
+    """What one cost document adds to its asset. Amounts are decimals as text, so that no float ever stands between."""
+
+    asset_id: str
+    amount: str
+    currency: str
+    date: str
+    reversal: bool
+
+
+class AssetEntry(TypedDict):
+    """What an asset's latest event says of its own price."""
+
+    version: int
+    tag: str | None
+    amount: str | None
+    currency: str | None
+
+
+def cost_entry(event: CostEvent) -> CostEntry:
+    """The entry of a posted or reversing document; a reversal is a document of its own with the sign turned."""
+    return CostEntry(
+        asset_id=event.asset_id or UNASSIGNED,
+        amount=format(event.fields.total, "f"),
+        currency=event.fields.currency,
+        date=event.fields.effective_date.isoformat(),
+        reversal=event.fields.reversal_of is not None,
+    )
+
+
+def asset_entry(event: AssetEvent, known: AssetEntry | None) -> AssetEntry:
+    """The asset's entry after this event; an older version changes nothing (Invariant 4)."""
+    if known is not None and known["version"] > event.accepted.version:
+        return known
+    cost = event.fields.acquisition_cost
+    return AssetEntry(
+        version=event.accepted.version,
+        tag=event.fields.tag,
+        amount=None if cost is None else format(cost.amount, "f"),
+        currency=None if cost is None else cost.currency,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AssetCost:
+    """The cost of one asset. Sums per currency; ``total_cost_of_ownership`` is acquisition and maintenance together."""
+
+    asset_id: str
+    tag: str | None
+    documents: int
+    reversals: int
+    last_date: dt.date | None
+    acquisition: Mapping[str, Decimal]
+    maintenance: Mapping[str, Decimal]
+    total_cost_of_ownership: Mapping[str, Decimal]
+
+
+@dataclass(slots=True)
+class Costs:
+    """All entries, reachable by asset. Not safe for concurrent use: it lives in one event loop or one thread."""
+
+    _documents: dict[str, dict[str, CostEntry]] = field(default_factory=dict)
+    _home: dict[str, str] = field(default_factory=dict)
+    _assets: dict[str, AssetEntry] = field(default_factory=dict)
+
+    def put_document(self, cost_doc_id: str, entry: CostEntry) -> None:
+        """Keep a document's entry, in place of what the document said before."""
+        before = self._home.get(cost_doc_id)
+        if before is not None and before != entry["asset_id"]:
+            del self._documents[before][cost_doc_id]
+        self._home[cost_doc_id] = entry["asset_id"]
+        self._documents.setdefault(entry["asset_id"], {})[cost_doc_id] = entry
+
+    def put_asset(self, asset_id: str, entry: AssetEntry) -> None:
+        """Keep an asset's entry."""
+        self._assets[asset_id] = entry
+
+    def replace_documents(self, entries: Mapping[str, CostEntry]) -> None:
+        """Forget every document and keep these."""
+        self._documents, self._home = {}, {}
+        for cost_doc_id, entry in entries.items():
+            self.put_document(cost_doc_id, entry)
+
+    def replace_assets(self, entries: Mapping[str, AssetEntry]) -> None:
+        """Forget every asset's price and keep these."""
+        self._assets = dict(entries)
+
+    def of(self, asset_id: str) -> AssetCost | None:
+        """The cost of one asset; None when neither the asset nor a document of it is known."""
+        asset = self._assets.get(asset_id)
+        documents = self._documents.get(asset_id)
+        if asset is None and not documents:
+            return None
+        entries = (documents or {}).values()
+        maintenance = _sum((entry["currency"], entry["amount"]) for entry in entries)
+        acquisition: dict[str, Decimal] = {}
+        if asset is not None and asset["amount"] is not None and asset["currency"] is not None:
+            acquisition[asset["currency"]] = Decimal(asset["amount"])
+        both = (*acquisition.items(), *maintenance.items())
+        return AssetCost(
+            asset_id=asset_id,
+            tag=asset["tag"] if asset else None,
+            documents=len(entries),
+            reversals=sum(entry["reversal"] for entry in entries),
+            last_date=max((dt.date.fromisoformat(entry["date"]) for entry in entries), default=None),
+            acquisition=acquisition,
+            maintenance=maintenance,
+            total_cost_of_ownership=_sum((currency, str(amount)) for currency, amount in both),
+        )
+
+    def page(self, *, after: str, limit: int) -> tuple[list[AssetCost], str | None]:
+        """Up to ``limit`` assets in order of their id, beginning behind ``after``; and where the next page begins."""
+        ids = self._assets.keys() | {asset_id for asset_id, entries in self._documents.items() if entries}
+        wanted = heapq.nsmallest(limit + 1, (asset_id for asset_id in ids if asset_id > after))
+        found = [cost for asset_id in wanted[:limit] if (cost := self.of(asset_id)) is not None]
+        return found, wanted[limit - 1] if len(wanted) > limit else None
+
+    def totals(self) -> dict[str, Mapping[str, Decimal]]:
+        """Sums over everything, per currency: acquisition, maintenance, total_cost_of_ownership."""
+        documents = (entry for entries in self._documents.values() for entry in entries.values())
+        maintenance = _sum((entry["currency"], entry["amount"]) for entry in documents)
+        acquisition = _sum(
+            (entry["currency"], entry["amount"])
+            for entry in self._assets.values()
+            if entry["currency"] is not None and entry["amount"] is not None
+        )
+        both = (*acquisition.items(), *maintenance.items())
+        return {
+            "acquisition": acquisition,
+            "maintenance": maintenance,
+            "total_cost_of_ownership": _sum((currency, str(amount)) for currency, amount in both),
+        }
+
+
+def _sum(amounts: Iterable[tuple[str, str]]) -> dict[str, Decimal]:
+    totals: dict[str, Decimal] = {}
+    for currency, amount in amounts:
+        totals[currency] = totals.get(currency, Decimal(0)) + Decimal(amount)
+    return dict(sorted(totals.items()))
+
+
+def as_json(cost: AssetCost) -> dict[str, object]:
+    """The answer's shape: amounts as text, in plain notation."""
+    return {
+        "asset_id": cost.asset_id,
+        "tag": cost.tag,
+        "documents": cost.documents,
+        "reversals": cost.reversals,
+        "last_date": None if cost.last_date is None else cost.last_date.isoformat(),
+        "acquisition": sums_as_json(cost.acquisition),
+        "maintenance": sums_as_json(cost.maintenance),
+        "total_cost_of_ownership": sums_as_json(cost.total_cost_of_ownership),
+    }
+
+
+def sums_as_json(sums: Mapping[str, Decimal]) -> dict[str, str]:
+    """Currency to amount as text."""
+    return {currency: _plain(amount) for currency, amount in sums.items()}
+
+
+def _plain(amount: Decimal) -> str:
+    cents = amount.quantize(Decimal("0.01"))
+    return format(cents if cents == amount else amount.normalize(), "f")

@@ -1,0 +1,193 @@
+"""The Faust app: two agents, two tables with changelogs in Kafka, kept in memory.
+
+Faust reads uncommitted records unless ``processing_guarantee`` is exactly_once; and its exactly_once does not find its
+tables again after a restart (0.15.3 takes the end of a changelog from a field that is not filled yet). So it runs
+at-least-once, which is enough because an entry is the same however often it is read, on a consumer told to read
+committed records only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import faust
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+
+from tieline.kernel.codecs import Codec
+from tieline.kernel.errors import Rejected, Retryable
+from tieline.kernel.landscape import Kafka
+from tieline.kernel.model import AssetEvent, CostEvent, Model
+from tieline.kernel.records import Typed
+from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entry
+from tieline.views.credentials import broker_credentials
+from tieline.views.topics import APP_ID, ASSETS_TABLE, DOCUMENTS_TABLE
+
+REGISTRY_PAUSE_SECS = 2.0
+COMMIT_INTERVAL_SECS = 2.0
+SESSION_TIMEOUT_SECS = 8.0
+OnSkip = Callable[[str, str], None]
+
+
+class CommittedThread(AIOKafkaConsumerThread):
+    """Faust's consumer thread, reading committed records only."""
+
+    def _create_worker_consumer(self, transport: Transport) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        # Faust offers no setting for this short of exactly_once; the consumer reads the attribute when it starts.
+        consumer._isolation_level = "read_committed"  # noqa: SLF001  - see above
+        return consumer
+
+
+class CommittedConsumer(Consumer):
+    """Faust's consumer on that thread."""
+
+    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
+        return CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+
+class CommittedTransport(Transport):
+    """Faust's transport with that consumer."""
+
+    Consumer = CommittedConsumer
+
+
+@dataclass(slots=True)
+class LiveCosts:
+    """What the agents keep and the HTTP interface shows; all of it belongs to one event loop."""
+
+    costs: Costs = field(default_factory=Costs)
+    skipped: int = 0  # records that could not be decoded, since the start
+    recovered: set[str] = field(default_factory=set)
+    failure: str | None = None  # a defect of ours: the process must end
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether both tables have been read back."""
+        return self.recovered >= {DOCUMENTS_TABLE, ASSETS_TABLE}
+
+
+class Decoder:
+    """Our codec off the event loop: it may block on the registry. It is not made for two threads, so it gets one."""
+
+    def __init__(self, codec: Codec, on_wait: Callable[[str], None]) -> None:
+        self._codec = codec
+        self._on_wait = on_wait
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="decoder")
+
+    async def decode(self, topic: str, data: bytes) -> Typed:
+        """See ``Codec.decode``; waits for the registry as long as it takes."""
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._thread, self._codec.decode, topic, data)
+            except Retryable as error:
+                self._on_wait(str(error))
+                await asyncio.sleep(REGISTRY_PAUSE_SECS)
+
+    def close(self) -> None:
+        """Give the thread back."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def build_app(kafka: Kafka, decoder: Decoder, live: LiveCosts, *, on_skip: OnSkip) -> faust.App:
+    """The app, wired and not started. ``on_skip`` is told coordinates and reason of a record that cannot be decoded."""
+    servers = [f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")]
+    app = faust.App(
+        APP_ID,
+        broker=servers,
+        broker_credentials=broker_credentials(kafka.client),
+        broker_commit_interval=COMMIT_INTERVAL_SECS,
+        # After a kill the group waits this long for the dead process before the new one may read.
+        broker_session_timeout=SESSION_TIMEOUT_SECS,
+        broker_heartbeat_interval=SESSION_TIMEOUT_SECS / 4,
+        consumer_auto_offset_reset="earliest",
+        processing_guarantee="at_least_once",
+        store="memory://",
+        topic_allow_declare=False,  # views.topics has created them
+        topic_disable_leader=True,
+        web_enabled=False,  # our own two routes only; Faust's would show tables and internals
+        web_tables_enabled=False,
+        worker_redirect_stdouts=False,
+        autodiscover=False,
+    )
+    app.transport = CommittedTransport(app.conf.broker, app, loop=app.loop)
+    documents = app.Table(DOCUMENTS_TABLE, key_type=str)
+    assets = app.Table(ASSETS_TABLE, key_type=str)
+    _follow_costs(app, documents, decoder, live, on_skip)
+    _follow_assets(app, assets, decoder, live, on_skip)
+    return app
+
+
+def _follow_costs(app: faust.App, table: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip) -> None:
+    async def recovered() -> None:
+        live.costs.replace_documents(dict(table.items()))
+        live.recovered.add(DOCUMENTS_TABLE)
+
+    def keep(body: Model) -> None:
+        if isinstance(body, CostEvent):
+            entry = cost_entry(body)
+            if table.get(body.cost_doc_id) != entry:
+                table[body.cost_doc_id] = entry
+            live.costs.put_document(body.cost_doc_id, entry)
+
+    async def follow(stream: Any) -> None:
+        await _follow(stream, decoder, live, on_skip, keep)
+
+    table.on_recover(recovered)
+    app.agent(_events(app, COST_EVENTS), name="costs")(follow)
+
+
+def _follow_assets(app: faust.App, table: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip) -> None:
+    async def recovered() -> None:
+        live.costs.replace_assets(dict(table.items()))
+        live.recovered.add(ASSETS_TABLE)
+
+    def keep(body: Model) -> None:
+        if isinstance(body, AssetEvent):
+            before = table.get(body.asset_id)
+            entry = asset_entry(body, before)
+            if before != entry:
+                table[body.asset_id] = entry
+            live.costs.put_asset(body.asset_id, entry)
+
+    async def follow(stream: Any) -> None:
+        await _follow(stream, decoder, live, on_skip, keep)
+
+    table.on_recover(recovered)
+    app.agent(_events(app, ASSET_EVENTS), name="assets")(follow)
+
+
+def _events(app: faust.App, topic: str) -> Any:
+    return app.topic(topic, key_serializer="raw", value_serializer="raw")
+
+
+async def _follow(
+    stream: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip, keep: Callable[[Model], None]
+) -> None:
+    # Left to itself, Faust acknowledges an event when its agent fails or is cancelled half-way, and the position moves
+    # past it. So each is acknowledged here, when it is in the table (Invariant 1).
+    async for event in stream.noack().events():
+        try:
+            await _take(event.message, decoder, live, on_skip, keep)
+        except Exception as error:  # noqa: BLE001  - a defect of ours, whatever it is
+            live.failure = repr(error)
+            # Neither acknowledge nor go on: the process ends without a commit and reads this event again.
+            await asyncio.Event().wait()
+        event.ack()
+
+
+async def _take(
+    message: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip, keep: Callable[[Model], None]
+) -> None:
+    if message.value is None:
+        return
+    try:
+        typed = await decoder.decode(message.topic, message.value)
+    except Rejected as error:
+        live.skipped += 1
+        on_skip(f"{message.topic}/{message.partition}/{message.offset}", str(error))
+    else:
+        keep(typed.body)

@@ -1,0 +1,77 @@
+"""The topics Faust keeps for itself. The broker creates none by itself, so the view does, before it starts.
+
+They are the view's own notebook, not part of the catalogue: removing them (and the group) makes it read again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from tieline.kernel.errors import Stop
+from tieline.kernel.landscape import Kafka
+from tieline.views.costs import ASSET_EVENTS, COST_EVENTS
+
+APP_ID = "tieline.views"
+DOCUMENTS_TABLE = "cost-documents"
+ASSETS_TABLE = "assets"
+CALL_TIMEOUT_SECS = 30.0
+
+
+def changelogs() -> Mapping[str, str]:
+    """Changelog topic to the source topic whose number of partitions it must have."""
+    return {
+        f"{APP_ID}-{DOCUMENTS_TABLE}-changelog": COST_EVENTS,
+        f"{APP_ID}-{ASSETS_TABLE}-changelog": ASSET_EVENTS,
+    }
+
+
+def ensure_topics(kafka: Kafka) -> None:
+    """Create what is missing. Raises ``Stop`` when a source is missing or a changelog has the wrong partitions."""
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 3, **kafka.client})
+    try:
+        found = {
+            name: len(topic.partitions) for name, topic in admin.list_topics(timeout=CALL_TIMEOUT_SECS).topics.items()
+        }
+    except KafkaException as error:
+        raise Stop(f"{kafka.bootstrap_servers} does not answer: {error.args[0].str()}") from error
+    missing: list[NewTopic] = []
+    for changelog, source in changelogs().items():
+        if source not in found:
+            raise Stop(f"topic {source} does not exist; run: tieline topics apply")
+        if changelog not in found:
+            missing.append(_changelog(changelog, found[source], kafka.replication_factor))
+        elif found[changelog] != found[source]:
+            raise Stop(
+                f"{changelog} has {found[changelog]} partitions and {source} has {found[source]}: delete {changelog} "
+                f"and the consumer group {APP_ID}, then start again; the view reads its sources anew"
+            )
+    _create(admin, missing)
+    _await_visible(admin, [topic.topic for topic in missing])
+
+
+def _changelog(name: str, partitions: int, replication_factor: int) -> NewTopic:
+    configs = {"cleanup.policy": "compact", "min.insync.replicas": str(max(1, replication_factor - 1))}
+    return NewTopic(name, num_partitions=partitions, replication_factor=replication_factor, config=configs)
+
+
+def _create(admin: AdminClient, topics: list[NewTopic]) -> None:
+    for name, outcome in (admin.create_topics(topics, operation_timeout=CALL_TIMEOUT_SECS) if topics else {}).items():
+        try:
+            outcome.result(CALL_TIMEOUT_SECS)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise Stop(f"{name} cannot be created: {error.args[0].str()}") from error
+
+
+def _await_visible(admin: AdminClient, names: list[str]) -> None:
+    """Wait until the broker tells of the new topics: it does so a moment after it has created them."""
+    deadline = time.monotonic() + CALL_TIMEOUT_SECS
+    while any(not admin.list_topics(name, timeout=CALL_TIMEOUT_SECS).topics[name].partitions for name in names):
+        if time.monotonic() > deadline:
+            raise Stop(f"{', '.join(names)}: created, but the broker does not show them")
+        time.sleep(0.1)

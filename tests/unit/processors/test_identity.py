@@ -1,0 +1,67 @@
+"""Ids, and the keys by which records are recognised."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+import pytest
+
+from tests.unit.processors.bench import AM, ERP, NOW, asset
+from tieline.processors.identity import match_keys, mint_id, places, rule_of, wanted
+
+
+def test_a_minted_id_is_a_uuid_version_7_with_its_time() -> None:
+    minted = uuid.UUID(mint_id(NOW, lambda size: b"\xff" * size))
+    assert (minted.version, minted.variant) == (7, uuid.RFC_4122)
+    assert minted.int >> 80 == int(NOW.timestamp() * 1000)
+
+
+def test_later_ids_sort_later() -> None:
+    first = mint_id(NOW, lambda size: b"\xff" * size)
+    second = mint_id(NOW + dt.timedelta(milliseconds=1), lambda size: b"\x00" * size)
+    assert first < second
+
+
+def test_ids_of_one_instant_differ() -> None:
+    assert len({mint_id(NOW) for _ in range(100)}) == 100
+
+
+def test_keys_come_surest_first() -> None:
+    report = asset(
+        ERP, "1", tag=" T1 ", serial_number=" Ab 1 2", asset_number="FA1", company="ACME", po_line_ref="p/1/1"
+    )
+    assert match_keys(report) == ("asset-number/ACME/FA1", "tag/T1", "po-line/p/1/1", "serial/ab12")
+
+
+@pytest.mark.parametrize("serial", ["", "   ", "N/A", "n / a", "unknown", "-", "0"])
+def test_a_serial_number_that_says_nothing_is_no_key(serial: str) -> None:
+    assert match_keys(asset(AM, "1", serial_number=serial, tag=" ", asset_number="", po_line_ref="  ")) == ()
+
+
+def test_rules_are_named_as_in_the_cross_reference() -> None:
+    keys = ("asset-number/*/1", "tag/1", "po-line/1", "serial/1")
+    assert [rule_of(key) for key in keys] == ["peer-number", "peer-number", "po-line", "serial"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "asked", "found"),
+    [
+        (("ACME", "1"), ("ACME", "1"), True),
+        (("ACME", "1"), (None, "1"), True),
+        ((None, "1"), ("ACME", "1"), True),
+        ((None, "1"), (None, "1"), True),
+        (("ACME", "1"), ("OTHER", "1"), False),
+        (("ACME", "1"), (None, "2"), False),
+        (("*", "1"), ("ACME", "1"), False),
+        (("A/B", "1"), ("A", "B/1"), False),
+    ],
+)
+def test_an_asset_number_counts_within_its_company(
+    kept: tuple[str | None, str], asked: tuple[str | None, str], *, found: bool
+) -> None:
+    def key(pair: tuple[str | None, str]) -> str:
+        [only] = match_keys(asset(ERP, "1", company=pair[0], asset_number=pair[1]))
+        return only
+
+    assert bool(set(places(key(kept))) & set(wanted(key(asked)))) is found

@@ -1,0 +1,316 @@
+"""Properties of the three processors together: one thing stays one, and two systems come to agree."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.unit.processors.bench import (
+    AM,
+    ERP,
+    NOW,
+    Hub,
+    asset,
+    asset_events,
+    book,
+    conflicts,
+    cost,
+    euros,
+    held,
+    line,
+    links,
+    named,
+    order,
+    settled,
+)
+from tests.unit.processors.test_capitalise import a_line, an_order
+from tieline.kernel.digests import digest_fields
+from tieline.kernel.memory import LedgerEntry, LinkStatus, Stage, XRef
+from tieline.kernel.model import (
+    AssetFields,
+    AssetReport,
+    AssetState,
+    CommandSettled,
+    CostState,
+    PhysicalStatus,
+    Report,
+    WriteAsset,
+)
+
+PO_LINE = "tryton/7/1"
+ORDERED = line("7/1", description="Laptop", acquisition_cost=euros("900.00"), asset_class="COMPUTER")
+TYPED_IN = asset(AM, "9", po_line_ref=PO_LINE, serial_number="SN 1", tag="T1", **{"location": "L1"})
+BOOKED = asset(ERP, "5", po_line_ref=PO_LINE, serial_number="sn1", asset_number="FA1", company="ACME")
+NUMBERED = asset(AM, "9", po_line_ref=PO_LINE, serial_number="SN1", tag="T1", asset_number="FA1")
+IN_SERVICE = asset(AM, "9", po_line_ref=PO_LINE, tag="T1", physical_status=PhysicalStatus.IN_SERVICE)
+COSTS = cost("WO1", "9")
+DEPRECIATION = book("5", ["01:D1", "02:D2"])
+
+STORY: tuple[Report, ...] = (ORDERED, TYPED_IN, BOOKED, NUMBERED, IN_SERVICE, COSTS, DEPRECIATION)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=6))
+def test_one_thing_ordered_typed_in_and_booked_is_one_thing_in_every_order(
+    told: Sequence[Report], again: Sequence[Report]
+) -> None:
+    hub = Hub()
+    hub.say(*told, *again)
+    assert hub.dead == []
+    assert held(hub) == {}
+    of_assets = {key: id_ for key, id_ in links(hub).items() if "/asset/" in key or "/purchase-line/" in key}
+    assert set(of_assets) == {"tryton/purchase-line/7/1", "unio24/asset/9", "tryton/asset/5"}
+    assert len(set(of_assets.values())) == 1
+    state = hub.the_asset()
+    assert state.links == {AM: "9", ERP: "5"}
+    assert (state.fields.location, state.fields.asset_number) == ("L1", "FA1")
+    assert [c.asset_id for c in hub.rows(CostState).values()] == [state.asset_id]
+    assert len(named(hub.written, "DepreciationPosted")) == 2
+    assert len(named(hub.written, "CostPosted")) == 1
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from([TYPED_IN, BOOKED, ORDERED, COSTS, DEPRECIATION]), min_size=2, max_size=8), st.data())
+def test_one_thing_stays_one_however_the_stages_interleave(reports: list[Report], data: st.DataObject) -> None:
+    hub = Hub()
+    for report in reports:
+        hub.publish(report)
+    while any(stage.inbox for stage in hub.stages.values()):
+        hub.step(data.draw(st.sampled_from([name for name, stage in hub.stages.items() if stage.inbox])))
+    assert hub.dead == []
+    assert len(hub.rows(AssetState)) == len({r.origin.native_id for r in reports if isinstance(r, AssetReport)} and {1})
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.permutations(["report", "result", "again"]), st.booleans())
+def test_what_a_sink_makes_is_the_same_thing_whichever_of_report_and_result_comes_first(
+    told: Sequence[str], carries_the_reference: bool
+) -> None:
+    hub = Hub()
+    hub.say(ORDERED)
+    [command] = [v.body for v in named(hub.written, "WriteAsset")]
+    assert isinstance(command, WriteAsset)
+    made = (
+        asset(AM, "9", hub_ref=command.asset_id, tag="T1")
+        if carries_the_reference
+        else asset(AM, "9", po_line_ref=PO_LINE)
+    )
+    steps: dict[str, Report | CommandSettled] = {
+        "report": made,
+        "again": made,
+        "result": settled(AM, command.asset_id, "9"),
+    }
+    hub.say(*(steps[name] for name in told))
+    assert hub.dead == []
+    assert set(links(hub).values()) == {command.asset_id}
+    assert hub.the_asset().links == {AM: "9"}
+
+
+SETTLED_STORY = (*STORY, order("1", an_order(a_line("2", "700.00", line_id="8"))))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.permutations(SETTLED_STORY), st.data())
+def test_what_is_told_again_changes_nothing(told: Sequence[Report], data: st.DataObject) -> None:
+    hub = Hub()
+    hub.say(*told)
+    last_words = {(type(r), r.origin.system, r.origin.entity, r.origin.native_id): r for r in told}
+    hub.say(*last_words.values())
+    before = hub.memory()
+    again = data.draw(st.lists(st.sampled_from(list(last_words.values())), max_size=12))
+    written = hub.say(*again)
+    assert {out.topic for out in written} <= {"hub.identified.report.v1"}
+    assert hub.memory() == before
+    assert hub.dead == []
+
+
+@given(st.permutations([asset(AM, "9", serial_number="S"), cost("A", "9"), cost("B", "9"), cost("C")]))
+def test_a_held_cost_is_posted_once_its_asset_appears(told: Sequence[Report]) -> None:
+    hub = Hub()
+    hub.say(*told)
+    assert held(hub) == {}
+    states = {s.origin_native_id: s.asset_id for s in hub.rows(CostState).values()}
+    assert states == {"A": hub.the_asset().asset_id, "B": hub.the_asset().asset_id, "C": None}
+    assert len(named(hub.written, "PostCost")) == 3
+
+
+# ---- two systems that are edited at will -----------------------------------------------------------------------
+
+
+class Office:
+    """A system with one record of the asset: people edit it, the hub writes to it, its source reads it."""
+
+    def __init__(self, hub: Hub, name: str, native_id: str, fields: AssetFields | None) -> None:
+        self.hub = hub
+        self.name = name
+        self.native_id = native_id
+        self.fields = fields
+        self.told: AssetFields | None = None
+        self.applied = 0
+        self.read = 0
+
+    def edit(self, **changes: Any) -> None:
+        if self.fields is not None:
+            self.fields = self.fields.model_copy(update=changes)
+
+    def poll(self) -> bool:
+        """Report the record as it is now, if that was not said already."""
+        if self.fields is None or self.fields == self.told:
+            return False
+        self.told = self.fields
+        self.hub.publish(asset(self.name, self.native_id, **{k: v for k, v in self.fields if v is not None}))
+        return True
+
+    def commands(self) -> deque[WriteAsset]:
+        topic = f"sink.{self.name}.command.v1"
+        all_of_them = [v.body for v in named([o for o in self.hub.written if o.topic == topic], "WriteAsset")]
+        return deque(body for body in all_of_them[self.read :] if isinstance(body, WriteAsset))
+
+    def deliver(self) -> bool:
+        """Carry out the oldest command; ledger and result say what the record then is."""
+        waiting = self.commands()
+        if not waiting:
+            return False
+        self.read += 1
+        command = waiting[0]
+        version = command.dispatch.version
+        if version <= self.applied:
+            return True
+        self.applied = version
+        if self.fields is None:
+            self.fields = command.fields
+        else:
+            said = {name: getattr(command.fields, name) for name in command.writable_fields}
+            self.fields = self.fields.model_copy(update={k: v for k, v in said.items() if v is not None})
+        entry = LedgerEntry(
+            target=self.name,
+            entity="asset",
+            canonical_id=command.asset_id,
+            command_id=command.dispatch.command_id,
+            version=version,
+            applied_version=version,
+            stage=Stage.CONFIRMED,
+            native_id=self.native_id,
+            digest=digest_fields(self.fields),
+            at=NOW,
+        )
+        self.hub.follow(entry)
+        self.hub.publish(settled(self.name, command.asset_id, self.native_id))
+        return True
+
+
+EDITS: dict[str, Sequence[Any]] = {
+    "location": ["L1", "L2", "L3"],
+    "description": ["Pump", "Pump 2"],
+    "company": ["ACME", "OTHER"],
+    "in_service_date": [dt.date(2026, 4, 1), dt.date(2026, 4, 2)],
+    "physical_status": [PhysicalStatus.IN_SERVICE, PhysicalStatus.IN_MAINTENANCE],
+}
+CENTRES = ["CC1", "CC2", "CC3"]
+
+
+def an_edit(fields: dict[str, Sequence[Any]]) -> st.SearchStrategy[tuple[str, Any]]:
+    return st.sampled_from([(name, value) for name, values in fields.items() for value in values])
+
+
+def moves(fields: dict[str, Sequence[Any]]) -> st.SearchStrategy[list[Any]]:
+    edits = st.tuples(st.just("edit"), st.sampled_from([AM, ERP]), an_edit(fields))
+    rest = st.sampled_from(["poll " + AM, "poll " + ERP, "deliver " + AM, "deliver " + ERP, "hub"])
+    return st.lists(st.one_of(edits, rest, rest), max_size=40)
+
+
+def estate(*, erp_has_it: bool) -> tuple[Hub, dict[str, Office]]:
+    hub = Hub()
+    start = AssetFields(
+        serial_number="S",
+        acquisition_cost=euros("900.00"),
+        asset_class="COMPUTER",
+        physical_status=PhysicalStatus.IN_SERVICE,
+    )
+    bought = (
+        AssetFields(serial_number="S", asset_number="FA1", acquisition_cost=euros("900.00")) if erp_has_it else None
+    )
+    return hub, {AM: Office(hub, AM, "9", start), ERP: Office(hub, ERP, "5", bought)}
+
+
+def play(hub: Hub, offices: dict[str, Office], script: Sequence[Any]) -> None:
+    for move in script:
+        match move:
+            case ("edit", name, (field, value)):
+                offices[name].edit(**{field: value})
+            case "hub":
+                for stage in hub.stages:
+                    hub.step(stage)
+            case str():
+                verb, name = move.split()
+                _ = offices[name].poll() if verb == "poll" else offices[name].deliver()
+
+
+def come_to_rest(hub: Hub, offices: dict[str, Office], rounds: int = 60) -> int:
+    """Let everything run until nothing moves; how many rounds it took. Fails when it never stops (G02)."""
+    for number in range(rounds):
+        hub.rest()
+        moved = [office.deliver() for office in offices.values()]
+        hub.rest()
+        moved += [office.poll() for office in offices.values()]
+        if not any(moved):
+            return number
+    raise AssertionError(f"still moving after {rounds} rounds: the systems fight")
+
+
+def check_agreement(hub: Hub, offices: dict[str, Office], fields: Sequence[str]) -> None:
+    assert hub.dead == []
+    state = hub.the_asset()
+    open_conflicts = conflicts(hub)
+    for name, office in offices.items():
+        for field in fields:
+            believed, held_there = getattr(state.fields, field), getattr(office.fields, field)
+            assert held_there == believed or (field, name) in open_conflicts, f"{name}: {field}"
+
+
+@settings(max_examples=400, deadline=None)
+@given(moves(EDITS), st.booleans())
+def test_two_systems_edited_at_will_come_to_agree_or_differ_visibly(script: Sequence[Any], erp_has_it: bool) -> None:
+    hub, offices = estate(erp_has_it=erp_has_it)
+    offices[AM].poll()
+    offices[ERP].poll()
+    play(hub, offices, script)
+    come_to_rest(hub, offices)
+    check_agreement(hub, offices, list(EDITS))
+    assert hub.the_asset().fields.serial_number == "S"
+    rows = [row for row in hub.rows(XRef).values() if row.status is LinkStatus.LINKED]
+    assert len({row.canonical_id for row in rows}) == 1
+
+
+@settings(max_examples=400, deadline=None)
+@given(moves({"cost_centre": CENTRES, "location": ["L1", "L2"]}))
+def test_a_field_that_both_may_change_does_not_swing_for_ever(script: Sequence[Any]) -> None:
+    hub, offices = estate(erp_has_it=True)
+    offices[AM].poll()
+    offices[ERP].poll()
+    play(hub, offices, script)
+    come_to_rest(hub, offices)
+    check_agreement(hub, offices, ["cost_centre", "location"])
+
+
+def test_a_two_way_flow_falls_silent_after_one_write() -> None:
+    hub, offices = estate(erp_has_it=True)
+    offices[AM].poll()
+    offices[ERP].poll()
+    come_to_rest(hub, offices)
+    events = len(asset_events(hub.written))
+    offices[AM].edit(location="L9")
+    come_to_rest(hub, offices)
+    assert len(asset_events(hub.written)) == events + 1
+    for _ in range(20):
+        for office in offices.values():
+            office.told = None  # the sources read everything again
+        come_to_rest(hub, offices)
+    assert len(asset_events(hub.written)) == events + 1
+    assert offices[ERP].fields is not None
+    assert offices[ERP].fields.location == "L9"
