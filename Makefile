@@ -1,7 +1,7 @@
 # `make` explains itself. STACK=native|docker chooses how the local stack runs (docker when an engine answers).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs demo fmt lint types test check docs compose lock
+.PHONY: help setup up down status logs demo fmt lint types test check docs compose wheel lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,7 +35,7 @@ status: setup ## Show each part, its address and its log
 logs: setup ## Show the end of the logs; PART="kafka accept" chooses
 	@$(BIN)/python -m tieline.stack logs $(PART) $(STACK_OPTION)
 
-demo: up ## Watch a purchase become an asset, a schedule and a posted cost
+demo: up ## Walk through a day: purchase, move, maintenance, depreciation, disposal, a foreign edit
 	@$(BIN)/tieline demo day
 
 fmt: setup ## Format the code
@@ -58,8 +58,13 @@ check: lint types ## What must hold before a commit: lint, types, generated file
 
 docs: setup ## Write the generated files anew
 	@$(BIN)/python -m tieline.stack.compose
+	@$(BIN)/tieline topics page
+	@$(BIN)/python -m tieline.connectors.unio24.fieldtable deploy/local/unio24.profile.yaml >docs/reference/unio24-fields.md
 
 compose: docs
+
+wheel: setup ## Build the wheel into dist/: schemas, topics and connectors included
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
 
 lock: ## Resolve every dependency anew (needs uv and the network)
 	@command -v uv >/dev/null || { echo "make: uv is missing: pip install uv" >&2; exit 1; }

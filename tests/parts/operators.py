@@ -24,7 +24,7 @@ from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Rejected, TielineError, Unavailable
-from tieline.kernel.inspecting import Log as LogReader
+from tieline.kernel.inspecting import LogReader, all_partitions, read_spans
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.model import AssetFields, AssetReport, Command, Dispatch, Origin, Report, WriteAsset
 from tieline.kernel.producing import Writer

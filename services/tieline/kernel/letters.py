@@ -22,9 +22,9 @@ from tieline.kernel.parking import coordinates_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import is_superseded, ledger_key
 
-CASES = "log.case.state.v1"
-PARKED = "log.parked.state.v1"
-LEDGER = "log.delivery-ledger.state.v1"
+CASES = "hub.case.state.v1"
+PARKED = "hub.parked.state.v1"
+LEDGER = "hub.delivery-ledger.state.v1"
 DEFAULT_LIMIT = 1000
 _MAX_DIGITS = 18  # of an offset in a header; more is nobody's offset
 

@@ -8,7 +8,7 @@ from tieline.kernel.memory import XRef
 from tieline.kernel.model import AssetState
 
 ASSETS = "asset.asset.state.v1"
-LINKS = "log.xref.state.v1"
+LINKS = "hub.xref.state.v1"
 ASSET_ENTITIES = ("asset", "purchase-line")
 _MOST_NAMED = 10
 

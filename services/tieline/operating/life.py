@@ -23,7 +23,7 @@ from tieline.operating.telling import Told, tell
 SCAN_OFFSETS = 50_000  # newest offsets looked at, by partition
 LETTERS = 1000
 _ORDER = ("report", "identified", "event", "posting", "cost", "command", "result", "ledger")
-_STATE_TOPICS = {"drift": "recon.drift.state.v1", "conflict": "log.conflict.state.v1"}
+_STATE_TOPICS = {"drift": "recon.drift.state.v1", "conflict": "hub.conflict.state.v1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ def keys_by_topic(
         "asset.asset.report.v1": {f"{row.system}/{row.native_id}" for row in links if row.entity in ASSET_ENTITIES},
         "cost.document.report.v1": {f"{cost.origin_system}/{cost.origin_native_id}" for cost in documents},
         # Book reports are keyed by asset and book; what identify made of them stands under the asset.
-        "log.identified.report.v1": ids,
+        "hub.identified.report.v1": ids,
         "asset.asset.event.v1": {asset_id},
         "asset.book.event.v1": {asset_id},
         "depreciation.posting.event.v1": {asset_id},

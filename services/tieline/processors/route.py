@@ -97,14 +97,16 @@ class Route:
         )
 
     def _write_asset(self, event: AssetEvent, flow: Flow) -> Outbound:
-        role = self._landscape.role_of(flow.target)
-        writable = self._ownership.writable_fields(self._state_of(event).said_by, flow.target, role)
+        role, said_by = self._landscape.role_of(flow.target), self._state_of(event).said_by
+        # What the target itself said it holds already; written back late it would undo what it said since (4, 8).
+        said_there = {field for field, author in said_by.items() if author == flow.target}
+        writable = self._ownership.writable_fields(said_by, flow.target, role)
         body = WriteAsset(
             dispatch=_dispatch(flow, "asset", event.asset_id, event.accepted.version),
             asset_id=event.asset_id,
             native_id=event.links.get(flow.target),
             fields=event.fields,
-            writable_fields=writable,
+            writable_fields=tuple(field for field in writable if field not in said_there),
         )
         return _command(flow, event.asset_id, body)
 

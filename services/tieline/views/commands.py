@@ -60,7 +60,7 @@ async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[s
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     try:
-        server = await start_server(live, port)
+        server = await start_server(live, port, host=os.environ.get("TIELINE_VIEWS_HOST", HOST))
     except OSError as error:
         raise Stop(
             f"port {port} on {HOST} cannot be used ({error.strerror}); set views_port in the landscape"

@@ -45,13 +45,13 @@ def routes(live: LiveCosts) -> list[web.RouteDef]:
     ]
 
 
-async def start_server(live: LiveCosts, port: int) -> web.AppRunner:
-    """Serve on the loopback; the caller cleans the runner up. Raises ``OSError`` when the port is taken."""
+async def start_server(live: LiveCosts, port: int, *, host: str = HOST) -> web.AppRunner:
+    """Serve on ``host``; the caller cleans the runner up. Raises ``OSError`` when the port is taken."""
     application = web.Application()
     application.add_routes(routes(live))
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, HOST, port).start()
+    await web.TCPSite(runner, host, port).start()
     return runner
 
 

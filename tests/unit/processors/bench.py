@@ -126,6 +126,7 @@ class Hub:
         clock = ticking()
         self.stages = {name: Stage(build_processor(name, estate, clock)) for name in ("identify", "accept", "route")}
         self.written: list[Outbound] = []
+        self.commands: dict[str, list[Model]] = {system: [] for system in estate.systems}
         self.dead: list[Rejected] = []
         self._offsets = count()
 
@@ -162,6 +163,8 @@ class Hub:
             return
         for outbound in written:
             self.written.append(outbound)
+            if outbound.topic.startswith("sink.") and isinstance(outbound.value, Typed):
+                self.commands[outbound.topic.split(".")[1]].append(outbound.value.body)
             self._pass_on(outbound)
 
     def follow(self, entry: LedgerEntry) -> None:

@@ -123,8 +123,9 @@ class Unio24Source:
                 book_path = str(books.fields["book_id"].path)
                 return book_id_of(identifier(record, books.asset_id), identifier(record, book_path))
             return identifier(record, self._profile.assets.id if stream == ASSETS else self._profile.cost_documents.id)
-        except Rejected as error:
-            raise Stop(f"a record of stream {stream} cannot be told from others: {error}") from error
+        except Rejected:
+            # It goes on under the hash of its content, and mapping refuses it by name: one record, not the flow.
+            return f"unidentified-{hashlib.blake2b(dump_json(record), digest_size=8).hexdigest()}"
 
     def _resource(self, stream: str) -> Resource:
         resources: Mapping[str, Resource] = {

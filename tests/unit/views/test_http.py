@@ -1,0 +1,77 @@
+"""The views' HTTP interface."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+from aiohttp import web
+
+from tieline.views.costs import AssetEntry, CostEntry
+from tieline.views.faust_app import LiveCosts
+from tieline.views.http import PAGE_LIMIT, start_server
+from tieline.views.topics import ASSETS_TABLE, DOCUMENTS_TABLE
+
+
+@asynccontextmanager
+async def serving(live: LiveCosts) -> AsyncIterator[httpx.AsyncClient]:
+    runner: web.AppRunner = await start_server(live, 0)
+    host, port = runner.addresses[0][:2]
+    assert host == "127.0.0.1"
+    try:
+        async with httpx.AsyncClient(base_url=f"http://{host}:{port}", trust_env=False) as client:
+            yield client
+    finally:
+        await runner.cleanup()
+
+
+def some_costs(assets: int) -> LiveCosts:
+    live = LiveCosts(recovered={DOCUMENTS_TABLE, ASSETS_TABLE})
+    entry = AssetEntry(version=1, tag="T", amount="100", currency="EUR")
+    live.costs.replace_assets({f"a{n:04d}": entry for n in range(assets)})
+    live.costs.put_document(
+        "d1", CostEntry(asset_id="a0001", amount="2.50", currency="EUR", date="2026-03-01", reversal=False)
+    )
+    return live
+
+
+async def test_the_cost_of_one_asset() -> None:
+    async with serving(some_costs(3)) as client:
+        answer = await client.get("/assets/a0001/cost")
+        assert answer.status_code == 200
+        assert answer.json()["total_cost_of_ownership"] == {"EUR": "102.50"}
+        assert (await client.get("/assets/nobody/cost")).status_code == 404
+
+
+async def test_pages_are_bounded_and_lead_to_the_next() -> None:
+    async with serving(some_costs(PAGE_LIMIT + 5)) as client:
+        first = (await client.get("/costs", params={"limit": PAGE_LIMIT})).json()
+        assert len(first["items"]) == PAGE_LIMIT
+        second = (await client.get("/costs", params={"limit": PAGE_LIMIT, "after": first["next_after"]})).json()
+        assert len(second["items"]) == 5
+        assert second["next_after"] is None
+        assert first["totals"]["maintenance"] == {"EUR": "2.50"}
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", str(PAGE_LIMIT + 1), "²", "9" * 50])
+async def test_a_wrong_limit_is_refused(limit: str) -> None:
+    async with serving(some_costs(1)) as client:
+        answer = await client.get("/costs", params={"limit": limit})
+        assert answer.status_code == 400
+        assert str(PAGE_LIMIT) in answer.json()["error"]
+
+
+async def test_nothing_is_told_before_the_tables_are_read_back() -> None:
+    live = some_costs(1)
+    live.recovered.discard(ASSETS_TABLE)
+    async with serving(live) as client:
+        for path in ("/costs", "/assets/a0000/cost", "/health"):
+            assert (await client.get(path)).status_code == 503
+
+
+async def test_fausts_own_pages_are_not_served() -> None:
+    async with serving(some_costs(1)) as client:
+        for path in ("/", "/tables", "/router", "/stats", "/graph"):
+            assert (await client.get(path)).status_code == 404
