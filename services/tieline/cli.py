@@ -193,3 +193,7 @@ def main() -> None:
     except TielineError as error:
         print(f"tieline: {type(error).__name__}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -265,8 +265,12 @@ def test_a_plan_that_no_longer_holds_is_not_carried_out(bench: Bench) -> None:
     assert len(bench.read(f"src.{bench.am}.raw.v1")) == 2
 
 
-def test_the_commands_list_show_replay_and_discard(bench: Bench, tmp_path: Path) -> None:
+def test_the_commands_list_show_replay_and_discard(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = bench.write_landscape(tmp_path / "landscape.yaml")
+    # One registry client: a process closes its own by ending, the test does not end.
+    monkeypatch.setattr("tieline.wiring.ConfluentSchemaIds", lambda _: bench.ids)
     consumer = f"source-{bench.am}"
     bench.unmappable = {"7", "8", "9"}
     bench.capture("7", "8", "9")

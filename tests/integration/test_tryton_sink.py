@@ -135,6 +135,16 @@ async def test_an_asset_is_created_with_everything_and_put_into_the_books(
     assert [row["state"] for row in await assets_of(client, command.asset_id)] == ["running"]
 
 
+async def test_amounts_arrive_with_four_digits_and_are_the_same_amounts(connector: Connector) -> None:
+    cost = Money(amount=Decimal("1234.5600"), currency="EUR")
+    command = write_asset(acquisition_cost=cost, quantity=Decimal("1.000000"))
+    written = await connector.sink.write(command, None)
+    assert not (await connector.sink.write(command, written.native_id)).effect
+    lines = (CostLine(line_no=1, kind=CostKind.TOOL, description="Hire", amount=Decimal("7.5000")),)
+    posted = await connector.sink.write(post_cost(lines=lines, total=Decimal("7.5000")), None)
+    assert (await cost_report(connector, posted.native_id)).fields.total == Decimal("7.50")
+
+
 async def test_the_same_command_twice_is_one_effect(connector: Connector, client: TrytonClient) -> None:
     command = write_asset()
     first = await connector.sink.write(command, None)

@@ -74,8 +74,7 @@ def main() -> int:
     try:
         database_file = _database_file(options.config, options.database)
         password = _password(options.password_file)
-        if options.from_template is not None and not options.from_template.is_file():
-            raise ValueError(f"{options.from_template}: there is no such template; make one with --dump")
+        _check_template(options.from_template)
     except ValueError as error:
         print(f"setup: {error}", file=sys.stderr)  # noqa: T201  - a command-line program speaks to its person
         return 2
@@ -122,6 +121,11 @@ def _password(file: Path) -> str:
     if not password:
         raise ValueError(f"{file}: is empty; write the API user's password into it")
     return password
+
+
+def _check_template(template: Path | None) -> None:
+    if template is not None and not template.is_file():
+        raise ValueError(f"{template}: there is no such template; make one with --dump")
 
 
 def _initialised(file: Path) -> bool:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -193,7 +194,7 @@ class Day:
 
     def _reconcile(self, *arguments: str) -> dict[str, Any]:
         # As a person would: by the command line.
-        command = [sys.executable, "-m", "tieline.cli", "reconcile", *arguments, "--json"]
+        command = [str(Path(sys.executable).with_name("tieline")), "reconcile", *arguments, "--json"]
         command += ["--landscape", str(self._hub.path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=RECONCILE_SECS, check=False)  # noqa: S603  - our own program
         try:

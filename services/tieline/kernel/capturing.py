@@ -138,7 +138,8 @@ class SourceLoop:
                 self._capture_all()
             self._capture_announced()
             self._failures = 0
-        except (Unavailable, Retryable, OutcomeUnknown) as error:
+        except (Unavailable, Retryable, OutcomeUnknown, Rejected) as error:
+            # A read that the system turns down is no record's fault either: records are judged when they are mapped.
             self._runtime.log.warning("source-unavailable", why=str(error)[:300])
             pause_secs = PAUSES_SECS[min(self._failures, len(PAUSES_SECS) - 1)]
             self._failures += 1

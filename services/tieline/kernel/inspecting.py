@@ -195,8 +195,9 @@ def read_windows(log: LogReader, windows: Mapping[Where, Window], take: Take, *,
     if not waiting:
         return
     consumer = log.consumer
+    assigned = [_start_of(where, window) for where, window in waiting.items()]
     try:
-        consumer.assign([_start_of(where, window) for where, window in waiting.items()])
+        consumer.assign(assigned)
         deadline = time.monotonic() + PATIENCE_SECS
         while waiting:
             for message in consumer.consume(1000, 0.05):
@@ -212,6 +213,8 @@ def read_windows(log: LogReader, windows: Mapping[Where, Window], take: Take, *,
                 names = ", ".join(sorted({topic for topic, _ in waiting}))
                 raise Unavailable(f"cannot read {names}: the broker stalls")
     finally:
+        # A pause would outlive the assignment.
+        consumer.resume(assigned)
         consumer.unassign()
 
 

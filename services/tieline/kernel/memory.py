@@ -81,6 +81,10 @@ class ParkedKey(Model):
     since: AwareDatetime = Field(description="When the key was parked (UTC).")
 
 
+A_PERSON = "person"
+"""What a held report waits for when nothing that is under way will release it."""
+
+
 class HeldReport(Model):
     """A report that waits for a mapping. Key: system/entity/native id of the report."""
 

@@ -10,14 +10,13 @@ from collections.abc import Iterable
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
-from tieline.kernel.memory import HeldReport, LinkStatus, XRef
+from tieline.kernel.memory import A_PERSON, HeldReport, LinkStatus, XRef
 from tieline.kernel.model import AssetReport, BookReport, CommandSettled, CostReport, OrderReport, Origin, SettledAs
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
 from tieline.processors.links import ASSET_ENTITIES, Holds, Links, xref_key
 
 IDENTIFIED = "hub.identified.report.v1"
-A_PERSON = "person"
 _COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
 
 

@@ -58,7 +58,8 @@ def merge_report(
         owns = rule.owner == role and speaker != HUB
         if said == known:
             agreed.append(name)
-            if owns:
+            # Where a proposer may always speak, agreeing does not make it the owner's word: the proposer may go back.
+            if owns and (not rule.open or said_by.get(name) == HUB):
                 said_by[name] = speaker
         elif echo and known is not None and said_by.get(name) != speaker:
             continue

@@ -45,10 +45,7 @@ class Route:
         """See ``Processor``."""
         match value.body:
             case AssetEvent() as event:
-                known = self.assets.get(event.asset_id)
-                if known is None or known.version < event.accepted.version:
-                    # Never set back: the followed state may be ahead of the events (Invariant 4).
-                    self.assets.load(event.asset_id, self._state_of(event))
+                self.assets.load(event.asset_id, self._state_of(event))
                 commands = [self._write_asset(event, flow) for flow in self._asset_flows(event)]
                 return [*commands, *self._books_for_new_links(event)]
             case AssetBookChanged() as event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tieline.kernel.memory import ParkedKey, Stage
+from tieline.kernel.memory import A_PERSON, ParkedKey, Stage
 from tieline.reconciliation.evidence import (
     ASSET,
     ASSET_STATE,
@@ -51,7 +51,10 @@ class Flight:
 
     def _waiting(self, system: str, entity: str, native_id: str) -> str | None:
         held = self._evidence.held.get(f"{system}/{entity}/{native_id}")
-        return f"waits for mapping {held.waits_for}: {held.reason}" if held else None
+        # What only a person can release is under way nowhere: it is a difference until the person has decided.
+        if held is None or held.waits_for == A_PERSON:
+            return None
+        return f"waits for mapping {held.waits_for}: {held.reason}"
 
     def _moves(self, system: str, entity: str, canonical_id: str, state_key: str) -> Iterator[str]:
         # A book travels behind its asset, on the same key: the asset's delivery is the book's as well.

@@ -137,29 +137,22 @@ def _summary(finished: RunFinished) -> str:
 
 
 def _totals_table(totals: Sequence[Total]) -> Table:
-    table = _table(
-        "Control totals",
-        "system",
-        "total",
-        "company",
-        "currency",
-        "hub",
-        "system",
-        "difference",
-        "explained",
-        "unexplained",
-    )
+    table = _table("Control totals")
+    table.padding = (0, 1, 0, 0)  # six columns with amounts of millions fit into 80 characters
+    table.add_column("system", no_wrap=True)
+    table.add_column("what", min_width=20)
+    table.add_column("books", no_wrap=True)
+    # An amount broken over two lines cannot be read, and one cut short would be a lie.
+    for column in ("hub", "held there", "unexplained"):
+        table.add_column(column, justify="right", no_wrap=True)
     for total in totals:
         tied = not total.unexplained and not total.unexplained_count
         table.add_row(
             total.system,
-            f"{total.entity}: {total.measure}",
-            total.company,
-            total.currency,
-            f"{amount_text(total.hub)} ({total.hub_count})",
-            f"{amount_text(total.held)} ({total.system_count})",
-            amount_text(total.difference),
-            amount_text(total.explained),
+            f"{total.system_count} {total.entity}: {total.measure}",
+            f"{total.company} {total.currency}",
+            amount_text(total.hub),
+            amount_text(total.held),
             Text(amount_text(total.unexplained), style="green" if tied else "bold red"),
         )
     return table

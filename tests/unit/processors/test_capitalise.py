@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.unit.processors.bench import ERP, NOW
+
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.model import ApprovalStatus, AssetReport, OrderFields, OrderLine, PhysicalStatus
 from tieline.processors.capitalise import propose_assets, split_amount
@@ -60,7 +60,7 @@ def test_each_unit_becomes_a_record_of_its_own() -> None:
     first = reports[0]
     assert (first.origin.system, first.origin.entity) == (ERP, "purchase-line")
     assert first.fields.physical_status is PhysicalStatus.ORDERED
-    assert (first.fields.quantity, first.fields.company, first.fields.asset_class) == (1, "ACME", "COMPUTER")
+    assert (first.fields.quantity, first.fields.company, first.fields.asset_class) == (Decimal(1), "ACME", "COMPUTER")
 
 
 @pytest.mark.parametrize("quantity", ["11", "2.5", "0.5", "10000"])

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import Any
 
+import pytest
 from tests.unit.processors.bench import (
     AM,
     ERP,
@@ -19,6 +20,7 @@ from tests.unit.processors.bench import (
     settled,
 )
 from tests.unit.processors.test_capitalise import an_order
+
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
 from tieline.kernel.model import AssetReport, BookReport, CostReport
@@ -37,6 +39,10 @@ def identified(written: list[Outbound]) -> list[tuple[str, str]]:
             assert out.headers["tl_canonical_id"] == out.key
             found.append((decode(out.value).name, out.key))
     return found
+
+
+def asset_with(native_id: str, fields: dict[str, Any]) -> AssetReport:
+    return asset(AM, native_id, **fields)
 
 
 def xref(hub: Hub, key: str) -> XRef:
@@ -119,8 +125,8 @@ def test_a_number_is_no_key_within_its_own_system() -> None:
 @pytest.mark.parametrize("key", [{"serial_number": "S1"}, {"po_line_ref": "tryton/7/1"}])
 def test_a_surplus_copy_in_one_system_waits_for_a_person(key: dict[str, str]) -> None:
     hub = Hub()
-    hub.say(asset(AM, "1", **key))
-    assert identified(hub.say(asset(AM, "2", **key))) == []
+    hub.say(asset_with("1", key))
+    assert identified(hub.say(asset_with("2", key))) == []
     row = xref(hub, "unio24/asset/2")
     assert (row.status, row.canonical_id) == (LinkStatus.PROPOSED, links(hub)["unio24/asset/1"])
     waiting = hub.rows(HeldReport)["unio24/asset/2"]
@@ -204,6 +210,19 @@ def test_a_result_is_authoritative_over_an_earlier_link_of_that_system() -> None
     assert held(hub) == {}
     hub.say(asset(ERP, "55", serial_number="S", location="here"))
     assert held(hub) == {"tryton/asset/55": "person"}, "what gave its place is not made a thing of its own"
+
+
+def test_a_record_that_gave_its_place_is_remembered_without_any_key() -> None:
+    hub = Hub()
+    hub.say(asset(AM, "1"))
+    thing = links(hub)["unio24/asset/1"]
+    for native_id in ("55", "77", "88"):
+        hub.say(settled(ERP, thing, native_id))
+    standing = {n: xref(hub, f"tryton/asset/{n}").status for n in ("55", "77", "88")}
+    assert standing == {"55": LinkStatus.RETIRED, "77": LinkStatus.RETIRED, "88": LinkStatus.LINKED}
+    assert identified(hub.say(asset(ERP, "55", location="here"))) == []
+    assert held(hub) == {"tryton/asset/55": "person"}
+    assert xref(hub, "tryton/asset/55").canonical_id == thing
 
 
 def test_a_result_for_a_record_that_is_another_thing_is_refused() -> None:

@@ -6,8 +6,8 @@ import datetime as dt
 import uuid
 
 import pytest
-
 from tests.unit.processors.bench import AM, ERP, NOW, asset
+
 from tieline.processors.identity import match_keys, mint_id, places, rule_of, wanted
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from tests.unit.processors.bench import (
     AM,
     ERP,
@@ -26,6 +26,7 @@ from tests.unit.processors.bench import (
     ticking,
 )
 from tests.unit.processors.test_capitalise import a_line, an_order
+
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.model import (
     Accepted,
@@ -175,13 +176,13 @@ def test_a_book_is_shown_in_asset_management() -> None:
     hub.say(asset(ERP, "5", asset_number="FA1"), asset(AM, "9", asset_number="FA1"))
     written = hub.say(book("5", ["01:D1"]))
     [command] = [v.body for v in named(written, "WriteBook") if isinstance(v.body, WriteBook)]
-    assert (command.native_id, command.fields.accumulated) == ("9", 100)
+    assert (command.native_id, command.fields.accumulated) == ("9", Decimal(100))
     assert command.dispatch.command_id == f"unio24/book/{command.asset_id}/1"
     [outbound] = [o for o in written if o.topic == "sink.unio24.command.v1"]
     assert outbound.key == command.asset_id, "behind the asset's own commands"
 
 
-def posted(hub: Hub, written: list[Outbound]) -> PostCost:
+def posted(written: list[Outbound]) -> PostCost:
     [command] = [v.body for v in named(written, "PostCost") if isinstance(v.body, PostCost)]
     return command
 
@@ -189,21 +190,21 @@ def posted(hub: Hub, written: list[Outbound]) -> PostCost:
 def test_costs_are_posted_in_the_erp_with_its_number_of_the_asset() -> None:
     hub = Hub()
     hub.say(asset(ERP, "5", asset_number="FA1"), asset(AM, "9", asset_number="FA1"))
-    command = posted(hub, hub.say(cost("WO1", "9")))
+    command = posted(hub.say(cost("WO1", "9")))
     assert (command.asset_number, command.asset_id) == ("FA1", hub.the_asset().asset_id)
     assert command.dispatch.command_id == f"tryton/cost-document/{command.cost_doc_id}/1"
 
 
 def test_costs_without_an_asset_are_posted_without_a_number() -> None:
     hub = Hub()
-    command = posted(hub, hub.say(cost("WO1")))
+    command = posted(hub.say(cost("WO1")))
     assert (command.asset_number, command.asset_id) == (None, None)
 
 
 def test_another_erps_number_is_not_passed_off_as_the_targets() -> None:
     hub = Hub(landscape(sap="erp"))
     hub.say(asset("sap", "5", asset_number="FA1"), asset(AM, "9", asset_number="FA1"))
-    assert posted(hub, hub.say(cost("WO1", "9"))).asset_number is None
+    assert posted(hub.say(cost("WO1", "9"))).asset_number is None
 
 
 def test_an_approved_order_becomes_records_in_asset_management() -> None:
@@ -278,3 +279,14 @@ def test_an_older_event_does_not_set_back_what_is_known_of_the_asset() -> None:
     stage.table(AssetState).load("a1", ahead)
     hand_over(stage, "AssetMoved", moved(4, cost_centre="CC9"))
     assert stage.table(AssetState).get("a1") == ahead
+
+
+def test_what_the_target_itself_said_is_not_written_back_to_it() -> None:
+    stage = route_stage()
+    stage.table(AssetState).load("a1", state(3, cost_centre=AM, asset_number=ERP, location=ERP))
+    [command] = writes(hand_over(stage, "AssetChanged", moved(4, ERP, asset_number="FA2", cost_centre="CC1")), AM)
+    assert "cost_centre" in command.writable_fields, "the ERP has changed it just now"
+    stage.table(AssetState).load("a1", state(5, cost_centre=AM, location=ERP))
+    [command] = writes(hand_over(stage, "AssetChanged", moved(5, ERP, asset_number="FA2")), AM)
+    assert "cost_centre" not in command.writable_fields
+    assert "location" in command.writable_fields

@@ -8,7 +8,6 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.unit.processors.bench import (
     AM,
     ERP,
@@ -28,6 +27,7 @@ from tests.unit.processors.bench import (
     settled,
 )
 from tests.unit.processors.test_capitalise import a_line, an_order
+
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.memory import LedgerEntry, LinkStatus, Stage, XRef
 from tieline.kernel.model import (
@@ -43,7 +43,7 @@ from tieline.kernel.model import (
 
 PO_LINE = "tryton/7/1"
 ORDERED = line("7/1", description="Laptop", acquisition_cost=euros("900.00"), asset_class="COMPUTER")
-TYPED_IN = asset(AM, "9", po_line_ref=PO_LINE, serial_number="SN 1", tag="T1", **{"location": "L1"})
+TYPED_IN = asset(AM, "9", po_line_ref=PO_LINE, serial_number="SN 1", tag="T1", location="L1")
 BOOKED = asset(ERP, "5", po_line_ref=PO_LINE, serial_number="sn1", asset_number="FA1", company="ACME")
 NUMBERED = asset(AM, "9", po_line_ref=PO_LINE, serial_number="SN1", tag="T1", asset_number="FA1")
 IN_SERVICE = asset(AM, "9", po_line_ref=PO_LINE, tag="T1", physical_status=PhysicalStatus.IN_SERVICE)
@@ -53,7 +53,7 @@ DEPRECIATION = book("5", ["01:D1", "02:D2"])
 STORY: tuple[Report, ...] = (ORDERED, TYPED_IN, BOOKED, NUMBERED, IN_SERVICE, COSTS, DEPRECIATION)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=6))
 def test_one_thing_ordered_typed_in_and_booked_is_one_thing_in_every_order(
     told: Sequence[Report], again: Sequence[Report]
@@ -82,13 +82,14 @@ def test_one_thing_stays_one_however_the_stages_interleave(reports: list[Report]
     while any(stage.inbox for stage in hub.stages.values()):
         hub.step(data.draw(st.sampled_from([name for name, stage in hub.stages.items() if stage.inbox])))
     assert hub.dead == []
-    assert len(hub.rows(AssetState)) == len({r.origin.native_id for r in reports if isinstance(r, AssetReport)} and {1})
+    spoken_of = any(isinstance(report, AssetReport) for report in reports)
+    assert len(hub.rows(AssetState)) == (1 if spoken_of else 0)
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.permutations(["report", "result", "again"]), st.booleans())
+@given(told=st.permutations(["report", "result", "again"]), carries_the_reference=st.booleans())
 def test_what_a_sink_makes_is_the_same_thing_whichever_of_report_and_result_comes_first(
-    told: Sequence[str], carries_the_reference: bool
+    told: Sequence[str], *, carries_the_reference: bool
 ) -> None:
     hub = Hub()
     hub.say(ORDERED)
@@ -248,7 +249,7 @@ def play(hub: Hub, offices: dict[str, Office], script: Sequence[Any]) -> None:
                 _ = offices[name].poll() if verb == "poll" else offices[name].deliver()
 
 
-def come_to_rest(hub: Hub, offices: dict[str, Office], rounds: int = 40) -> int:
+def come_to_rest(hub: Hub, offices: dict[str, Office], rounds: int = 20) -> int:
     """Let everything run until nothing moves; how many rounds it took. Fails when it never stops (G02)."""
     for number in range(rounds):
         hub.rest()
@@ -260,34 +261,36 @@ def come_to_rest(hub: Hub, offices: dict[str, Office], rounds: int = 40) -> int:
     raise AssertionError(f"still moving after {rounds} rounds: the systems fight")
 
 
-def check_agreement(hub: Hub, offices: dict[str, Office], fields: Sequence[str]) -> None:
-    """Whoever differs from the hub is either a conflict, or holds exactly what it answered to our last write.
+def check_agreement(hub: Hub, offices: dict[str, Office], fields: Sequence[str], *, crossing: bool = False) -> None:
+    """Whoever differs from the hub is a conflict; where edits may cross writes, or is left to reconciliation.
 
-    The second is what an edit in the very moment of a write looks like; the ledger's digest shows it to reconciliation.
+    An edit of a foreign or shared field in the very moment of a write looks like the target's own form of what was
+    written. The system then holds exactly what it answered, and the ledger's digest shows that to reconciliation.
     """
     assert hub.dead == []
     state = hub.the_asset()
     for name, office in offices.items():
         for field in fields:
             agrees = getattr(office.fields, field) == getattr(state.fields, field)
-            assert agrees or (field, name) in conflicts(hub) or office.fields == office.answered, f"{name}: {field}"
+            crossed = crossing and office.fields == office.answered
+            assert agrees or (field, name) in conflicts(hub) or crossed, f"{name}: {field}"
 
 
-@settings(max_examples=400, deadline=None)
-@given(moves(EDITS), st.booleans())
-def test_two_systems_edited_at_will_come_to_agree_or_differ_visibly(script: Sequence[Any], erp_has_it: bool) -> None:
+@settings(max_examples=200, deadline=None)
+@given(script=moves(EDITS), erp_has_it=st.booleans())
+def test_two_systems_edited_at_will_come_to_agree_or_differ_visibly(script: Sequence[Any], *, erp_has_it: bool) -> None:
     hub, offices = estate(erp_has_it=erp_has_it)
     offices[AM].poll()
     offices[ERP].poll()
     play(hub, offices, script)
     come_to_rest(hub, offices)
-    check_agreement(hub, offices, list(EDITS))
+    check_agreement(hub, offices, list(EDITS), crossing=True)
     assert hub.the_asset().fields.serial_number == "S"
     rows = [row for row in hub.rows(XRef).values() if row.status is LinkStatus.LINKED]
     assert len({row.canonical_id for row in rows}) == 1
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(moves({"cost_centre": CENTRES, "location": ["L1", "L2"]}))
 def test_a_field_that_both_may_change_does_not_swing_for_ever(script: Sequence[Any]) -> None:
     hub, offices = estate(erp_has_it=True)
@@ -295,7 +298,37 @@ def test_a_field_that_both_may_change_does_not_swing_for_ever(script: Sequence[A
     offices[ERP].poll()
     play(hub, offices, script)
     come_to_rest(hub, offices)
-    check_agreement(hub, offices, ["cost_centre", "location"])
+    check_agreement(hub, offices, ["cost_centre", "location"], crossing=True)
+
+
+ALL_EDITS = EDITS | {"cost_centre": CENTRES}
+
+
+@settings(max_examples=60, deadline=None)
+@given(edits=st.lists(st.tuples(st.sampled_from([AM, ERP]), an_edit(ALL_EDITS)), max_size=8), erp_has_it=st.booleans())
+def test_edits_one_after_the_other_end_in_agreement_or_in_a_conflict(
+    edits: Sequence[tuple[str, tuple[str, Any]]], *, erp_has_it: bool
+) -> None:
+    hub, offices = estate(erp_has_it=erp_has_it)
+    come_to_rest(hub, offices)
+    for name, (field, value) in edits:
+        offices[name].edit(**{field: value})
+        come_to_rest(hub, offices)
+        check_agreement(hub, offices, list(ALL_EDITS))
+
+
+@settings(max_examples=150, deadline=None)
+@given(moves({"location": ["L1", "L2", "L3"], "company": ["ACME", "OTHER", "THIRD"]}))
+def test_owners_who_keep_to_their_own_fields_always_agree_in_the_end(script: Sequence[Any]) -> None:
+    hub, offices = estate(erp_has_it=True)
+    offices[AM].edit(location="L0")
+    offices[ERP].edit(company="ZERO")
+    come_to_rest(hub, offices)
+    owners = {"location": AM, "company": ERP}
+    play(hub, offices, [m for m in script if isinstance(m, str) or owners[m[2][0]] == m[1]])
+    come_to_rest(hub, offices)
+    check_agreement(hub, offices, ["location", "company"])
+    assert conflicts(hub) == set()
 
 
 def test_a_two_way_flow_falls_silent_after_one_write() -> None:
@@ -312,5 +345,6 @@ def test_a_two_way_flow_falls_silent_after_one_write() -> None:
             office.told = None  # the sources read everything again
         come_to_rest(hub, offices)
     assert len(asset_events(hub.written)) == events + 1
-    assert offices[ERP].fields is not None
-    assert offices[ERP].fields.location == "L9"
+    in_the_books = offices[ERP].fields
+    assert in_the_books is not None
+    assert in_the_books.location == "L9"

@@ -225,9 +225,9 @@ class Estate:
             since=NOW,
         )
 
-    def hold(self, system: str, entity: str, native_id: str) -> None:
+    def hold(self, system: str, entity: str, native_id: str, waits_for: str = f"{AM}/asset/U77") -> None:
         self.held[f"{system}/{entity}/{native_id}"] = HeldReport(
-            waits_for=f"{AM}/asset/U77",
+            waits_for=waits_for,
             reason="its asset is unknown",
             topic="cost.document.report.v1",
             partition=0,

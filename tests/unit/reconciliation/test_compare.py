@@ -12,7 +12,7 @@ import pytest
 
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.landscape import Mode
-from tieline.kernel.memory import DriftKind, LinkStatus, Observed, Stage
+from tieline.kernel.memory import A_PERSON, DriftKind, LinkStatus, Observed, Stage
 from tieline.kernel.model import CostFields, Money, PhysicalStatus
 from tieline.reconciliation.compare import Comparison, compare
 from tieline.reconciliation.scope import Scope
@@ -75,6 +75,8 @@ def plant_duplicate(estate: Estate) -> None:
 def plant_proposed(estate: Estate) -> None:
     estate.copy_asset(ERP, 43, "9043")
     estate.link(ERP, "asset", "9043", "a43", LinkStatus.PROPOSED)
+    # Identify holds its report as well: no reason to call it under way, nothing but a person moves it.
+    estate.hold(ERP, "asset", "9043", waits_for=A_PERSON)
 
 
 def plant_resurrected(estate: Estate) -> None:

@@ -26,7 +26,6 @@ from tieline.kernel.model import (
     CostReport,
     DisposalKind,
     FinancialStatus,
-    Money,
     OrderFields,
     OrderLine,
     OrderReport,
@@ -55,6 +54,7 @@ APPROVAL_STATUS = {
     "cancelled": ApprovalStatus.CANCELLED,
 }
 MAX_QUANTITY_DIGITS = 6
+MAX_QUANTITY_MAGNITUDE = 12
 
 Shape = TypeVar("Shape", bound=BaseModel)
 
@@ -122,9 +122,7 @@ def asset_report(context: Context, asset: Asset) -> AssetReport:
     }
     stamps = (asset.changed_at, *(line.changed_at for line in asset.lines))
     origin = _origin(context, "asset", str(asset.id), stamps, said.get(comment.HUB_REF))
-    return _checked(
-        lambda: AssetReport(origin=origin, fields=AssetFields.model_validate(_with_money(fields))), "fields"
-    )
+    return _checked(lambda: AssetReport(origin=origin, fields=AssetFields.model_validate(fields)), "fields")
 
 
 def po_line_ref(system: str, asset: Asset) -> str | None:
@@ -315,6 +313,8 @@ def _asset_class(context: Context, product: str | None, field: str) -> str:
 def _quantity(value: Decimal | None, field: str) -> Decimal | None:
     if value is None:
         return None
+    if abs(value.adjusted()) > MAX_QUANTITY_MAGNITUDE and value:
+        raise Rejected("is out of range", field=field, remedy="correct the record in Tryton")
     rounded = round(value, MAX_QUANTITY_DIGITS)
     if rounded != value:
         raise Rejected(f"has more than {MAX_QUANTITY_DIGITS} digits after the point", field=field)
@@ -330,11 +330,6 @@ def _member(kind: type[Member], value: str | None) -> Member | None:
         return kind(value.strip().upper()) if value else None
     except ValueError:
         return None
-
-
-def _with_money(fields: Mapping[str, object]) -> dict[str, object]:
-    money = fields["acquisition_cost"]
-    return {**fields, "acquisition_cost": Money.model_validate(money)}
 
 
 Built = TypeVar("Built")

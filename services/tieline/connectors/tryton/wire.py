@@ -67,7 +67,7 @@ def dumps(value: Json) -> bytes:
 def decimal(value: object) -> Decimal:
     """An exact amount. Raises ``ValueError`` for a bare number, a text, NaN or an absurdly long number."""
     if not isinstance(value, Mapping) or value.get("__class__") != "Decimal":
-        raise ValueError("must be an exact decimal, not a bare number")
+        raise ValueError("must be an exact decimal, as Tryton sends amounts")
     text = value.get("decimal")
     if not isinstance(text, str) or len(text) > MAX_NUMBER_CHARS:
         raise ValueError(f"must be a decimal of at most {MAX_NUMBER_CHARS} characters")
@@ -97,7 +97,9 @@ def parse_payload(payload: bytes) -> dict[str, Json]:
     """A stored record. Raises ``Rejected`` when it is not a JSON object."""
     try:
         document = loads(payload)
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        raise Rejected("is nested too deeply", field="$", remedy="read the record again") from None
+    except ValueError as error:
         raise Rejected(f"is not JSON as Tryton sends it: {error}", field="$", remedy="read the record again") from error
     if not isinstance(document, dict):
         raise Rejected("must be a JSON object", field="$", remedy="read the record again")

@@ -1,0 +1,186 @@
+"""Judgements of status and trace, without Kafka."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+import pytest
+
+from tieline.kernel.inspecting import Span
+from tieline.kernel.landscape import Flow
+from tieline.kernel.memory import Conflict, Drift, DriftKind, LedgerEntry, ParkedKey, Stage
+from tieline.kernel.model import Accepted, AssetFields, AssetState, DepreciationPosted, Money
+from tieline.kernel.records import Inbound, Typed
+from tieline.operating.finding import names
+from tieline.operating.flows import FlowStatus, percentile, source_of, tally
+from tieline.operating.life import tell_finding
+from tieline.operating.processes import State, group_for, state_of
+from tieline.operating.status import ago
+from tieline.operating.telling import tell
+
+NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
+
+
+def secs_ago(secs: float) -> dt.datetime:
+    return NOW - dt.timedelta(seconds=secs)
+
+
+@pytest.mark.parametrize(
+    ("waits", "moved", "age_secs", "state"),
+    [
+        (False, False, 0, State.IDLE),
+        (True, True, 1, State.FLOWING),
+        (True, True, 61, State.BEHIND),
+        (True, False, 1, State.FLOWING),  # it has just arrived; nobody could have read it yet
+        (True, False, 6, State.STALLED),
+    ],
+)
+def test_state_follows_from_two_looks(waits: bool, moved: bool, age_secs: float, state: State) -> None:  # noqa: FBT001  - a table of facts
+    assert state_of(waits, moved, secs_ago(age_secs), NOW) is state
+
+
+def test_a_source_reads_run_requests_under_a_group_of_its_own() -> None:
+    assert group_for("source-am", "recon.run.event.v1") == "tieline.source-am-requests"
+    assert group_for("source-am", "src.am.raw.v1") == "tieline.source-am"
+
+
+def test_a_tail_never_starts_before_what_is_kept() -> None:
+    assert Span(90, 100).tail(50).start == 90
+    assert not Span(90, 100).tail(50).cut
+    assert Span(0, 100).tail(10).start == 90
+    assert Span(0, 100).tail(10).cut
+    assert Span(90, 100).since(5).start == 90
+
+
+@pytest.mark.parametrize(
+    ("values", "share", "expected"),
+    [
+        ([], 0.5, None),
+        ([7.0], 0.95, 7.0),
+        ([1.0, 2.0, 3.0, 4.0], 0.5, 2.0),
+        ([float(n) for n in range(1, 101)], 0.95, 95.0),
+        ([1.0, 2.0, 3.0], 0.5, 2.0),
+    ],
+)
+def test_percentiles_are_nearest_rank(values: list[float], share: float, expected: float | None) -> None:
+    assert percentile(values, share) == expected
+
+
+def test_a_correlation_names_the_source() -> None:
+    assert source_of("src.unio24.raw.v1/3/17") == "unio24"
+    assert source_of("2026-05-01T12:00:00+00:00") == ""
+    assert source_of(None) == ""
+
+
+def entry(target: str, stage: Stage, applied: int, at: dt.datetime) -> LedgerEntry:
+    return LedgerEntry(
+        target=target,
+        entity="asset",
+        canonical_id="a",
+        command_id="c",
+        version=2,
+        applied_version=applied,
+        stage=stage,
+        at=at,
+    )
+
+
+def test_delivered_is_what_a_target_holds_not_what_was_tried() -> None:
+    parked = ParkedKey(target="erp", entity="asset", canonical_id="a", letters=(), reason="no", since=NOW)
+    rows = [
+        entry("erp", Stage.CONFIRMED, 2, secs_ago(9)),
+        entry("erp", Stage.REJECTED, 1, secs_ago(1)),
+        entry("erp", Stage.INTENT, 0, secs_ago(1)),
+        entry("am", Stage.CONFIRMED, 2, secs_ago(2)),
+    ]
+    sums = tally(rows, [parked])
+    erp = sums["asset", "erp"]
+    assert (erp.delivered, erp.rejected, erp.parked, erp.last) == (2, 1, 1, secs_ago(9))
+    assert sums["asset", "am"].delivered == 1
+
+
+def flow_status(p95_secs: float | None, parked: int = 0) -> FlowStatus:
+    flow = Flow.model_validate(
+        {
+            "source": "am",
+            "target": "erp",
+            "object": "asset",
+            "interval_mins": 1,
+            "latency_target_secs": 30,
+            "owner": "ops",
+            "on_error": "hold",
+            "mode": "enabled",
+        }
+    )
+    return FlowStatus(
+        flow=flow,
+        delivered=1,
+        pending=0,
+        pending_is_least=False,
+        parked=parked,
+        rejected=0,
+        last_confirmed_at=None,
+        samples=1,
+        latency_p50_secs=p95_secs,
+        latency_p95_secs=p95_secs,
+    )
+
+
+def test_a_flow_needs_attention_when_it_is_late_or_parked() -> None:
+    assert flow_status(31).needs_attention
+    assert not flow_status(30).needs_attention
+    assert not flow_status(None).needs_attention
+    assert flow_status(1, parked=1).needs_attention
+
+
+def test_an_asset_is_named_to_the_letter() -> None:
+    fields = AssetFields(tag="T-1", serial_number="S-1", asset_number="1000")
+    state = AssetState(asset_id="a", version=1, fields=fields, said_by={}, links={"am": "77"})
+    assert all(names(state, text) for text in ("T-1", "S-1", "1000", "77"))
+    assert not any(names(state, text) for text in ("T-", "t-1", "100", ""))
+
+
+def test_money_is_told_with_its_currency_and_never_rounded() -> None:
+    accepted = Accepted(
+        version=1,
+        origin_system="erp",
+        origin_native_id="1",
+        effective_date=NOW.date(),
+        recorded_at=NOW,
+        changed_fields=(),
+    )
+    posted = DepreciationPosted(
+        asset_id="a",
+        book_id="main",
+        accepted=accepted,
+        amount=Money(amount=Decimal("1234567890123456.7891"), currency="EUR"),
+        accumulated_after=Decimal("1E+3"),
+        net_book_value_after=Decimal("1E+3"),
+        scheduled_date=NOW.date(),
+    )
+    told = tell(Typed("DepreciationPosted", posted), Inbound("t", 0, 0, b"a", b""))
+    assert told.what == "main: 1234567890123456.7891 EUR for 2026-05-01, net book value 1000"
+
+
+def test_differences_are_told_with_both_values() -> None:
+    conflict = Conflict(
+        canonical_id="a", field="tag", owner="am", system="erp", owned_value="1", foreign_value="2", detected_at=NOW
+    )
+    assert tell_finding(conflict) == "tag: says '2', am owns it and says '1'"
+    drift = Drift(
+        drift_id="d",
+        run_id="r",
+        kind=DriftKind.MISMATCH,
+        system="erp",
+        entity="asset",
+        field="tag",
+        expected="1",
+        found="2",
+    )
+    assert tell_finding(drift) == "MISMATCH asset tag: expected '1', found '2'"
+
+
+def test_ages_are_short() -> None:
+    assert [ago(secs_ago(s), NOW) for s in (5, 65, 7200, 200_000)] == ["5s", "1m", "2h", "2d"]
+    assert ago(None, NOW) == "-"
