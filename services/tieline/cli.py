@@ -11,10 +11,12 @@ import typer
 from rich.console import Console
 
 from tieline.connectors.unio24 import sandbox as unio24_sandbox
+from tieline.deadletters.commands import app as dead_letters
 from tieline.demo.commands import app as demo
 from tieline.kernel import commands_topics
 from tieline.kernel.errors import Stop, TielineError
 from tieline.kernel.telemetry import configure_logging
+from tieline.operating.commands import status_command, trace_command
 from tieline.stack.commands import app as stack
 
 DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
@@ -46,10 +48,13 @@ sandboxes = typer.Typer(help="Run a simulator of a vendor's API, to try a flow w
 app.add_typer(run, name="run")
 app.add_typer(topics, name="topics")
 app.add_typer(reconcile, name="reconcile")
+app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(landscapes, name="landscape")
 app.add_typer(demo, name="demo")
 app.add_typer(sandboxes, name="sandbox")
 app.add_typer(stack, name="stack")
+app.command("status")(status_command)
+app.command("trace")(trace_command)
 topics.command("plan")(commands_topics.plan_command)
 topics.command("apply")(commands_topics.apply_command)
 topics.command("lint")(commands_topics.lint_command)
