@@ -58,7 +58,7 @@ class Views:
             argv=[str(TIELINE), "run", "views", "--landscape", str(path)],
             log=folder / "views.log",
             is_ready=self.is_ready,
-            environment={"TIELINE_LOG_LEVEL": "info"},
+            environment={"TIELINE_LOG_LEVEL": "info", "FAUST_LOG":"INFO"},
             cwd=ROOT,
         )
         self.written: dict[str, tuple[str, Decimal]] = {}
@@ -216,7 +216,7 @@ def test_they_agree_with_the_events_and_with_the_batch_after_every_crash(views: 
                 for tp in c.committed(tps,timeout=10): print("CTX", tp.topic,tp.partition,tp.offset,c.get_watermark_offsets(tp))
             for t in changelogs():
                 print(t,[c.get_watermark_offsets(TopicPartition(t,p)) for p in range(12)])
-            print(views.part.log.read_text()[-6000:])
+            print(views.part.log.read_text()[-60000:])
             raise
     assert views.shown() == views.batch()
 

@@ -44,7 +44,7 @@ Mirror = type[Model] | type[StrEnum]
 DECIMAL_SIZES = frozenset({(20, 4), (20, 6), (18, 6)})  # amounts, unit prices, quantities (model.py)
 WEEK_MS = 7 * 24 * 60 * 60 * 1000
 WITH_DEAD_LETTERS = frozenset({*PROCESSORS, f"source-{SYSTEM}", f"sink-{SYSTEM}"})
-PARTIES = WITH_DEAD_LETTERS | {CONSUMER, "views", "reconciliation", "desk"}
+PARTIES = WITH_DEAD_LETTERS | {CONSUMER, "views", "analysts", "reconciliation", "desk"}
 
 _PLAIN_TYPES: Mapping[Any, Any] = {
     str: "string",

@@ -40,7 +40,7 @@ def serve_views(kafka: Kafka, codec: Codec, port: int) -> None:
     ensure_topics(kafka)
     log = Log("views")
     # Faust speaks through logging: only its warnings are worth a line.
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=os.environ.get("FAUST_LOG","WARNING"), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every reconnection
 
     def skipped(coordinates: str, reason: str) -> None:

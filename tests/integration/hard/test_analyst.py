@@ -16,6 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
+from tests.integration.hard.looking import close_hub
 from tests.parts.estate import DEMO_LANDSCAPE, eventually
 
 from tieline.kernel.applying import apply, plan
@@ -99,7 +100,7 @@ def reports() -> list[Report]:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Hub:
+def hub(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Hub]:
     """A hub where identify and accept have handled the reports."""
     landscape = yaml.safe_load(DEMO_LANDSCAPE.read_text(encoding="utf-8"))
     landscape["kafka"]["bootstrap_servers"] = own_kafka.bootstrap
@@ -115,7 +116,8 @@ def hub(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Hu
         publish_once(made, "test", [report_record(report)])
         for name in ("identify", "accept"):
             run(made, build_processor(name, made.landscape, utc_now), 1)
-    return made
+    yield made
+    close_hub(made)
 
 
 def run(hub: Hub, processor: Processor, count: int) -> None:
