@@ -55,6 +55,7 @@ def do(bench: Bench, consumer: str, selection: Selection, action: LetterAction =
         reason="tested",
         draw_again=lambda: plan(bench, consumer, selection, action),
     )
+    bench.settle()
     return found
 
 

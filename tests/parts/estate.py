@@ -1,4 +1,4 @@
-"""A whole estate of real parts: Kafka, registry, Tryton, the UNIO24 sandbox and every Tieline process, to kill and restart."""
+"""A whole estate of real parts, to kill and restart: Kafka, registry, Tryton, the UNIO24 sandbox, every process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import yaml
-
 from tests.parts.tryton import TrytonPart, start_tryton
 from tests.parts.unio24 import TOKEN, WEBHOOK_SECRET, Unio24Part, free_port, start_unio24
+
 from tieline.kernel.fleet import processes
 from tieline.kernel.landscape import load_landscape
 from tieline.stack.parts import KafkaPart, Part, RegistryPart
@@ -55,7 +55,9 @@ class Estate:
         for part in self.parts.values():
             part.stop()
 
-    def tieline(self, *arguments: str, check: bool = True, timeout_secs: float = 240) -> subprocess.CompletedProcess[str]:
+    def tieline(
+        self, *arguments: str, check: bool = True, timeout_secs: float = 240
+    ) -> subprocess.CompletedProcess[str]:
         """Run one ``tieline`` command as an operator would; its output is captured as text."""
         done = subprocess.run(
             [str(TIELINE), *arguments],
@@ -66,7 +68,8 @@ class Estate:
             check=False,
         )
         if check and done.returncode != 0:
-            raise AssertionError(f"tieline {' '.join(arguments)} exited {done.returncode}:\n{done.stdout}\n{done.stderr}")
+            said = f"{done.stdout}\n{done.stderr}"
+            raise AssertionError(f"tieline {' '.join(arguments)} exited {done.returncode}:\n{said}")
         return done
 
     def ask(self, *arguments: str) -> Mapping[str, object]:

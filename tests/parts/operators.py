@@ -32,6 +32,8 @@ from tieline.kernel.protocols import Connector, Page, RawItem, Written
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.telemetry import Log
 
+SHARED = ("hub.case.state.v1", "hub.parked.state.v1", "hub.delivery-ledger.state.v1", "asset.asset.report.v1")
+
 
 @dataclass(frozen=True, slots=True)
 class BenchHub:
@@ -139,6 +141,12 @@ class Bench:
         for ordinal, record in enumerate(records):
             writer.write(producer, record, None, ordinal)
         producer.commit_transaction(10)
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until everything committed can be read: the broker writes a transaction's markers after its commit."""
+        own = [name for name in self.topics if self.erp in name or self.am in name]
+        broker.read_to_end(self.landscape.kafka, [*own, *SHARED], lambda _: None)
 
     def capture(self, *native_ids: str) -> None:
         """Raw records, as the source of the asset-management system captures them."""
@@ -169,12 +177,14 @@ class Bench:
         loop = TransactionalLoop(mapping_processor(self.am, connector), self.runtime)
         loop.start()
         _run(loop, count)
+        self.settle()
 
     def run_sink(self, count: int) -> None:
         """Deliver this many commands."""
         loop = DeliveryLoop(self.erp, self.sink, self.runtime)
         loop.start()
         _run(loop, count)
+        self.settle()
 
     def map_item(self, item: RawItem) -> Sequence[Report]:
         """The mapping, which objects to what the bench says is unmappable."""

@@ -24,6 +24,8 @@ from tieline.kernel.records import Inbound
 CALL_TIMEOUT_SECS = 30.0
 # Shorter than the broker's default of a minute: a killed process's open transaction hides what others wrote behind it.
 TRANSACTION_TIMEOUT_MS = 30_000
+# The client's default tries a dead broker, and logs it, twenty times a second.
+RECONNECT_MS = 500
 
 
 def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False) -> Consumer:
@@ -44,6 +46,7 @@ def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False) -> Consu
             "allow.auto.create.topics": False,
             "fetch.wait.max.ms": 50,
             "queued.max.messages.kbytes": 16_384,
+            "reconnect.backoff.ms": RECONNECT_MS,
             "reconnect.backoff.max.ms": 2_000,
             "log_level": 3,
             **kafka.client,
@@ -65,6 +68,7 @@ def open_producer(kafka: Kafka, transactional_id: str) -> Producer:
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "linger.ms": 2,
+            "reconnect.backoff.ms": RECONNECT_MS,
             "reconnect.backoff.max.ms": 2_000,
             "log_level": 3,
             **kafka.client,

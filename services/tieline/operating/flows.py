@@ -27,7 +27,7 @@ COMMANDS: Mapping[str, str] = {
     "tieline.PostCost": "cost-document",
 }
 RESULTS = 500  # newest results behind the latencies
-PENDING_LIMIT = 5000  # waiting commands looked at, by partition
+PENDING_LIMIT = 500  # waiting commands looked at, by partition
 RAW_REACH = 5000  # raw offsets looked at, by partition, for the start of those latencies
 P95 = 0.95
 
@@ -46,6 +46,11 @@ class FlowStatus:
     samples: int
     latency_p50_secs: float | None
     latency_p95_secs: float | None
+
+    @property
+    def counted(self) -> bool:
+        """Whether the ledger tells this flow's deliveries: an order arrives as the assets it buys, in their flow."""
+        return self.flow.object in COMMANDS.values()
 
     @property
     def needs_attention(self) -> bool:
@@ -74,7 +79,7 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
         status = FlowStatus(
             flow=flow,
             delivered=sums.delivered,
-            pending=pending.get((flow.object, flow.source, flow.target), 0),
+            pending=sum(count for key, count in pending.items() if _is_of(key, flow, log.landscape.flows)),
             pending_is_least=flow.target in cut,
             parked=sums.parked,
             rejected=sums.rejected,
@@ -85,6 +90,15 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
         )
         found.append(status)
     return found
+
+
+def _is_of(key: tuple[str, str, str], flow: Flow, flows: Sequence[Flow]) -> bool:
+    """Whether waiting commands belong to a flow; those of no known source, to the only flow there is."""
+    kind, source, target = key
+    alike = [other.source for other in flows if (other.object, other.target) == (kind, target)]
+    if (flow.object, flow.target) != (kind, target):
+        return False
+    return source == flow.source or (source not in alike and len(alike) == 1)
 
 
 def tally(ledger: Iterable[LedgerEntry], parked: Iterable[ParkedKey]) -> dict[tuple[str, str], _Tally]:

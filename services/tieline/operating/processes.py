@@ -68,11 +68,15 @@ class ProcessStatus:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Positions at one moment: spans of all inputs, where each group goes on, and the first record it has to read."""
+    """Positions at one moment: spans of all inputs, where each group goes on, and the first record it has to read.
+
+    ``taken_at_secs`` is the monotonic clock's time after the positions were read.
+    """
 
     spans: Mapping[Where, Span]
     committed: Mapping[str, Mapping[Where, int]]
     waiting: Mapping[str, Mapping[Where, Inbound]]
+    taken_at_secs: float
 
 
 def process_names(log: LogReader) -> tuple[str, ...]:
@@ -81,19 +85,17 @@ def process_names(log: LogReader) -> tuple[str, ...]:
 
 
 def read_processes(
-    log: LogReader, book: Book, now: dt.datetime, *, sleep: Callable[[float], None] = time.sleep
-) -> tuple[list[ProcessStatus], Sample]:
-    """Status of every process. Takes a second sample after a pause if anything waits, to see whether it moves."""
-    names = process_names(log)
-    sample = take_sample(log, names)
+    log: LogReader, book: Book, sample: Sample, now: dt.datetime, *, sleep: Callable[[float], None] = time.sleep
+) -> list[ProcessStatus]:
+    """Status of every process. Looks a second time, some time after the sample, at those for which anything waits."""
     lasts = _last_records(log, sample)
-    later = sample.committed
-    if any(sample.waiting.values()):
-        sleep(SAMPLE_PAUSE_SECS)
-        later = read_committed(log, _groups(names))
     parked = _parked_keys(log)
+    busy = [name for name, waiting in sample.waiting.items() if waiting]
+    if busy:
+        sleep(max(0.0, SAMPLE_PAUSE_SECS - (time.monotonic() - sample.taken_at_secs)))
+    later = read_committed(log, _inputs_by_group(log, busy))
     found = []
-    for name in names:
+    for name in sample.waiting:
         inputs = set(input_topics(log.topics, name))
         waiting = sample.waiting[name]
         moved = any(later[group].get(where) != at for group, where, at in _positions(sample, name))
@@ -114,7 +116,7 @@ def read_processes(
             last_read_at=_last_read(log, system) if name.startswith("source-") else None,
         )
         found.append(status)
-    return found, sample
+    return found
 
 
 def state_of(waits: bool, moved: bool, oldest: dt.datetime | None, now: dt.datetime) -> State:  # noqa: FBT001  - facts
@@ -131,7 +133,8 @@ def take_sample(log: LogReader, names: Sequence[str]) -> Sample:
     """Spans, positions and the first waiting record of each partition: three round trips and one short read."""
     topics = sorted({topic for name in names for topic in input_topics(log.topics, name)})
     spans = read_spans(log, all_partitions(log, topics))
-    committed = read_committed(log, _groups(names))
+    committed = read_committed(log, _inputs_by_group(log, names))
+    taken_at_secs = time.monotonic()
     # An offset counts a transaction's marker too; only a look tells whether a record waits behind the position.
     starts: dict[Where, set[int]] = {}
     for name in names:
@@ -157,7 +160,7 @@ def take_sample(log: LogReader, names: Sequence[str]) -> Sample:
         }
         for name in names
     }
-    return Sample(spans, committed, waiting)
+    return Sample(spans, committed, waiting, taken_at_secs)
 
 
 def group_for(name: str, topic: str) -> str:
@@ -165,8 +168,12 @@ def group_for(name: str, topic: str) -> str:
     return f"{group_of(name)}-requests" if topic == REQUESTS and name.startswith("source-") else group_of(name)
 
 
-def _groups(names: Sequence[str]) -> list[str]:
-    return [group for name in names for group in {group_for(name, REQUESTS), group_of(name)}]
+def _inputs_by_group(log: LogReader, names: Sequence[str]) -> dict[str, list[Where]]:
+    groups: dict[str, list[Where]] = {}
+    for name in names:
+        for topic in input_topics(log.topics, name):
+            groups.setdefault(group_for(name, topic), []).extend(all_partitions(log, [topic]))
+    return groups
 
 
 def _starts(
@@ -204,7 +211,7 @@ def _last_records(log: LogReader, sample: Sample) -> dict[Where, int]:
         lasts[where] = max(lasts.get(where, 0), record.timestamp_ms)
 
     windows: dict[Where, Window] = {where: span.tail(LAST_OFFSETS) for where, span in sample.spans.items()}
-    read_windows(log, windows, take)
+    read_windows(log, windows, take, headers=False)
     return lasts
 
 

@@ -16,7 +16,7 @@ from tieline.kernel.fleet import consumers
 from tieline.kernel.inspecting import LogReader
 from tieline.kernel.letters import read_book
 from tieline.operating.flows import FlowStatus, read_flows
-from tieline.operating.processes import ProcessStatus, State, read_processes
+from tieline.operating.processes import ProcessStatus, State, process_names, read_processes, take_sample
 
 _STYLES = {State.STALLED: "bold red", State.BEHIND: "yellow", State.FLOWING: "green"}
 
@@ -43,8 +43,9 @@ def read_status(log: LogReader, clock: Clock = utc_now) -> Status:
     """
     now = clock()
     book = read_book(log, consumers(log.landscape))
-    processes, sample = read_processes(log, book, now)
-    return Status(now, processes, read_flows(log, sample), book.cut)
+    sample = take_sample(log, process_names(log))
+    flows = read_flows(log, sample)
+    return Status(now, read_processes(log, book, sample, now), flows, book.cut)
 
 
 def status_json(status: Status) -> str:
@@ -73,11 +74,11 @@ def status_json(status: Status) -> str:
                 "name": f.flow.name,
                 "mode": str(f.flow.mode),
                 "needs_attention": f.needs_attention,
-                "delivered": f.delivered,
-                "pending": f.pending,
+                "delivered": f.delivered if f.counted else None,
+                "pending": f.pending if f.counted else None,
                 "pending_is_least": f.pending_is_least,
-                "parked": f.parked,
-                "rejected": f.rejected,
+                "parked": f.parked if f.counted else None,
+                "rejected": f.rejected if f.counted else None,
                 "last_confirmed_at": _iso(f.last_confirmed_at),
                 "latency_samples": f.samples,
                 "latency_p50_secs": f.latency_p50_secs,
@@ -132,10 +133,10 @@ def _flows(status: Status) -> Table:
             _mark(attention=f.needs_attention),
             f.flow.name,
             str(f.flow.mode),
-            str(f.delivered),
-            f"{'≥' if f.pending_is_least else ''}{f.pending}",
-            str(f.parked),
-            str(f.rejected),
+            str(f.delivered) if f.counted else "-",
+            f"{'≥' if f.pending_is_least else ''}{f.pending}" if f.counted else "-",
+            str(f.parked) if f.counted else "-",
+            str(f.rejected) if f.counted else "-",
             ago(f.last_confirmed_at, status.at),
             _secs(f.latency_p50_secs),
             _secs(f.latency_p95_secs),

@@ -9,13 +9,14 @@ committed records only.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import faust
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types import TP
 
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected, Retryable
@@ -47,6 +48,16 @@ class CommittedConsumer(Consumer):
 
     def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)
+
+    def resume_partitions(self, tps: Iterable[TP]) -> None:
+        """See Faust. It resumes the sources after a recovery before it has put them to the committed positions.
+
+        What is fetched in between makes it lose its place and stand still; so the flow stops until it resumes it.
+        """
+        wanted = set(tps)
+        if any(not self._is_changelog_tp(tp) for tp in wanted):
+            self.stop_flow()
+        super().resume_partitions(wanted)
 
 
 class CommittedTransport(Transport):

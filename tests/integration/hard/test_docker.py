@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from testcontainers.core.container import DockerContainer
-from testcontainers.core.waiting_utils import wait_for_logs
+from testcontainers.core.wait_strategies import LogMessageWaitStrategy
 
 from tieline.kernel import broker
 from tieline.kernel.landscape import Kafka
@@ -43,8 +43,8 @@ def kafka() -> Iterator[Kafka]:
     )
     # Its own method for ports cannot say which address: this one listens on the loopback only.
     container.ports[f"{port}/tcp"] = (HOST, port)  # type: ignore[assignment]  # what Docker's own client takes
+    container.waiting_for(LogMessageWaitStrategy("Kafka Server started").with_startup_timeout(90))
     with container:
-        wait_for_logs(container, "Kafka Server started", timeout=90)
         yield Kafka(bootstrap_servers=f"{HOST}:{port}", replication_factor=1)
 
 

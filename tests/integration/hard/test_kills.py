@@ -244,8 +244,10 @@ def check_once(estate: Estate, manager: Unio24User, work: Work) -> None:
     eventually(lambda: viewed_maintenance(estate) == work.maintenance, "the live view counts every cost once")
 
 
-def viewed_maintenance(estate: Estate) -> Decimal:
-    """The sum of what the live view shows per asset."""
+def viewed_maintenance(estate: Estate) -> Decimal | None:
+    """The sum of what the live view shows per asset; None while it is not ready."""
     url = f"http://127.0.0.1:{estate.hub.landscape.views_port}/costs"
-    answer = httpx.get(url, params={"limit": 1000}, trust_env=False)
+    answer = httpx.get(url, params={"limit": 200}, trust_env=False)
+    if answer.status_code != httpx.codes.OK:
+        return None
     return sum((Decimal(item["maintenance"].get("EUR", "0")) for item in answer.json()["items"]), Decimal(0))

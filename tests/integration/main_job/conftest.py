@@ -22,5 +22,5 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         start_estate(folder / "estate", kafka, registry) as estate,
         open_world(estate) as opened,
     ):
-        estate.tieline("demo", "seed", timeout_secs=600)
+        estate.tieline("demo", "seed", "--timeout-secs", "600", timeout_secs=1800)
         yield opened

@@ -7,12 +7,22 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.integration.main_job.world import DAY, Row, World, am_schedule, amount, day, erp_schedule, faults, notes
-from tests.parts.estate import eventually
+from tests.integration.main_job.world import (
+    DAY,
+    Row,
+    World,
+    am_schedule,
+    amount,
+    day,
+    erp_schedule,
+    eventually,
+    faults,
+    notes,
+)
 
 from tieline.demo.organisation import demo_organisation
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900, func_only=True)]
 PLAN = demo_organisation()
 ASSETS = 60
 

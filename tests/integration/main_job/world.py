@@ -10,9 +10,10 @@ import contextlib
 import datetime as dt
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import httpx
@@ -21,7 +22,8 @@ from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from tests.parts.estate import Estate, eventually
+from tests.parts.estate import Estate
+from tests.parts.estate import eventually as come_about
 from tests.parts.tryton import TrytonPart
 from tests.parts.unio24 import TOKEN, Unio24Part
 
@@ -32,7 +34,7 @@ from tieline.demo.watching import watching
 
 Row = dict[str, Any]
 DAY = dt.date(2026, 4, 10)  # after everything that the seed did
-QUIET_SECS = 120.0
+PATIENCE_SECS = 240.0  # a busy machine is slow, not wrong
 ASSET_FIELDS = (
     *("number", "state", "comment", "value", "depreciated_amount", "residual_value", "start_date", "end_date"),
     *("product.code", "move.date", "supplier_invoice_line.origin"),
@@ -160,14 +162,14 @@ class World:
         assert page["next_page_token"] is None
         return list(page["items"])
 
-    def until_booked(self, *tags: str, timeout_secs: float = 90) -> None:
+    def until_booked(self, *tags: str) -> None:
         """Wait until these went all the way: to the ERP and back."""
         for tag in tags:
-            eventually(lambda tag=tag: self.booked(tag), f"{tag} in both systems", timeout_secs=timeout_secs)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+            eventually(partial(self.booked, tag), f"{tag} in both systems")
 
     def settle(self) -> None:
         """Wait until no process of the hub has a record left to read."""
-        with watching(self.estate.hub, "unio24", "tryton", timeout_secs=QUIET_SECS, say=print) as watcher:
+        with watching(self.estate.hub, "unio24", "tryton", timeout_secs=PATIENCE_SECS, say=print) as watcher:
             watcher.until_idle()
 
     # ---- the command line ----------------------------------------------------------------------------------------
@@ -253,6 +255,11 @@ class World:
                 if told == (canonical_id, "asset", "CONFIRMED"):
                     versions.append(body["version"])
         return versions
+
+
+def eventually(condition: Callable[[], bool], what: str) -> None:
+    """Wait until the condition holds; fails with ``what`` if it does not."""
+    come_about(condition, what, timeout_secs=PATIENCE_SECS)
 
 
 def amount(value: Mapping[str, Any] | str | None) -> Decimal:

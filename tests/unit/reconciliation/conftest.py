@@ -10,6 +10,7 @@ import pytest
 
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Stop
+from tieline.kernel.kafka_log import LogRecord, Row
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import (
     Conflict,
@@ -40,7 +41,7 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import load_ownership
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Outbound, Typed
-from tieline.reconciliation.cut import MOVING_TOPICS, LogRecord, Row
+from tieline.reconciliation.cut import MOVING_TOPICS
 from tieline.reconciliation.evidence import Evidence, Placed
 from tieline.reconciliation.scope import Scope
 
