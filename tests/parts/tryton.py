@@ -59,6 +59,7 @@ class TrytonPart(Part):
             "password": SecretStr(self.password),
             "company": "ACME",
             "asset_classes": {code: {"product": code} for code in CLASSES},
+            "due_depreciation": "post-all",
             **more,
         }
 

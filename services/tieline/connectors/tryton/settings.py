@@ -50,7 +50,7 @@ class TrytonSettings(BaseModel):
         default="MAINT-ACCRUAL", description="Code of the account the maintenance costs are owed on."
     )
     due_depreciation: DueDepreciation = Field(
-        default=DueDepreciation.POST_ALL,
+        default=DueDepreciation.REQUIRE,
         description=(
             "Before a disposal: post-all runs Tryton's month-end wizard up to the disposal date, which posts the due "
             "depreciation of every running asset; require refuses the disposal until an accountant has posted it."
