@@ -29,6 +29,7 @@ from tieline.kernel.telemetry import Log
 Handle = Callable[[Inbound, Typed], Iterable[Outbound]]
 
 BATCH_RECORDS = 500
+REPEAT_PAUSE_SECS = 0.5  # what failed once would fail again at once, and reading the tables again is not free
 FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001  - the client's own name
 RAW = Typed("raw", Model())  # what a handler gets beside a record of a topic without schema
 
@@ -102,6 +103,7 @@ class TransactionalLoop:
                 raise Stop(f"{self._processor.name}: another copy of it has taken over") from error
             # Whether the transaction took place is unknown: nothing local is trusted, all of it is read again.
             self._runtime.log.warning("transaction-repeated", reason=str(cause))
+            time.sleep(REPEAT_PAUSE_SECS)
             self._recover()
             return 0
         return len(batch)

@@ -79,7 +79,7 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
         status = FlowStatus(
             flow=flow,
             delivered=sums.delivered,
-            pending=sum(count for key, count in pending.items() if _is_of(key, flow, log.landscape.flows)),
+            pending=sum(count for key, count in pending.items() if is_of(key, flow, log.landscape.flows)),
             pending_is_least=flow.target in cut,
             parked=sums.parked,
             rejected=sums.rejected,
@@ -92,7 +92,7 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
     return found
 
 
-def _is_of(key: tuple[str, str, str], flow: Flow, flows: Sequence[Flow]) -> bool:
+def is_of(key: tuple[str, str, str], flow: Flow, flows: Sequence[Flow]) -> bool:
     """Whether waiting commands belong to a flow; those of no known source, to the only flow there is."""
     kind, source, target = key
     alike = [other.source for other in flows if (other.object, other.target) == (kind, target)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,7 @@ from tieline.kernel.memory import Conflict, Drift, DriftKind, LedgerEntry, Parke
 from tieline.kernel.model import Accepted, AssetFields, AssetState, DepreciationPosted, Money
 from tieline.kernel.records import Inbound, Typed
 from tieline.operating.finding import names
-from tieline.operating.flows import FlowStatus, percentile, source_of, tally
+from tieline.operating.flows import FlowStatus, is_of, percentile, source_of, tally
 from tieline.operating.life import tell_finding
 from tieline.operating.processes import State, group_for, state_of
 from tieline.operating.status import ago
@@ -184,3 +185,20 @@ def test_differences_are_told_with_both_values() -> None:
 def test_ages_are_short() -> None:
     assert [ago(secs_ago(s), NOW) for s in (5, 65, 7200, 200_000)] == ["5s", "1m", "2h", "2d"]
     assert ago(None, NOW) == "-"
+
+
+def test_waiting_commands_belong_to_the_flow_of_their_source() -> None:
+    one = flow_status(None).flow
+    other = one.model_copy(update={"source": "crm"})
+    assert is_of(("asset", "am", "erp"), one, [one, other])
+    assert not is_of(("asset", "am", "erp"), other, [one, other])
+    assert not is_of(("asset", "", "erp"), one, [one, other])  # of no known source: it might be either's
+    assert is_of(("asset", "", "erp"), one, [one])
+    assert not is_of(("book", "am", "erp"), one, [one])
+
+
+def test_a_flow_of_orders_is_not_counted_as_none_delivered() -> None:
+    status = flow_status(None)
+    assert status.counted
+    orders = status.flow.model_copy(update={"object": "purchase-order"})
+    assert not replace(status, flow=orders).counted
