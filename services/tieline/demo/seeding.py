@@ -54,6 +54,12 @@ def seed(plan: Organisation, people: People, watcher: Watcher, say: Say) -> tupl
     return watcher.until("both systems tell the same story", lambda am, erp: _complete(plan, am, erp))
 
 
+def is_loaded(plan: Organisation, people: People) -> bool:
+    """Whether an earlier run came to its last step, the disposals: what differs since then is for reconciliation."""
+    assets = {asset["tag"]: asset for asset in people.manager.find_assets()}
+    return all(assets.get(disposal.thing, {}).get("status") == "retired" for disposal in plan.disposals)
+
+
 def _register(things: Sequence[Thing], people: People) -> int:
     known = {asset["tag"] for asset in people.manager.find_assets()}
     missing = [thing for thing in things if thing.mark not in known]

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -199,6 +200,7 @@ def _needed(model: type[BaseModel], *without: str) -> tuple[str, ...]:
     return tuple(name for name, info in model.model_fields.items() if info.is_required() and name not in without)
 
 
+@cache  # asked for every field of every record; the models are few and never change
 def kind_of(model: type[BaseModel], name: str) -> Kind:
     """What sort of value a canonical field holds."""
     kinds: dict[type, Kind] = {Money: "money", Decimal: "decimal", dt.date: "date", bool: "flag", int: "integer"}

@@ -77,11 +77,9 @@ class Unio24Sink:
                 return None
 
     async def _write_asset(self, command: WriteAsset, native_id: str | None) -> Written:
-        record = await self._by_id(command, native_id)
-        if record is None and self._natural_keys(command):
-            record = await self._by_reference(command.asset_id) or await self._match(command)
+        record = await self._by_id(command, native_id) or await self._match(command)
         if record is None:
-            # Without natural keys nothing need be looked up: the creation itself is conditional on our reference.
+            # Our reference need not be looked up first: the creation itself is conditional on it.
             created = await self._create(command)
             if isinstance(created, Written):
                 return created
@@ -146,20 +144,25 @@ class Unio24Sink:
         return keys
 
     async def _match(self, command: WriteAsset) -> Record | None:
-        """A record without reference that is this asset by order line or serial number; adopted, not duplicated."""
+        """A record without reference that is this asset by order line or serial number; adopted, not duplicated.
+
+        If one of ours is there beside it, that one.
+        """
         resource = self._profile.assets
         for name, parameter, path, value in self._natural_keys(command):
             page = await self._client.list_page(resource, size=_CANDIDATES, where={parameter: value})
             same = [record for record in page.records if value_at(record, path) == value]
             free = [record for record in same if value_at(record, resource.reference) in (None, "")]
-            if len(free) > 1:
+            if not free:
+                continue
+            ours = await self._by_reference(command.asset_id)
+            if ours is None and len(free) > 1:
                 raise Rejected(
                     f"{len(free)} records there have the same {name} and no reference",
                     field=name,
                     remedy="write the reference into the right one there, then replay",
                 )
-            if free:
-                return free[0]
+            return ours or free[0]
         return None
 
     def _changes(self, command: WriteAsset, record: Record) -> dict[str, object]:
