@@ -243,6 +243,18 @@ async def test_two_candidates_are_a_persons_decision(user: Unio24User, connectin
     assert effects(user) == before
 
 
+async def test_our_own_record_comes_before_any_candidate(user: Unio24User, connecting: Connecting) -> None:
+    serial, asset_id = f"natural-{next(numbers)}", new_id()
+    ours = user.create_asset("Ours", serial=serial, external_ref=asset_id)
+    for _ in range(2):
+        user.create_asset("Twin", serial=serial)
+    before = effects(user)
+    command = write_asset(asset_id, PUMP.model_copy(update={"serial_number": serial}), writable=("asset_number",))
+    written = await connecting().sink.write(command, None)
+    assert written.native_id == str(ours["id"])
+    assert effects(user) == [*before, ("updated", ours["id"])]
+
+
 async def test_a_link_to_another_assets_record_is_refused(user: Unio24User, connecting: Connecting) -> None:
     other = user.create_asset("Other", external_ref=new_id())
     before = effects(user)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from confluent_kafka import Producer
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 
@@ -146,7 +146,19 @@ class Bench:
     def settle(self) -> None:
         """Wait until everything committed can be read: the broker writes a transaction's markers after its commit."""
         own = [name for name in self.topics if self.erp in name or self.am in name]
-        broker.read_to_end(self.landscape.kafka, [*own, *SHARED], lambda _: None)
+        wheres = all_partitions(self.log, [*own, *SHARED])
+        kafka = self.landscape.kafka.model_copy(update={"client": {"isolation.level": "read_uncommitted"}})
+        written = broker.open_consumer(kafka, "bench")
+        ends = written.offsets_for_times([TopicPartition(*where, OFFSET_END) for where in wheres], 30)
+        written.close()
+        deadline = time.monotonic() + 30
+        while self._behind(ends):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+    def _behind(self, ends: Sequence[TopicPartition]) -> bool:
+        spans = read_spans(self.log, [(tp.topic, tp.partition) for tp in ends])
+        return any(spans[tp.topic, tp.partition].end < tp.offset for tp in ends)
 
     def capture(self, *native_ids: str) -> None:
         """Raw records, as the source of the asset-management system captures them."""

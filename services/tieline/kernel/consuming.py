@@ -92,9 +92,10 @@ class TransactionalLoop:
         Raises ``Stop`` when another copy has taken over, or a position is lost.
         """
         batch = self._poll(timeout_secs)
+        # Also when there is nothing to handle: what others write meanwhile must not pile up for the next batch.
+        self._follower.catch_up()
         if not batch:
             return 0
-        self._follower.catch_up()
         try:
             self._transact(batch)
         except (KafkaException, Retryable) as error:

@@ -8,22 +8,17 @@ from __future__ import annotations
 import heapq
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeVar, cast
+from typing import Protocol, Self, TypeVar
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
+    OFFSET_END,
     Consumer,
-    IsolationLevel,
     KafkaError,
     KafkaException,
     Message,
     TopicPartition,
-)
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # OffsetSpec is public, but its stub does not say so
-    AdminClient,
-    OffsetSpec,
 )
 
 from tieline.kernel import broker
@@ -35,7 +30,6 @@ from tieline.kernel.model import Model
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound
 
-T = TypeVar("T")
 M = TypeVar("M", bound=Model)
 Where = tuple[str, int]  # topic, partition
 Take = Callable[[Inbound], None]
@@ -107,7 +101,6 @@ class LogReader:
         self.topics = hub.topics
         self.codec = hub.codec
         self.partitions = hub.partitions
-        self._admin: AdminClient | None = None
         self._consumer: Consumer | None = None
         self._askers: dict[str, Consumer] = {}
 
@@ -115,18 +108,6 @@ class LogReader:
     def kafka(self) -> Kafka:
         """The cluster."""
         return self.landscape.kafka
-
-    @property
-    def admin(self) -> AdminClient:
-        """The connection for questions."""
-        if self._admin is None:
-            config: dict[str, str | int | float | bool] = {
-                "bootstrap.servers": self.kafka.bootstrap_servers,
-                "log_level": 3,
-                **self.kafka.client,
-            }
-            self._admin = AdminClient(config)
-        return self._admin
 
     @property
     def consumer(self) -> Consumer:
@@ -138,7 +119,7 @@ class LogReader:
     def asker(self, group: str) -> Consumer:
         """A connection that can ask for a group's positions; it never joins the group.
 
-        Not the admin client's own call: librdkafka 2.16 ends the process when the coordinator has moved.
+        Not the admin client: its answer "the coordinator has moved" crashes the process (librdkafka as of 2.16).
         """
         if group not in self._askers:
             self._askers[group] = broker.open_consumer(self.kafka, group)
@@ -155,22 +136,25 @@ class LogReader:
 
 def read_spans(log: LogReader, wheres: Iterable[Where]) -> dict[Where, Span]:
     """Oldest and next offset of each partition, in two round trips. Raises ``Stop`` for a topic that does not exist."""
-    parts = [TopicPartition(topic, partition) for topic, partition in wheres]
-    if not parts:
+    wanted = sorted(set(wheres))
+    if not wanted:
         return {}
-    asked = [
-        log.admin.list_offsets(
-            dict.fromkeys(parts, spec),
-            isolation_level=IsolationLevel.READ_COMMITTED,
-            request_timeout=CALL_TIMEOUT_SECS,
-        )
-        for spec in (OffsetSpec.earliest(), OffsetSpec.latest())  # type: ignore[no-untyped-call]  # as above
-    ]
-    firsts, ends = [
-        {(tp.topic, tp.partition): int(_answer(future, tp.topic).offset) for tp, future in answers.items()}
-        for answers in asked
-    ]
+    firsts, ends = (_offsets(log, wanted, which) for which in (OFFSET_BEGINNING, OFFSET_END))
     return {where: Span(first, max(first, ends[where])) for where, first in firsts.items()}
+
+
+def _offsets(log: LogReader, wheres: Sequence[Where], which: int) -> dict[Where, int]:
+    """Where each partition begins or ends, asked for as Kafka does: those are two special times."""
+    try:
+        found = log.consumer.offsets_for_times([TopicPartition(*where, which) for where in wheres], CALL_TIMEOUT_SECS)
+    except KafkaException as error:
+        # Which one is missing, the client does not say.
+        broker.partitions_of(log.consumer, {topic for topic, _ in wheres})
+        raise Unavailable(f"offsets: Kafka says {error.args[0].str()}") from error
+    for tp in found:
+        if tp.error is not None:
+            raise Unavailable(f"offsets of {tp.topic}/{tp.partition}: Kafka says {tp.error.str()}")
+    return {(tp.topic, tp.partition): tp.offset for tp in found}
 
 
 def all_partitions(log: LogReader, topics: Iterable[str]) -> list[Where]:
@@ -351,15 +335,3 @@ def _without_headers(message: Message) -> Inbound:
         value=value if isinstance(value, bytes | None) else str(value).encode(),
         timestamp_ms=message.timestamp()[1],
     )
-
-
-def _answer(future: Future[T], what: str) -> Any:
-    try:
-        return future.result(timeout=2 * CALL_TIMEOUT_SECS)
-    except KafkaException as error:
-        cause = cast("KafkaError", error.args[0])
-        if cause.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-            raise Stop(f"topic {what} does not exist; run: tieline topics apply") from error
-        raise Unavailable(f"{what}: Kafka says {cause.name()}: {cause.str()}") from error
-    except TimeoutError as error:
-        raise Unavailable(f"{what}: Kafka does not answer") from error

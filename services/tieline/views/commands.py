@@ -40,7 +40,7 @@ def serve_views(kafka: Kafka, codec: Codec, port: int) -> None:
     ensure_topics(kafka)
     log = Log("views")
     # Faust speaks through logging: only its warnings are worth a line.
-    logging.basicConfig(level=os.environ.get("FAUST_LOG","WARNING"), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every reconnection
 
     def skipped(coordinates: str, reason: str) -> None:
@@ -71,14 +71,6 @@ async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[s
         await app.start()
         log.info("started")
         while not asked.is_set():
-            if os.environ.get("FAUST_LOG"):  # DEBUGGING
-                c = app.consumer
-                tps=[t for t in c._read_offset if t.topic=="cost.document.event.v1"]
-                sys.stderr.write(f"DBG flow={c.flow_active} susp={c.suspend_flow.is_set()} paused={len(c._paused_partitions)} active={len(c._get_active_partitions())} unacked={len(c._unacked_messages)}\n")
-                for t in tps: sys.stderr.write(f"DBG2 {t.partition} read={c._read_offset[t]} comm={c._committed_offset[t]} acked={c._acked[t][-3:]} pos={c._thread._consumer._subscription.subscription.assignment.state_value(t)._position} hw={c.highwater(t)} paused={t in c._paused_partitions} act={t in c._get_active_partitions()}\n")
-                for a in app.agents.values():
-                    for x in a._actors: sys.stderr.write(f"DBG3 {a.name} {x} task={x.actor_task} q={[ch.queue.qsize() for ch in x.stream._chain_channels()] if hasattr(x.stream,'_chain_channels') else x.stream.channel.queue.qsize()}\n")
-                sys.stderr.write(f"DBG4 fetcher={app._fetcher} crashed={app.crashed}\n")
             # Faust sets its crash flag from its consumer's thread, which wakes nobody: so it is looked at.
             if live.failure or app.crashed or app.should_stop:
                 reason = live.failure or repr(app.crash_reason)

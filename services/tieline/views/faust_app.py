@@ -1,22 +1,17 @@
 """The Faust app: two agents, two tables with changelogs in Kafka, kept in memory.
 
-Faust reads uncommitted records unless ``processing_guarantee`` is exactly_once; and its exactly_once does not find its
-tables again after a restart (0.15.3 takes the end of a changelog from a field that is not filled yet). So it runs
-at-least-once, which is enough because an entry is the same however often it is read, on a consumer told to read
-committed records only.
+It runs at-least-once, which is enough because an entry is the same however often its event is read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import faust
-from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
-from faust.types import TP
 
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected, Retryable
@@ -25,45 +20,13 @@ from tieline.kernel.model import AssetEvent, CostEvent, Model
 from tieline.kernel.records import Typed
 from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entry
 from tieline.views.credentials import broker_credentials
+from tieline.views.faust_consumer import CommittedTransport
 from tieline.views.topics import APP_ID, ASSETS_TABLE, DOCUMENTS_TABLE
 
 REGISTRY_PAUSE_SECS = 2.0
 COMMIT_INTERVAL_SECS = 2.0
 SESSION_TIMEOUT_SECS = 8.0
 OnSkip = Callable[[str, str], None]
-
-
-class CommittedThread(AIOKafkaConsumerThread):
-    """Faust's consumer thread, reading committed records only."""
-
-    def _create_worker_consumer(self, transport: Transport) -> Any:
-        consumer = super()._create_worker_consumer(transport)
-        # Faust offers no setting for this short of exactly_once; the consumer reads the attribute when it starts.
-        consumer._isolation_level = "read_committed"  # noqa: SLF001  - see above
-        return consumer
-
-
-class CommittedConsumer(Consumer):
-    """Faust's consumer on that thread."""
-
-    def _new_consumer_thread(self) -> AIOKafkaConsumerThread:
-        return CommittedThread(self, loop=self.loop, beacon=self.beacon)
-
-    def resume_partitions(self, tps: Iterable[TP]) -> None:
-        """See Faust. It resumes the sources after a recovery before it has put them to the committed positions.
-
-        What is fetched in between makes it lose its place and stand still; so the flow stops until it resumes it.
-        """
-        wanted = set(tps)
-        if any(not self._is_changelog_tp(tp) for tp in wanted):
-            self.stop_flow()
-        super().resume_partitions(wanted)
-
-
-class CommittedTransport(Transport):
-    """Faust's transport with that consumer."""
-
-    Consumer = CommittedConsumer
 
 
 @dataclass(slots=True)

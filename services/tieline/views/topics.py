@@ -33,25 +33,38 @@ def changelogs() -> Mapping[str, str]:
 def ensure_topics(kafka: Kafka) -> None:
     """Create what is missing. Raises ``Stop`` when a source is missing or a changelog has the wrong partitions."""
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 3, **kafka.client})
-    try:
-        found = {
-            name: len(topic.partitions) for name, topic in admin.list_topics(timeout=CALL_TIMEOUT_SECS).topics.items()
-        }
-    except KafkaException as error:
-        raise Stop(f"{kafka.bootstrap_servers} does not answer: {error.args[0].str()}") from error
-    missing: list[NewTopic] = []
-    for changelog, source in changelogs().items():
+    found = _partitions(admin, kafka)
+    for source in (COST_EVENTS, ASSET_EVENTS):
         if source not in found:
             raise Stop(f"topic {source} does not exist; run: tieline topics apply")
-        if changelog not in found:
-            missing.append(_changelog(changelog, found[source], kafka.replication_factor))
-        elif found[changelog] != found[source]:
+    missing = {changelog: found[source] for changelog, source in changelogs().items() if changelog not in found}
+    if missing:
+        _create(admin, [_changelog(name, count, kafka.replication_factor) for name, count in missing.items()])
+        found = _await_visible(admin, kafka)
+    for changelog, source in changelogs().items():
+        if found[changelog] != found[source]:
             raise Stop(
                 f"{changelog} has {found[changelog]} partitions and {source} has {found[source]}: delete {changelog} "
                 f"and the consumer group {APP_ID}, then start again; the view reads its sources anew"
             )
-    _create(admin, missing)
-    _await_visible(admin, [topic.topic for topic in missing])
+
+
+def _partitions(admin: AdminClient, kafka: Kafka) -> dict[str, int]:
+    try:
+        topics = admin.list_topics(timeout=CALL_TIMEOUT_SECS).topics
+    except KafkaException as error:
+        raise Stop(f"{kafka.bootstrap_servers} does not answer: {error.args[0].str()}") from error
+    return {name: len(topic.partitions) for name, topic in topics.items() if topic.partitions}
+
+
+def _await_visible(admin: AdminClient, kafka: Kafka) -> dict[str, int]:
+    """Partitions by topic, once the broker tells of the new topics: it does so a moment after it has created them."""
+    deadline = time.monotonic() + CALL_TIMEOUT_SECS
+    while not changelogs().keys() <= (found := _partitions(admin, kafka)).keys():
+        if time.monotonic() > deadline:
+            raise Stop(f"{', '.join(changelogs())}: created, but the broker does not show them")
+        time.sleep(0.1)
+    return found
 
 
 def _changelog(name: str, partitions: int, replication_factor: int) -> NewTopic:
@@ -66,12 +79,3 @@ def _create(admin: AdminClient, topics: list[NewTopic]) -> None:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise Stop(f"{name} cannot be created: {error.args[0].str()}") from error
-
-
-def _await_visible(admin: AdminClient, names: list[str]) -> None:
-    """Wait until the broker tells of the new topics: it does so a moment after it has created them."""
-    deadline = time.monotonic() + CALL_TIMEOUT_SECS
-    while any(not admin.list_topics(name, timeout=CALL_TIMEOUT_SECS).topics[name].partitions for name in names):
-        if time.monotonic() > deadline:
-            raise Stop(f"{', '.join(names)}: created, but the broker does not show them")
-        time.sleep(0.1)

@@ -18,7 +18,7 @@ import csv
 import datetime as dt
 import os
 import time
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import islice
@@ -44,6 +44,7 @@ CENT = Decimal("0.01")
 # Small enough that Tryton's one writer is free again soon.
 BATCH = 20
 ARRIVAL_SECS = 600
+S = TypeVar("S")
 T = TypeVar("T")
 
 pytestmark = [
@@ -178,6 +179,9 @@ class Office:
     def run(self, call: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(call)
 
+    def _persist(self, step: Callable[[Sequence[S]], Coroutine[Any, Any, T]], batch: Sequence[S]) -> T:
+        return patiently(lambda: self.run(step(batch)))
+
     def enter(self, orders: Sequence[Order]) -> dict[str, float]:
         """Enter and approve every order; seconds per step."""
         secs = {"create": 0.0, "quote": 0.0, "confirm": 0.0}
@@ -185,11 +189,11 @@ class Office:
         waiting = iter(orders)
         while batch := list(islice(waiting, BATCH)):
             began = time.monotonic()
-            made = patiently(lambda batch=batch: self.run(self.desk.create(batch)))  # type: ignore[misc]
+            made = self._persist(self.desk.create, batch)
             created = time.monotonic()
-            patiently(lambda made=made: self.run(self.desk.quote(made)))  # type: ignore[misc]
+            self._persist(self.desk.quote, made)
             quoted = time.monotonic()
-            patiently(lambda made=made: self.run(self.desk.confirm(made)))  # type: ignore[misc]
+            self._persist(self.desk.confirm, made)
             secs["create"] += created - began
             secs["quote"] += quoted - created
             secs["confirm"] += time.monotonic() - quoted

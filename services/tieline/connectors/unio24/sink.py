@@ -170,10 +170,11 @@ class Unio24Sink:
         profile = self._profile
         wanted = asset_after(profile, command.fields)
         holds = asset_report(profile, self._system, record).fields
+        sent = writable_names(profile)
         differing = [
             name
             for name in command.writable_fields
-            if name in writable_names(profile)
+            if name in sent
             and getattr(wanted, name) is not None
             and getattr(wanted, name) != getattr(holds, name)
         ]
