@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import json
 import struct
+import threading
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
@@ -22,6 +23,7 @@ from tieline.kernel import broker
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.consuming import Processor, Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
+from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.model import AssetFields, AssetReport, AssetState, Money, Origin
 from tieline.kernel.records import Inbound, Outbound, Typed
@@ -254,3 +256,17 @@ def test_a_second_copy_takes_over_and_the_first_can_commit_nothing_more(bench: B
     second.close()
     assert len(bench.read(bench.state)) == 1
     assert parsed_schema("AssetState")
+
+
+def test_reading_to_the_end_waits_for_a_transaction_that_is_still_open(bench: Bench) -> None:
+    slow = broker.start_producer(bench.kafka, f"{bench.name}-slow", lambda: False, on_wait=print)
+    slow.begin_transaction()
+    slow.produce(bench.reports.name, value=bench.report("1"), key="undecided")
+    slow.flush(10)
+    bench.send(bench.report("2"))  # decided, but hidden behind the open transaction
+    timer = threading.Timer(1.0, slow.commit_transaction)
+    timer.start()
+    assert [record.key_text for record in bench.read(bench.reports)] == ["undecided", "k0"]
+    timer.join()
+    start = {f"{bench.reports.name}/0": 0}
+    assert [r.key for r in KafkaLog(bench.kafka, bench.runtime.codec).read_from(start)] == ["undecided", "k0"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import secrets
 import subprocess
 import sys
@@ -142,7 +143,7 @@ class Day:
         book = am.books[self._record]
         self._expect(any(line.posted for line in book.lines), "its panel shows no posted depreciation")
         self._happened(
-            f"Every panel in asset management shows it; this one now has a book value of {book.net_book_value} EUR.",
+            f"Every panel in asset management shows it; this one has a book value of {book.net_book_value:.2f} EUR.",
             f"{self._look_at_record()}/finance/main",
         )
 
@@ -219,8 +220,13 @@ class Day:
         return found[0]
 
     def _look_at_record(self) -> str:
-        endpoint = self._hub.landscape.systems[self._people.am].settings["endpoint"]
-        return f'curl -H "Authorization: Bearer $(cat <token file>)" {endpoint}/api/v1/assets/{self._record}'
+        settings = self._hub.landscape.systems[self._people.am].settings
+        token = settings.get("token")
+        reference = str(token.get("secret", "")) if isinstance(token, dict) else ""
+        scheme, _, rest = reference.partition(":")
+        # Where the secret is, for the reader's own shell; never the secret.
+        where = f"cat {os.path.relpath(self._hub.path.parent / rest)}" if scheme == "file" else f"printenv {rest}"
+        return f'curl -H "Authorization: Bearer $({where})" {settings["endpoint"]}/api/v1/assets/{self._record}'
 
     def _begin(self, title: str, text: str) -> None:
         self._step += 1

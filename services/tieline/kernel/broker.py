@@ -28,10 +28,11 @@ TRANSACTION_TIMEOUT_MS = 30_000
 RECONNECT_MS = 500
 
 
-def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False) -> Consumer:
+def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False, committed_only: bool = True) -> Consumer:
     """A consumer that never commits by itself, never jumps to another position, and sees committed records only.
 
-    With ``tell_ends`` it also gives an end-of-partition message each time it reaches one.
+    With ``tell_ends`` it also gives an end-of-partition message each time it reaches one. Without ``committed_only`` it
+    is good for asking where logs end, open transactions included; nothing is read with it.
     """
     return Consumer(
         {
@@ -41,7 +42,7 @@ def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False) -> Consu
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",
-            "isolation.level": "read_committed",
+            "isolation.level": "read_committed" if committed_only else "read_uncommitted",
             "enable.partition.eof": tell_ends,
             "allow.auto.create.topics": False,
             "fetch.wait.max.ms": 50,
@@ -123,14 +124,22 @@ def committed_positions(consumer: Consumer, topics: Sequence[str]) -> list[Topic
     ]
 
 
-def end_offsets(consumer: Consumer, topics: Iterable[str]) -> dict[tuple[str, int], int]:
-    """Next offset to be written, per (topic, partition)."""
-    ends: dict[tuple[str, int], int] = {}
-    for topic, count in partitions_of(consumer, topics).items():
-        for p in range(count):
-            _, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=CALL_TIMEOUT_SECS)
-            ends[topic, p] = high
-    return ends
+def end_offsets(kafka: Kafka, topics: Iterable[str], *, stable: bool = False) -> dict[tuple[str, int], int]:
+    """Next offset to be written, per (topic, partition).
+
+    With ``stable`` only up to the first transaction that is still open. A transaction counts as open for a moment after
+    its commit has returned, so the stable end may lie before what the caller itself has just committed.
+    """
+    consumer = open_consumer(kafka, "tieline.reader", committed_only=stable)
+    try:
+        ends: dict[tuple[str, int], int] = {}
+        for topic, count in partitions_of(consumer, topics).items():
+            for p in range(count):
+                _, high = consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=CALL_TIMEOUT_SECS)
+                ends[topic, p] = high
+        return ends
+    finally:
+        consumer.close()
 
 
 def to_inbound(message: Message) -> Inbound:
@@ -172,9 +181,9 @@ def read_to_end(
 
     Waits for transactions still open below that end. Returns the end offsets. Raises ``Stop`` past ``patience_secs``.
     """
+    ends = end_offsets(kafka, topics)
     consumer = open_consumer(kafka, "tieline.reader", tell_ends=True)
     try:
-        ends = end_offsets(consumer, topics)
         waiting = {tp for tp, end in ends.items() if end > 0}
         consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for topic, p in waiting])
         deadline = time.monotonic() + patience_secs

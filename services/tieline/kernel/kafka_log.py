@@ -49,13 +49,10 @@ class KafkaLog:
 
     def end_offsets(self, topics: Sequence[str]) -> Mapping[str, int]:
         """Next offset to be written of every partition, by ``topic/partition``."""
-        consumer = broker.open_consumer(self._kafka, "tieline.reader")
         try:
-            return {_name(topic, p): end for (topic, p), end in broker.end_offsets(consumer, topics).items()}
+            return {_name(topic, p): end for (topic, p), end in broker.end_offsets(self._kafka, topics).items()}
         except KafkaException as error:
             raise Unavailable(f"Kafka: {error}") from error
-        finally:
-            consumer.close()
 
     def committed(self, consumer: str, topics: Sequence[str]) -> Mapping[str, int]:
         """Committed offset of a process's group on every partition of the topics; 0 where it never committed."""
@@ -88,10 +85,14 @@ class KafkaLog:
         }
 
     def read_from(self, start: Mapping[str, int], *, limit: int | None = None) -> Sequence[LogRecord]:
-        """Every record from the positions to the end as of the call, in order per partition; waits for no new ones."""
+        """Every record from the positions to the end as of the call, in order per partition.
+
+        Waits for transactions open at the call to be decided, for nothing newer.
+        """
         consumer = broker.open_consumer(self._kafka, "tieline.reader", tell_ends=True)
         try:
-            return [self._decoded(record) for record in _read(consumer, start, limit)]
+            ends = broker.end_offsets(self._kafka, sorted({name.rpartition("/")[0] for name in start}))
+            return [self._decoded(record) for record in _read(consumer, start, ends, limit)]
         except KafkaException as error:
             raise Unavailable(f"Kafka: {error}") from error
         finally:
@@ -107,36 +108,50 @@ class KafkaLog:
         return LogRecord(record.topic, record.partition, record.offset, record.key_text, value)
 
 
-def _read(consumer: Consumer, start: Mapping[str, int], limit: int | None) -> list[Inbound]:
-    ends: dict[tuple[str, int], int] = {}
-    assigned: list[TopicPartition] = []
-    for name, offset in start.items():
-        topic, _, partition = name.rpartition("/")
-        where = TopicPartition(topic, int(partition))
-        low, high = consumer.get_watermark_offsets(where, timeout=broker.CALL_TIMEOUT_SECS)
-        if max(offset, low) < high:
-            ends[topic, int(partition)] = high
-            assigned.append(TopicPartition(topic, int(partition), max(offset, low)))
-    consumer.assign(assigned)
+def _read(
+    consumer: Consumer, start: Mapping[str, int], known_ends: Mapping[tuple[str, int], int], limit: int | None
+) -> list[Inbound]:
+    ends = _assign(consumer, start, known_ends)
     found: list[Inbound] = []
     stalled_at = time.monotonic() + STALL_SECS
     while ends and (limit is None or len(found) < limit):
         for message in consumer.consume(1000, 0.2):
             record = broker.to_inbound(message)
-            where_read = (record.topic, record.partition)
-            end = ends.get(where_read)
+            where = (record.topic, record.partition)
+            if where not in ends:
+                continue
             if broker.is_end(message):
-                # Below the end offset it is an open transaction: not committed, so not there as of this call.
-                ends.pop(where_read, None)
-            elif end is not None and broker.check_message(message):
+                reached = record.offset  # below the end a transaction is undecided: the end comes again when it is
+            elif broker.check_message(message):
                 stalled_at = time.monotonic() + STALL_SECS
-                if record.offset < end:
+                reached = record.offset + 1
+                if record.offset < ends[where]:
                     found.append(record)
-                if record.offset + 1 >= end:
-                    del ends[where_read]
+            else:
+                continue
+            if reached >= ends[where]:
+                del ends[where]
         if time.monotonic() > stalled_at:
             raise Stop(f"cannot read {', '.join(t for t, _ in ends)}: the broker stalls")
     return found[:limit]
+
+
+def _assign(
+    consumer: Consumer, start: Mapping[str, int], known_ends: Mapping[tuple[str, int], int]
+) -> dict[tuple[str, int], int]:
+    """Assign every partition that has something between its position and its end; those ends."""
+    ends: dict[tuple[str, int], int] = {}
+    assigned: list[TopicPartition] = []
+    for name, offset in start.items():
+        topic, _, partition = name.rpartition("/")
+        where = TopicPartition(topic, int(partition))
+        low, _ = consumer.get_watermark_offsets(where, timeout=broker.CALL_TIMEOUT_SECS)
+        end = known_ends[topic, int(partition)]
+        if max(offset, low) < end:
+            ends[topic, int(partition)] = end
+            assigned.append(TopicPartition(topic, int(partition), max(offset, low)))
+    consumer.assign(assigned)
+    return ends
 
 
 def _name(topic: str, partition: int) -> str:

@@ -6,7 +6,7 @@ Order is the proof: positions before, a catch-up capture, the read, another catc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, Producer
 
@@ -95,7 +95,8 @@ class Observer:
         if not isinstance(body, RunRequested) or self._system not in body.systems:
             return None
         self._runtime.log.info("observation-began", run_id=body.run_id)
-        began = self._ends(cut_topics(self._system))
+        # Up to the first open transaction: what is undecided now counts as moving during the read.
+        began = self._ends(cut_topics(self._system), stable=True)
         counts: dict[str, int] = {}
         reason: str | None = None
         try:
@@ -117,12 +118,9 @@ class Observer:
             finished_at=self._runtime.clock(),
         )
 
-    def _ends(self, topics: Iterator[str] | tuple[str, ...] | list[str]) -> dict[str, int]:
-        consumer = broker.open_consumer(self._runtime.kafka, "tieline.reader")
-        try:
-            return {f"{topic}/{p}": end for (topic, p), end in broker.end_offsets(consumer, topics).items()}
-        finally:
-            consumer.close()
+    def _ends(self, topics: Sequence[str], *, stable: bool = False) -> dict[str, int]:
+        ends = broker.end_offsets(self._runtime.kafka, topics, stable=stable)
+        return {f"{topic}/{p}": end for (topic, p), end in ends.items()}
 
     def _read_back(self, run_id: str, producer: Producer, counts: dict[str, int]) -> None:
         gone = self._known_keys()

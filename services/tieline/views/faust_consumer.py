@@ -1,7 +1,7 @@
 """Faust's consumer, mended where it reads too much or loses its place (faust-streaming 0.15.3).
 
-- It reads uncommitted records unless ``processing_guarantee`` is exactly_once; with that, the view did not come to agree
-  with the events within 90 s in our test, killed or not.
+- It reads uncommitted records unless ``processing_guarantee`` is exactly_once; with that, and no other change, the
+  view did not come to agree with the events within 90 s in tests/integration/test_views.py.
 - While it starts and rebalances it throws away records it has fetched, and goes on behind them.
 - Partitions that have no committed position stay where that fetch has left them.
 """

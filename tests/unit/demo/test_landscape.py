@@ -1,0 +1,94 @@
+"""The demo's landscape is complete, and an incomplete one is refused with its line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tieline.checking import check_landscape
+from tieline.kernel.landscape import load_landscape
+from tieline.kernel.landscape_schema import schema_text
+from tieline.stack.credentials import ensure
+from tieline.stack.estate import estate_of
+
+DEMO = Path(__file__).parents[3] / "deploy" / "local"
+
+
+@pytest.fixture
+def demo(tmp_path: Path) -> Path:
+    """A copy of the demo's landscape with the files it names."""
+    folder = tmp_path / "deploy" / "local"
+    folder.mkdir(parents=True)
+    for name in ("landscape.yaml", "unio24.profile.yaml"):
+        shutil.copy(DEMO / name, folder)
+    path = folder / "landscape.yaml"
+    ensure(tmp_path / ".tieline" / "secrets", estate_of(load_landscape(path)).secret_names())
+    return path
+
+
+def spoil(path: Path, old: str, new: str) -> int:
+    """Replace a text that stands there once; the number of its line."""
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_the_demos_landscape_is_complete(demo: Path) -> None:
+    assert check_landscape(demo) == []
+
+
+def test_every_object_flows_as_the_demo_says(demo: Path) -> None:
+    assert {flow.name for flow in load_landscape(demo).flows} == {
+        "asset:unio24>tryton",
+        "asset:tryton>unio24",
+        "book:tryton>unio24",
+        "purchase-order:tryton>unio24",
+        "cost-document:unio24>tryton",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        ("database: tieline", "databse: tieline", "database: Field required"),
+        ("product: VEHICLE", "product: MACHINE", "product MACHINE stands for two classes"),
+        ("webhook_port: 8124", "webhook_port: 99999", "webhook_port: Input should be less than or equal to 65535"),
+        ("secrets/unio24-token", "secrets/other", "secret file"),
+        ("unio24.profile.yaml", "nowhere.yaml", "nowhere.yaml does not exist"),
+        ("connector: unio24", "connector: sap", "there is no connector 'sap'"),
+        ("replication_factor: 1 ", "replication_factor: 0 ", "greater than or equal to 1"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_refused_with_its_reason(demo: Path, old: str, new: str, reason: str) -> None:
+    spoil(demo, old, new)
+    (fault,) = check_landscape(demo)
+    assert reason in fault
+    assert fault.startswith(f"{demo}:")
+
+
+def test_the_line_is_that_of_the_setting(demo: Path) -> None:
+    line = spoil(demo, "webhook_port: 8124", "webhook_port: 99999")
+    (fault,) = check_landscape(demo)
+    assert fault.startswith(f"{demo}:{line}: ")
+
+
+def test_faults_of_several_systems_are_told_together(demo: Path) -> None:
+    spoil(demo, "database: tieline", "databse: tieline")
+    spoil(demo, "webhook_port: 8124", "webhook_port: 99999")
+    assert len(check_landscape(demo)) == 2
+
+
+def test_no_secret_is_ever_shown(demo: Path) -> None:
+    token = (demo.parents[2] / ".tieline" / "secrets" / "unio24-token").read_text(encoding="utf-8").strip()
+    spoil(demo, "webhook_port: 8124", "webhook_port: 99999")
+    assert token not in "".join(check_landscape(demo))
+
+
+def test_the_schema_is_json_and_explains_every_key_of_a_flow() -> None:
+    flow = json.loads(schema_text())["$defs"]["Flow"]
+    assert set(flow["required"]) >= {"interval_mins", "latency_target_secs", "owner", "on_error", "mode"}
+    assert all(key.get("description") for name, key in flow["properties"].items() if "$ref" not in key), flow
