@@ -93,7 +93,11 @@ def seed(erp: Erp) -> None:
     template = erp.template.with_name(f"{erp.template.name}-{recipe[:16]}.sqlite")
     command = [str(erp.python), str(erp.setup), "--config", str(erp.config), "--database", DATABASE]
     command += ["--password-file", str(erp.password_file)]
-    command += ["--from-template", str(template)] if template.is_file() else ["--dump", str(template)]
+    if template.is_file():
+        command += ["--from-template", str(template)]
+    elif not (erp.data / f"{DATABASE}.sqlite").is_file():
+        # Only a database that nobody has worked with yet may become the template of others.
+        command += ["--dump", str(template)]
     try:
         _run(command, erp.log, _SETUP_TIMEOUT_SECS)
     except (OSError, subprocess.SubprocessError) as error:
