@@ -1,7 +1,7 @@
 # `make` explains itself. STACK=native|docker chooses how the local stack runs (docker when an engine answers).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs demo fmt lint types test check docs compose wheel lock
+.PHONY: help setup up down status logs demo fmt lint types test acceptance check docs compose wheel lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -10,7 +10,7 @@ STACK_OPTION := $(if $(STACK),--stack $(STACK))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv from the lock (again only when the lock changed)
 
@@ -52,6 +52,9 @@ types: setup ## mypy --strict
 
 test: setup ## Every test, with real Kafka, registry and ERP
 	$(BIN)/pytest
+
+acceptance: setup ## The long runs on a whole estate: drift, outages, kills, real orders, load (half an hour and more)
+	$(BIN)/pytest tests/acceptance
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

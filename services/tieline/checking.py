@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import yaml
+from pydantic import SecretStr
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
@@ -39,11 +40,18 @@ def _check_system(path: Path, landscape: Landscape, system: str) -> list[str]:
         return [f"{path}:{line}: systems.{system}.connector: there is no connector {found.connector!r}"]
     read_settings = cast("ReadSettings", module.read_settings)
     try:
-        read_settings(system, resolve_settings(found.settings, path.parent))
+        settings = read_settings(system, resolve_settings(found.settings, path.parent))
     except Stop as stop:
         line = line_of(path, (*place, "settings", *_setting_in(str(stop), system)))
         return [f"{path}:{line}: {stop}"]
-    return [
+    # Invariant 14: this file is shown and shared, so a secret must not stand in it.
+    plain = [
+        f"{path}:{line_of(path, (*place, 'settings', key))}: systems.{system}.settings.{key}: is a secret and stands "
+        "here itself; put a reference, {secret: env:NAME} or {secret: file:path}"
+        for key, value in found.settings.items()
+        if isinstance(value, str) and isinstance(getattr(settings, key, None), SecretStr)
+    ]
+    return plain + [
         f"{path}:{line_of(path, (*place, 'settings', key))}: systems.{system}.settings.{key}: {file} does not exist"
         for key, value in found.settings.items()
         if isinstance(value, dict)

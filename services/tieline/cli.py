@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from confluent_kafka import KafkaError, KafkaException
 from rich.console import Console
 
 from tieline.connectors.unio24 import sandbox as unio24_sandbox
@@ -197,6 +198,10 @@ def main() -> None:
         raise SystemExit(1) from None
     except TielineError as error:
         print(f"tieline: {type(error).__name__}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KafkaException as error:
+        why = error.args[0].str() if error.args and isinstance(error.args[0], KafkaError) else str(error)
+        print(f"tieline: Kafka does not answer as it should: {why}; see kafka in the landscape", file=sys.stderr)
         raise SystemExit(1) from None
 
 

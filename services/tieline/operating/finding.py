@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from tieline.kernel.errors import Stop
 from tieline.kernel.inspecting import LogReader, read_rows
 from tieline.kernel.memory import XRef
@@ -25,14 +27,21 @@ def find_asset(log: LogReader, text: str) -> str:
         linked = {row.canonical_id for row in read_rows(log, LINKS, XRef, keys=keys).values()}
         if linked:
             return _only(text, linked)
-    states = read_rows(log, ASSETS, AssetState, needle=text.encode())
-    return _only(text, {state.asset_id for state in states.values() if names(state, text)})
+    return named(text, read_rows(log, ASSETS, AssetState, needle=text.encode()).values())
+
+
+def named(text: str, states: Iterable[AssetState]) -> str:
+    """The canonical id of the one asset that is called so. Raises ``Stop`` if there is none, or more than one."""
+    candidates = list(states)
+    known = {state.asset_id for state in candidates if names(state, text)}
+    # A system's own id counts last: small numbers are ids in every system, and a person means the ERP's number.
+    return _only(text, known or {state.asset_id for state in candidates if text in state.links.values()})
 
 
 def names(state: AssetState, text: str) -> bool:
     """Whether ``text`` is, to the letter, one of the numbers people know the asset by."""
     fields = state.fields
-    return text in {fields.tag, fields.asset_number, fields.serial_number, *state.links.values()}
+    return text in {fields.tag, fields.asset_number, fields.serial_number}
 
 
 def _only(text: str, found: set[str]) -> str:

@@ -32,6 +32,7 @@ EVENT_TOPICS = (
     "procurement.purchase-order.event.v1",
     "cost.document.event.v1",
 )
+LOOK_RECORDS = 1000
 MOVING_TOPICS = (ASSET_STATE, BOOK_STATE, COST_STATE, LEDGER)
 
 M = TypeVar("M", bound=Model)
@@ -192,11 +193,22 @@ def _has_passed(log: Log, consumer: str, upto: Mapping[str, int]) -> bool:
     done = log.committed(consumer, topics)
     behind = {where: done.get(where, 0) for where, end in upto.items() if done.get(where, 0) < end}
     # A transaction's marker takes an offset that no consumer ever commits: only records between count as work left.
-    return all(not _records_between(log, where, offset, upto[where]) for where, offset in behind.items())
+    return not _is_work_left(log, behind, upto)
 
 
-def _records_between(log: Log, where: str, start: int, end: int) -> bool:
-    return any(record.offset < end for record in log.read_from({where: start}, limit=1))
+def _is_work_left(log: Log, behind: Mapping[str, int], upto: Mapping[str, int]) -> bool:
+    """Whether a record stands between these positions and the ends; one look at all of them, since each look costs."""
+    if not behind:
+        return False
+    seen = log.read_from(behind, limit=LOOK_RECORDS)
+    if any(record.offset < upto[f"{record.topic}/{record.partition}"] for record in seen):
+        return True
+    # A full look shows newer records only: what it did not come to is looked at place by place.
+    return len(seen) >= LOOK_RECORDS and any(
+        record.offset < upto[where]
+        for where, start in behind.items()
+        for record in log.read_from({where: start}, limit=1)
+    )
 
 
 def _pending(log: Log, system: str) -> Mapping[str, str]:

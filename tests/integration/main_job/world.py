@@ -58,9 +58,9 @@ class Erp:
         """Records as Tryton answers them, by id."""
         return self._runner.run(self._client.search_read(model, domain, fields, order=[("id", "ASC")]))
 
-    def call(self, method: str, *params: object) -> Any:
+    def call(self, method: str, *params: object, **context: Any) -> Any:
         """Do something by hand."""
-        return self._runner.run(self._client.write(method, *params))
+        return self._runner.run(self._client.write(method, *params, **context))
 
     def assets(self) -> list[Row]:
         """Every fixed asset with its schedule."""
@@ -89,6 +89,15 @@ class Erp:
             self._client, self._settings, asset_class=asset_class, value=value, start=start, comment=comment
         )
         return self._runner.run(made)
+
+    def recalculate(self, row: Row, end: dt.date) -> None:
+        """Tryton's own wizard for a running asset: another end of life, the unposted part of the schedule made anew."""
+        wizard, asset = "wizard.account.asset.update", row["id"]
+        place = {"active_model": "account.asset", "active_id": asset, "active_ids": [asset]}
+        session, _, _ = self.call(f"{wizard}.create")
+        values = {"value": amount(row["value"]), "residual_value": amount(row["residual_value"]), "end_date": end}
+        self.call(f"{wizard}.execute", session, {"start": {**values, "asset": asset}}, "update_asset", **place)
+        self.call(f"{wizard}.delete", session)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from decimal import Decimal
 
 import pytest
 
+from tieline.kernel.errors import Stop
 from tieline.kernel.inspecting import Span
 from tieline.kernel.landscape import Flow
 from tieline.kernel.memory import Conflict, Drift, DriftKind, LedgerEntry, ParkedKey, Stage
 from tieline.kernel.model import Accepted, AssetFields, AssetState, DepreciationPosted, Money
 from tieline.kernel.records import Inbound, Typed
-from tieline.operating.finding import names
+from tieline.operating.finding import named, names
 from tieline.operating.flows import FlowStatus, is_of, percentile, source_of, tally
 from tieline.operating.life import tell_finding
 from tieline.operating.processes import State, group_for, state_of
@@ -138,8 +139,22 @@ def test_a_flow_needs_attention_when_it_is_late_or_parked() -> None:
 def test_an_asset_is_named_to_the_letter() -> None:
     fields = AssetFields(tag="T-1", serial_number="S-1", asset_number="1000")
     state = AssetState(asset_id="a", version=1, fields=fields, said_by={}, links={"am": "77"})
-    assert all(names(state, text) for text in ("T-1", "S-1", "1000", "77"))
-    assert not any(names(state, text) for text in ("T-", "t-1", "100", ""))
+    assert all(names(state, text) for text in ("T-1", "S-1", "1000"))
+    assert not any(names(state, text) for text in ("T-", "t-1", "100", "77", ""))
+
+
+def test_the_number_of_an_asset_comes_before_the_id_another_has_somewhere() -> None:
+    def asset(asset_id: str, number: str, native_id: str) -> AssetState:
+        fields = AssetFields(asset_number=number)
+        return AssetState(asset_id=asset_id, version=1, fields=fields, said_by={}, links={"am": native_id})
+
+    states = [asset("a", "45", "7"), asset("b", "46", "45"), asset("c", "47", "48")]
+    assert named("45", states) == "a"
+    assert named("48", states) == "c"
+    with pytest.raises(Stop, match="names 2 assets"):
+        named("45", [*states, asset("d", "45", "9")])
+    with pytest.raises(Stop, match="no asset is known"):
+        named("99", states)
 
 
 def test_money_is_told_with_its_currency_and_never_rounded() -> None:

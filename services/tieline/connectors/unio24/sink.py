@@ -174,9 +174,7 @@ class Unio24Sink:
         differing = [
             name
             for name in command.writable_fields
-            if name in sent
-            and getattr(wanted, name) is not None
-            and getattr(wanted, name) != getattr(holds, name)
+            if name in sent and getattr(wanted, name) is not None and getattr(wanted, name) != getattr(holds, name)
         ]
         changes = native_asset(profile, command.fields, only=differing)
         if value_at(record, profile.assets.reference) != command.asset_id:

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.hard.looking import close_hub, creations, dead_letters, patiently, read_books, twice
+from tests.acceptance.hard.looking import close_hub, creations, dead_letters, patiently, read_books, twice
 from tests.parts.estate import Estate, eventually, start_estate
 
 from tieline.connectors.tryton import demo as tryton_user

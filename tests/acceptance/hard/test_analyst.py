@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from tests.integration.hard.looking import close_hub
+from tests.acceptance.hard.looking import close_hub
 from tests.parts.estate import DEMO_LANDSCAPE, eventually
 
 from tieline.kernel.applying import apply, plan

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.integration.hard.looking import close_hub
+from tests.acceptance.hard.looking import close_hub
 from tests.parts.estate import DEMO_LANDSCAPE, ROOT, eventually
 from tests.parts.unio24 import PROFILE, TOKEN, WEBHOOK_SECRET, Unio24Part, start_unio24
 

@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from tests.integration.hard.looking import close_hub
+from tests.acceptance.hard.looking import close_hub
 from tests.parts.estate import DEMO_LANDSCAPE, ROOT, TIELINE
 from tests.parts.unio24 import TOKEN, Unio24Part, start_unio24
 

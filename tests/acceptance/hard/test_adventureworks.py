@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from tests.integration.hard.looking import close_hub, creations, dead_letters, patiently, read_books, twice
+from tests.acceptance.hard.looking import close_hub, creations, dead_letters, patiently, read_books, twice
 from tests.parts.estate import ROOT, Estate, eventually, start_estate
 
 from tieline.connectors.tryton.client import TrytonClient

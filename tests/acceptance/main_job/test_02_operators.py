@@ -24,10 +24,11 @@ def test_status_of_a_healthy_hub(world: World) -> None:
     assert (code, status["needs_attention"]) == (0, False)
     assert {process["name"] for process in status["processes"]} == PROCESSES
     assert {process["open_letters"] for process in status["processes"]} == {0}
-    assert {(flow["mode"], flow["pending"], flow["parked"], flow["rejected"]) for flow in status["flows"]} == {
-        ("enabled", 0, 0, 0)
-    }
-    assert all(flow["delivered"] > 0 for flow in status["flows"] if "order" not in flow["name"])
+    for flow in status["flows"]:
+        if flow["name"].startswith("purchase-order:"):
+            continue  # what is ordered travels as assets
+        assert (flow["mode"], flow["pending"], flow["parked"], flow["rejected"]) == ("enabled", 0, 0, 0)
+        assert flow["delivered"] > 0
 
 
 @pytest.mark.parametrize("name", ["tag", "number", "serial"])
