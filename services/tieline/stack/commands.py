@@ -22,7 +22,7 @@ from tieline.stack.paths import StackPaths, checkout
 if TYPE_CHECKING:
     from tieline.stack.native import NativeStack
 
-_SEED_SECS = 900
+_SEED_SECS = 1200  # the seed bounds each of its waits itself
 LANDSCAPE = Path("deploy") / "local" / "landscape.yaml"
 
 app = typer.Typer(
