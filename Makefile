@@ -51,10 +51,10 @@ types: setup ## mypy --strict
 	$(BIN)/mypy
 
 test: setup ## Every test, with real Kafka, registry and ERP
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
-acceptance: setup ## The long runs on a whole estate: drift, outages, kills, real orders, load (half an hour and more)
-	$(BIN)/pytest tests/acceptance
+acceptance: setup ## The long sizes: 400 real orders, 50,000 reports, an outage of five minutes (an hour)
+	TIELINE_ORDERS=400 TIELINE_LOAD=50000 TIELINE_OUTAGE_SECS=300 $(BIN)/pytest tests/main_job tests/hard/test_adventureworks.py tests/load
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

@@ -9,6 +9,18 @@ import pytest
 
 from tieline.stack.parts import KafkaPart, RegistryPart, start_kafka, start_registry
 
+TESTS = Path(__file__).parent
+
+
+# First, because xdist reads the marks in the hook of the same name.
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and the main job's files in one: they share what they start."""
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        group = "main_job" if place.parts[0] == "main_job" else str(place)
+        item.add_marker(pytest.mark.xdist_group(group))
+
 
 @pytest.fixture(scope="session")
 def kafka_part(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaPart]:

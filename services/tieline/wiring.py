@@ -44,6 +44,8 @@ class Hub:
     topics: Mapping[str, Topic]
     codec: Codec
     partitions: Mapping[str, int]
+    close: Callable[[], None]
+    """Ends the connections to the registry; a command that ends with its process need not call it."""
 
     def runtime(self, consumer: str, stopping: Callable[[], bool]) -> Runtime:
         """What the loops of one process share."""
@@ -67,8 +69,9 @@ def open_hub(path: Path) -> Hub:
     """Read a landscape and what it declares. Contacts nobody yet. Raises ``Stop`` with file, line and reason."""
     landscape = load_landscape(path)
     topics = {topic.name: topic for topic in topics_for(landscape)}
-    codec = Codec(topics, ConfluentSchemaIds(landscape.registry.url))
-    return Hub(path, landscape, topics, codec, {name: topic.partitions for name, topic in topics.items()})
+    ids = ConfluentSchemaIds(landscape.registry.url)
+    partitions = {name: topic.partitions for name, topic in topics.items()}
+    return Hub(path, landscape, topics, Codec(topics, ids), partitions, ids.close)
 
 
 def publish_once(hub: Hub, name: str, outbounds: Sequence[Outbound]) -> None:

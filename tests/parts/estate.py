@@ -51,9 +51,10 @@ class Estate:
             part.start()
 
     def stop(self) -> None:
-        """Stop every Tieline process."""
+        """Stop every Tieline process, and leave the registry."""
         for part in self.parts.values():
             part.stop()
+        self.hub.close()
 
     def tieline(
         self, *arguments: str, check: bool = True, timeout_secs: float = 240

@@ -24,8 +24,12 @@ from tieline.kernel.records import Inbound
 CALL_TIMEOUT_SECS = 30.0
 # Shorter than the broker's default of a minute: a killed process's open transaction hides what others wrote behind it.
 TRANSACTION_TIMEOUT_MS = 30_000
-# The client's default tries a dead broker, and logs it, twenty times a second.
-RECONNECT_MS = 500
+# The first pause comes before the first connection too, so every client that is opened waits for about half of it;
+# it doubles up to the longest, so a dead broker is not tried (and logged) many times a second.
+FIRST_RECONNECT_MS = 20
+LONGEST_RECONNECT_MS = 2_000
+# A call returns after this even if more may come: what is short of a full batch waits so long.
+FETCH_SECS = 0.05
 
 
 def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False, committed_only: bool = True) -> Consumer:
@@ -47,8 +51,8 @@ def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False, committe
             "allow.auto.create.topics": False,
             "fetch.wait.max.ms": 50,
             "queued.max.messages.kbytes": 16_384,
-            "reconnect.backoff.ms": RECONNECT_MS,
-            "reconnect.backoff.max.ms": 2_000,
+            "reconnect.backoff.ms": FIRST_RECONNECT_MS,
+            "reconnect.backoff.max.ms": LONGEST_RECONNECT_MS,
             "log_level": 3,
             **kafka.client,
         }
@@ -69,8 +73,8 @@ def open_producer(kafka: Kafka, transactional_id: str) -> Producer:
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "linger.ms": 2,
-            "reconnect.backoff.ms": RECONNECT_MS,
-            "reconnect.backoff.max.ms": 2_000,
+            "reconnect.backoff.ms": FIRST_RECONNECT_MS,
+            "reconnect.backoff.max.ms": LONGEST_RECONNECT_MS,
             "log_level": 3,
             **kafka.client,
         }
@@ -185,10 +189,11 @@ def read_to_end(
     consumer = open_consumer(kafka, "tieline.reader", tell_ends=True)
     try:
         waiting = {tp for tp, end in ends.items() if end > 0}
+        consumer.list_topics(timeout=CALL_TIMEOUT_SECS)  # a client that knows no leaders yet waits half a second
         consumer.assign([TopicPartition(topic, p, OFFSET_BEGINNING) for topic, p in waiting])
         deadline = time.monotonic() + patience_secs
         while waiting:
-            for message in consumer.consume(1000, 0.2):
+            for message in consumer.consume(1000, FETCH_SECS):
                 record = to_inbound(message)
                 where = (record.topic, record.partition)
                 if is_end(message):

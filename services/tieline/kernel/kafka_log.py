@@ -115,7 +115,7 @@ def _read(
     found: list[Inbound] = []
     stalled_at = time.monotonic() + STALL_SECS
     while ends and (limit is None or len(found) < limit):
-        for message in consumer.consume(1000, 0.2):
+        for message in consumer.consume(1000, broker.FETCH_SECS):
             record = broker.to_inbound(message)
             where = (record.topic, record.partition)
             if where not in ends:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.acceptance.hard.looking import close_hub
 from tests.parts.estate import DEMO_LANDSCAPE, ROOT, eventually
 from tests.parts.unio24 import PROFILE, TOKEN, WEBHOOK_SECRET, Unio24Part, start_unio24
 
@@ -177,5 +176,5 @@ def tags(site: Site) -> list[str | None]:
     found: list[Inbound] = []
     broker.read_to_end(hub.landscape.kafka, ["asset.asset.report.v1"], found.append)
     bodies = [hub.codec.decode(record.topic, record.value or b"").body for record in found]
-    close_hub(hub)
+    hub.close()
     return [body.fields.tag for body in bodies if isinstance(body, AssetReport)]

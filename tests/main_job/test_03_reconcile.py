@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.integration.main_job.world import Row, World, amount, eventually, notes
+from tests.main_job.world import Row, World, amount, eventually, notes
 
 from tieline.demo.organisation import demo_organisation
 
@@ -115,8 +115,9 @@ def _repaired(world: World, priced: Row, deleted: Row, copy: Row) -> None:
     world.settle()
     again = world.asset(DELETED.mark)
     assert again["id"] != deleted["id"]
-    same = ("tag", "serial", "site", "status", "erp_asset_number", "external_ref", "purchase_cost", "purchase_date")
+    same = ("tag", "serial", "site", "status", "erp_asset_number", "external_ref", "currency", "purchase_date")
     assert {name: again[name] for name in same} == {name: deleted[name] for name in same}
+    assert amount(again["purchase_cost"]) == amount(deleted["purchase_cost"]) == DELETED.cost
     (row,) = world.erp.with_line(f"tag: {PLACED.mark}")
     assert notes(row)["location"] == PLACED.site
 

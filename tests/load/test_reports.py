@@ -23,7 +23,6 @@ from typing import Any
 import httpx
 import pytest
 import yaml
-from tests.acceptance.hard.looking import close_hub
 from tests.parts.estate import DEMO_LANDSCAPE, ROOT, TIELINE
 from tests.parts.unio24 import TOKEN, Unio24Part, start_unio24
 
@@ -263,7 +262,7 @@ def line(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> I
             for part in parts.values():
                 part.stop()
             journal.close()
-            close_hub(hub)
+            hub.close()
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")

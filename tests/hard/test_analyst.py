@@ -16,7 +16,6 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
-from tests.acceptance.hard.looking import close_hub
 from tests.parts.estate import DEMO_LANDSCAPE, eventually
 
 from tieline.kernel.applying import apply, plan
@@ -117,7 +116,7 @@ def hub(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> It
         for name in ("identify", "accept"):
             run(made, build_processor(name, made.landscape, utc_now), 1)
     yield made
-    close_hub(made)
+    made.close()
 
 
 def run(hub: Hub, processor: Processor, count: int) -> None:

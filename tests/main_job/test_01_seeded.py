@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from tests.integration.main_job.world import (
+from tests.main_job.world import (
     DAY,
     Row,
     World,
@@ -127,6 +128,20 @@ def test_a_second_seed_adds_nothing(world: World) -> None:
     before = everything()
     world.estate.tieline("demo", "seed", timeout_secs=240)
     assert everything() == before
+
+
+def test_a_recalculated_schedule_replaces_the_one_before(world: World) -> None:
+    (row,) = world.erp.with_line(f"Seeded as {PLAN.booked[0].mark}")
+    before = erp_schedule(row)
+    end = dt.date.fromisoformat(day(row["end_date"]) or "")
+    world.erp.recalculate(row, end.replace(year=end.year - 1))
+    (after,) = world.erp.with_line(f"Seeded as {PLAN.booked[0].mark}")
+    wanted = erp_schedule(after)
+    assert len(before) - len(wanted) == 12
+    assert [line for line in wanted if line[4]] == [line for line in before if line[4]]
+    (record,) = [r for r in world.am.find_assets() if r["erp_asset_number"] == row["number"]]
+    eventually(lambda: am_schedule(world.am.panel(record["id"])) == wanted, "the new schedule in asset management")
+    assert sum(panel["asset_id"] == record["id"] for panel in world.panels()) == 1
 
 
 def test_a_lost_webhook_is_made_up_for_by_the_poll(world: World) -> None:

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
-from tests.integration.main_job.world import Row, World, eventually
+from tests.main_job.world import Row, World, eventually
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900, func_only=True)]
 TOPIC = "asset.asset.report.v1"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
-from tests.integration.main_job.world import DAY, Row, World, eventually, faults
+from tests.main_job.world import DAY, Row, World, eventually, faults
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(900, func_only=True)]
 OUTAGE_SECS = float(os.environ.get("TIELINE_OUTAGE_SECS", "20"))  # five minutes, when somebody asks for them

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
-from tests.acceptance.hard.looking import close_hub, creations, dead_letters, patiently, read_books, twice
+from tests.hard.looking import creations, dead_letters, patiently, read_books, twice
 from tests.parts.estate import ROOT, Estate, eventually, start_estate
 
 from tieline.connectors.tryton.client import TrytonClient
@@ -208,7 +208,6 @@ class Office:
 def estate(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Estate]:
     with start_estate(tmp_path / "estate", own_kafka, registry_part) as estate:
         yield estate
-        close_hub(estate.hub)
 
 
 def test_every_unit_of_an_asset_line_becomes_one_record_and_no_expense_does(

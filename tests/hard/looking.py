@@ -12,7 +12,6 @@ from tieline.connectors.tryton import comment, costs_text
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.unio24.demo import Unio24User
 from tieline.kernel import broker
-from tieline.kernel.codecs import ConfluentSchemaIds
 from tieline.kernel.errors import Retryable, Unavailable
 from tieline.kernel.records import Inbound
 from tieline.wiring import Hub
@@ -29,13 +28,6 @@ def patiently(do: Callable[[], T]) -> T:
         except (Retryable, Unavailable):
             time.sleep(0.25)
     return do()
-
-
-def close_hub(hub: Hub) -> None:
-    """Close the connections to the registry that a hub opened in this process keeps; a command's end with it."""
-    registry = hub.codec._registry
-    assert isinstance(registry, ConfluentSchemaIds)
-    registry.close()
 
 
 def dead_letters(hub: Hub) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.integration.main_job.world import World, open_world
+from tests.main_job.world import World, open_world
 from tests.parts.estate import start_estate
 
 from tieline.stack.parts import start_kafka, start_registry

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.integration.main_job.world import World, eventually, notes
+from tests.main_job.world import World, eventually, notes
 
 from tieline.demo.organisation import demo_organisation
 

@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx
 import pytest
-from tests.acceptance.hard.looking import close_hub, creations, dead_letters, patiently, read_books, twice
+from tests.hard.looking import creations, dead_letters, patiently, read_books, twice
 from tests.parts.estate import Estate, eventually, start_estate
 
 from tieline.connectors.tryton import demo as tryton_user
@@ -180,7 +180,6 @@ class Deaths:
 def estate(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Estate]:
     with start_estate(tmp_path / "estate", own_kafka, registry_part) as estate:
         yield estate
-        close_hub(estate.hub)
 
 
 def test_every_process_and_the_broker_die_and_nothing_is_lost_or_doubled(estate: Estate) -> None:
