@@ -170,6 +170,8 @@ def _process(process: ProcessSpec, estate: Estate) -> Service:
         service["network_mode"] = f"service:{host.name}"
     elif process.name == "views":
         service["ports"] = [_published(estate.views_port, estate.views_port)]
+        probe = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{estate.views_port}/health', None, 2)"
+        service["healthcheck"] = _health(["CMD", "python", "-c", probe])
     return service
 
 

@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,7 +66,9 @@ async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[s
         raise Stop(
             f"port {port} on {HOST} cannot be used ({error.strerror}); set views_port in the landscape"
         ) from error
-    app = build_app(kafka, decoder, live, on_skip=on_skip)
+    # Faust insists on a folder, which the place we were started from may not allow; our tables keep nothing in it.
+    folder = tempfile.TemporaryDirectory(prefix="tieline-views-")
+    app = build_app(kafka, decoder, live, on_skip=on_skip, folder=Path(folder.name))
     try:
         app.finalize()
         await app.start()
@@ -83,3 +86,4 @@ async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[s
     finally:
         await app.stop()
         await server.cleanup()
+        folder.cleanup()

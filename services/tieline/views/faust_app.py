@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -66,8 +67,11 @@ class Decoder:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def build_app(kafka: Kafka, decoder: Decoder, live: LiveCosts, *, on_skip: OnSkip) -> faust.App:
-    """The app, wired and not started. ``on_skip`` is told coordinates and reason of a record that cannot be decoded."""
+def build_app(kafka: Kafka, decoder: Decoder, live: LiveCosts, *, on_skip: OnSkip, folder: Path) -> faust.App:
+    """The app, wired and not started; it writes nothing outside ``folder``.
+
+    ``on_skip`` is told coordinates and reason of a record that cannot be decoded.
+    """
     servers = [f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")]
     app = faust.App(
         APP_ID,
@@ -80,6 +84,7 @@ def build_app(kafka: Kafka, decoder: Decoder, live: LiveCosts, *, on_skip: OnSki
         consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once",
         store="memory://",
+        datadir=folder,
         topic_allow_declare=False,  # views.topics has created them
         topic_disable_leader=True,
         web_enabled=False,  # our own two routes only; Faust's would show tables and internals
