@@ -10,6 +10,7 @@ from tieline.kernel.schema_changes import Unseen
 Rule = (
     Unseen
     | Literal[
+        "compatibility",
         "topic-file",
         "schema-file",
         "unknown-record",

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime
 
 from tieline.kernel import memory, model
 from tieline.kernel.codecs import model_of
+from tieline.kernel.compatibility import unreadable_under
 from tieline.kernel.declarations import CONSUMER, NAMESPACE, SYSTEM, TopicTemplate, Tree
 from tieline.kernel.findings import Finding
 from tieline.kernel.fleet import PROCESSORS
@@ -69,13 +70,23 @@ def compare(old: Schema, new: Schema) -> tuple[Finding, ...]:
 
 
 def compare_trees(old: Tree, new: Tree) -> tuple[Finding, ...]:
-    """``compare`` over every type that both trees declare."""
-    return tuple(
+    """``compare`` over every type that both trees declare, and what a registry will refuse of each topic's records."""
+    findings = [
         finding
         for name, schema in sorted(new.schemas.items())
         if name in old.schemas
         for finding in compare(old.schemas[name], schema)
-    )
+    ]
+    before, after = ({f"{NAMESPACE}.{name}": schema for name, schema in tree.schemas.items()} for tree in (old, new))
+    for topic in new.topics:
+        notes = topic.metadata.annotations
+        for record in notes.records:
+            full = f"{NAMESPACE}.{record}"
+            if full in before and full in after and notes.compatibility != "NONE":
+                for reason in unreadable_under(notes.compatibility, (full, before), (full, after)):
+                    words = f"{reason}; {notes.compatibility} of {topic.name} forbids it"
+                    findings.append(Finding("compatibility", record, words))
+    return tuple(findings)
 
 
 # ---- topics ---------------------------------------------------------------------------------------------------
