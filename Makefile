@@ -58,11 +58,11 @@ acceptance: setup ## The long sizes: 400 real orders, 50,000 reports, an outage 
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check
+	$(BIN)/tieline topics catalogue --landscape deploy/local/landscape.yaml --check
 
 docs: setup ## Write the generated files anew
 	@$(BIN)/python -m tieline.stack.compose
-	@$(BIN)/tieline topics page
-	@$(BIN)/python -m tieline.connectors.unio24.fieldtable deploy/local/unio24.profile.yaml >docs/reference/unio24-fields.md
+	@$(BIN)/tieline topics catalogue --landscape deploy/local/landscape.yaml
 
 compose: docs
 

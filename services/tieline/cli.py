@@ -11,6 +11,7 @@ import typer
 from confluent_kafka import KafkaError, KafkaException
 from rich.console import Console
 
+from tieline.catalogue.commands import catalogue_command
 from tieline.connectors.unio24 import sandbox as unio24_sandbox
 from tieline.deadletters.commands import app as dead_letters
 from tieline.demo.commands import app as demo
@@ -60,6 +61,7 @@ topics.command("plan")(commands_topics.plan_command)
 topics.command("apply")(commands_topics.apply_command)
 topics.command("lint")(commands_topics.lint_command)
 topics.command("page")(commands_topics.page_command)
+topics.command("catalogue")(catalogue_command)
 sandboxes.command("unio24")(unio24_sandbox.run)
 
 

@@ -269,12 +269,22 @@ def _plan_subject(one: _Wanted, registry: SchemaRegistryClient, *, exists: bool)
     if latest is None or latest.schema.schema_str is None:
         return Plan(levels=levels, register=(RegisterSchema(name, one.record, one.text, None),))
     changes = differences(json.loads(latest.schema.schema_str), json.loads(one.text))
+    # Records of every version are still read where the level is transitive: a field that went and came back counts.
+    older = _older_versions(name, registry) if one.level.endswith("TRANSITIVE") else ()
+    seen = [*changes, *(change for text in older for change in differences(json.loads(text), json.loads(one.text)))]
     refused = tuple(
         f"{name}: {change}; the registry would let it pass, and stored records would change their meaning"
-        for change in changes
+        for change in dict.fromkeys(seen)
         if change.unseen
     )
     return Plan(levels=levels, register=(RegisterSchema(name, one.record, one.text, changes),), refused=refused)
+
+
+def _older_versions(name: str, registry: SchemaRegistryClient) -> Sequence[str]:
+    """The texts of every version but the latest, newest first."""
+    numbers = _found(f"the versions of {name}", lambda: registry.get_versions(name)) or []
+    found = (_found(name, partial(registry.get_version, name, number)) for number in sorted(numbers)[-2::-1])
+    return [one.schema.schema_str for one in found if one is not None and one.schema.schema_str is not None]
 
 
 def _set_level(step: SetLevel, registry: SchemaRegistryClient) -> None:

@@ -17,8 +17,9 @@ from rich.table import Table
 from tieline.kernel.applying import CALL_TIMEOUT_SECS, Plan, apply, plan
 from tieline.kernel.declarations import Declared, declared, read_tree
 from tieline.kernel.errors import Stop
+from tieline.kernel.findings import Finding
 from tieline.kernel.landscape import Landscape, load_landscape
-from tieline.kernel.linting import Finding, compare_trees, kernel_mirrors, lint
+from tieline.kernel.linting import compare_trees, kernel_mirrors, lint
 from tieline.kernel.topics_page import render_topics_page
 
 PENDING = 2

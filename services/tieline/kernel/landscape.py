@@ -125,8 +125,11 @@ class Landscape(Section):
         return tuple(f for f in self.flows if f.object == kind and f.source == source and f.mode is Mode.ENABLED)
 
 
-def load_landscape(path: Path) -> Landscape:
-    """Read, override from the environment, validate. Raises ``Stop`` with file, line and reason for the first fault."""
+def load_landscape(path: Path, environ: Mapping[str, str] | None = None) -> Landscape:
+    """Read, override from the environment, validate. Raises ``Stop`` with file, line and reason for the first fault.
+
+    ``environ`` stands in for the process's environment; what is generated from a file must not depend on that.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -148,7 +151,7 @@ def load_landscape(path: Path) -> Landscape:
         line = _line_of(node, first["loc"])
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise Stop(f"{path}:{line}: {where}: {first['msg']}{more}") from error
-    return _override(landscape, os.environ)
+    return _override(landscape, os.environ if environ is None else environ)
 
 
 def resolve_settings(settings: Mapping[str, object], base: Path) -> dict[str, object]:

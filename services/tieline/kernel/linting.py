@@ -6,42 +6,24 @@ import datetime as dt
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import AwareDatetime
 
 from tieline.kernel import memory, model
 from tieline.kernel.codecs import model_of
+from tieline.kernel.compatibility import unreadable_under
 from tieline.kernel.declarations import CONSUMER, NAMESPACE, SYSTEM, TopicTemplate, Tree
+from tieline.kernel.findings import Finding
 from tieline.kernel.fleet import PROCESSORS
+from tieline.kernel.meaning_rules import DECIMAL_SIZES, decimal_size, meaning_findings, parts, referred
 from tieline.kernel.model import Model
-from tieline.kernel.schema_changes import Schema, Unseen, differences, type_words
+from tieline.kernel.schema_changes import Schema, differences, type_words
 
-Rule = (
-    Unseen
-    | Literal[
-        "topic-file",
-        "schema-file",
-        "unknown-record",
-        "orphan-schema",
-        "missing-doc",
-        "decimal-size",
-        "float",
-        "enum-unknown",
-        "nullable-default",
-        "dead-letter-partitions",
-        "retention",
-        "state-compacted",
-        "known-party",
-        "model-mirror",
-    ]
-)
 Mirror = type[Model] | type[StrEnum]
 
-DECIMAL_SIZES = frozenset({(20, 4), (20, 6), (18, 6)})  # amounts, unit prices, quantities (model.py)
 WEEK_MS = 7 * 24 * 60 * 60 * 1000
 WITH_DEAD_LETTERS = frozenset({*PROCESSORS, f"source-{SYSTEM}", f"sink-{SYSTEM}"})
 PARTIES = WITH_DEAD_LETTERS | {CONSUMER, "views", "analysts", "reconciliation", "desk"}
@@ -56,16 +38,8 @@ _PLAIN_TYPES: Mapping[Any, Any] = {
     model.Amount: {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4},
     model.UnitPrice: {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 6},
     model.Quantity: {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 6},
+    model.FxRate: {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 9},
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A broken rule: which, where, and what to do."""
-
-    rule: Rule
-    place: str
-    message: str
 
 
 def lint(tree: Tree, mirrors: Mapping[str, Mirror] | None = None) -> tuple[Finding, ...]:
@@ -80,6 +54,7 @@ def lint(tree: Tree, mirrors: Mapping[str, Mirror] | None = None) -> tuple[Findi
         findings += _enum_with_unknown(schema)
         for field in schema.get("fields", ()):
             findings += _field(f"{schema['name']}.{field['name']}", field)
+    findings += meaning_findings(tree)
     if mirrors is not None:
         findings += _mirrored(tree.schemas, mirrors)
     return tuple(sorted(findings, key=lambda f: (f.place, f.rule, f.message)))
@@ -95,13 +70,23 @@ def compare(old: Schema, new: Schema) -> tuple[Finding, ...]:
 
 
 def compare_trees(old: Tree, new: Tree) -> tuple[Finding, ...]:
-    """``compare`` over every type that both trees declare."""
-    return tuple(
+    """``compare`` over every type that both trees declare, and what a registry will refuse of each topic's records."""
+    findings = [
         finding
         for name, schema in sorted(new.schemas.items())
         if name in old.schemas
         for finding in compare(old.schemas[name], schema)
-    )
+    ]
+    before, after = ({f"{NAMESPACE}.{name}": schema for name, schema in tree.schemas.items()} for tree in (old, new))
+    for topic in new.topics:
+        notes = topic.metadata.annotations
+        for record in notes.records:
+            full = f"{NAMESPACE}.{record}"
+            if full in before and full in after and notes.compatibility != "NONE":
+                for reason in unreadable_under(notes.compatibility, (full, before), (full, after)):
+                    words = f"{reason}; {notes.compatibility} of {topic.name} forbids it"
+                    findings.append(Finding("compatibility", record, words))
+    return tuple(findings)
 
 
 # ---- topics ---------------------------------------------------------------------------------------------------
@@ -175,7 +160,7 @@ def _references(tree: Tree) -> Iterator[Finding]:
             if tree.schemas.get(record, {}).get("type") != "record":
                 yield Finding("unknown-record", topic.name, f"there is no schema of a record {NAMESPACE}.{record}")
     for name, schema in tree.schemas.items():
-        for other in _referred(schema):
+        for other in referred(schema):
             used.add(other)
             if other not in tree.schemas:
                 yield Finding("unknown-record", name, f"refers to {NAMESPACE}.{other}, which has no schema")
@@ -183,25 +168,6 @@ def _references(tree: Tree) -> Iterator[Finding]:
         # A topic file that cannot be read may well be the one that carries it.
         if name not in used and not tree.topic_faults:
             yield Finding("orphan-schema", name, "no topic carries it and no other schema refers to it; remove it")
-
-
-def _referred(schema: Schema) -> Iterator[str]:
-    for field in schema.get("fields", ()):
-        for part in _parts(field["type"]):
-            if isinstance(part, str) and part.startswith(f"{NAMESPACE}."):
-                yield part.removeprefix(f"{NAMESPACE}.")
-
-
-def _parts(node: Any) -> Iterator[Any]:
-    """The type and every type inside it."""
-    yield node
-    if isinstance(node, list):
-        for branch in node:
-            yield from _parts(branch)
-    elif isinstance(node, dict):
-        for key in ("items", "values"):
-            if key in node:
-                yield from _parts(node[key])
 
 
 def _documented(schema: Schema) -> Iterator[Finding]:
@@ -225,14 +191,13 @@ def _field(place: str, field: Schema) -> Iterator[Finding]:
     kind = field["type"]
     if isinstance(kind, list) and "null" in kind and (kind[0] != "null" or field.get("default", "") is not None):
         yield Finding("nullable-default", place, "a nullable field is null or ..., in this order, with default null")
-    for part in _parts(kind):
+    for part in parts(kind):
         if part in ("float", "double"):
             yield Finding("float", place, "a binary fraction cannot hold money exactly; use a decimal")
-        if isinstance(part, dict) and part.get("logicalType") == "decimal":
-            size = (part.get("precision"), part.get("scale", 0))
-            if part["type"] != "bytes" or size not in DECIMAL_SIZES:
-                sizes = ", ".join(f"({p},{s})" for p, s in sorted(DECIMAL_SIZES))
-                yield Finding("decimal-size", place, f"{type_words(part)} is none of the decimals {sizes} in bytes")
+        size = decimal_size(part)
+        if size is not None and (part["type"] != "bytes" or size not in DECIMAL_SIZES):
+            sizes = ", ".join(f"({p},{s})" for p, s in sorted(DECIMAL_SIZES))
+            yield Finding("decimal-size", place, f"{type_words(part)} is none of the decimals {sizes} in bytes")
 
 
 # ---- classes --------------------------------------------------------------------------------------------------
@@ -283,6 +248,8 @@ def _record_mirrored(name: str, schema: Schema, mirror: type[Model]) -> Iterator
             words = f"is {type_words(field['type'])}, the class says {type_words(expected)}"
             yield Finding("model-mirror", place, words)
         in_class = mirror.model_fields[field["name"]]
+        if (in_class.description or "") != field.get("doc", ""):
+            yield Finding("model-mirror", place, "its doc is not the description of the class's field, word for word")
         if in_class.is_required() == ("default" in field) or (
             not in_class.is_required() and in_class.default != field.get("default")
         ):

@@ -39,6 +39,7 @@ def _exact(digits: int, scale: int) -> AfterValidator:
 Amount = Annotated[Decimal, _exact(20, 4)]
 UnitPrice = Annotated[Decimal, _exact(20, 6)]
 Quantity = Annotated[Decimal, _exact(18, 6)]
+FxRate = Annotated[Decimal, _exact(18, 9)]
 
 
 class Model(BaseModel):
@@ -120,7 +121,7 @@ class Origin(Model):
 
 
 class AssetFields(Model):
-    """What is known of one asset. Field groups have owners (processors/ownership.yaml)."""
+    """What is known of one asset. Field groups have owners (kernel/ownership.yaml)."""
 
     tag: Text | None = Field(default=None, description="Asset management's own number of the thing (label, barcode).")
     serial_number: Text | None = Field(default=None, description="Manufacturer's serial number.")
@@ -148,8 +149,8 @@ class AssetFields(Model):
 class AssetReport(Model):
     """One system's word on one asset."""
 
-    origin: Origin
-    fields: AssetFields
+    origin: Origin = Field(description="Which record of which system this speaks of.")
+    fields: AssetFields = Field(description="What the system says of the asset; None where it says nothing.")
     deleted: bool = Field(default=False, description="True when the system says the record is gone.")
 
 
@@ -159,8 +160,8 @@ class ScheduleLine(Model):
     date: dt.date = Field(description="Date of the depreciation.")
     posting_period: Period | None = Field(default=None, description="Fiscal year and period, YYYY-PPP.")
     depreciation: Amount = Field(description="Depreciation of this period, in the book's currency.")
-    accumulated_after: Amount = Field(description="Accumulated depreciation after this period.")
-    net_book_value_after: Amount = Field(description="Net book value after this period.")
+    accumulated_after: Amount = Field(description="Accumulated depreciation after this period, in the book's currency.")
+    net_book_value_after: Amount = Field(description="Net book value after this period, in the book's currency.")
     posted: bool = Field(description="True when the ERP has posted it.")
     document: Text | None = Field(default=None, description="Number or id of the posted document.")
 
@@ -171,10 +172,10 @@ class BookFields(Model):
     book_id: Code = Field(description="Depreciation area, e.g. main.")
     currency: Currency = Field(description="Currency of every amount in the book.")
     method: Text = Field(description="Canonical depreciation method, e.g. SL.")
-    gross_cost: Amount = Field(description="Acquisition cost in this book.")
-    salvage: Amount = Field(description="Value kept at the end of life.")
-    accumulated: Amount = Field(description="Accumulated depreciation posted so far.")
-    net_book_value: Amount = Field(description="gross_cost - accumulated.")
+    gross_cost: Amount = Field(description="Acquisition cost in this book, in its currency.")
+    salvage: Amount = Field(description="Value kept at the end of life, in the book's currency.")
+    accumulated: Amount = Field(description="Accumulated depreciation posted so far, in the book's currency.")
+    net_book_value: Amount = Field(description="gross_cost - accumulated, in the book's currency.")
     as_of: dt.date = Field(description="Date of the last posting behind the valuation, else the start date.")
     start_date: dt.date | None = Field(default=None, description="Start of depreciation.")
     end_date: dt.date | None = Field(default=None, description="End of depreciation.")
@@ -184,9 +185,9 @@ class BookFields(Model):
 class BookReport(Model):
     """The ERP's word on one book of one asset. ``origin.native_id`` is ``<asset native id>|<book id>``."""
 
-    origin: Origin
+    origin: Origin = Field(description="Which record of which system this speaks of.")
     asset_native_id: Code = Field(description="Native id of the asset in the reporting system.")
-    fields: BookFields
+    fields: BookFields = Field(description="The whole book, schedule included.")
 
 
 class OrderLine(Model):
@@ -206,29 +207,29 @@ class OrderLine(Model):
 class OrderFields(Model):
     """A purchase order; owned by the ERP."""
 
-    company: Code
+    company: Code = Field(description="Company code.")
     po_number: Text | None = Field(default=None, description="The ERP's order number; drafts may have none.")
     supplier: Text | None = Field(default=None, description="Supplier code.")
-    currency: Currency
-    order_date: dt.date | None = None
-    approval_status: ApprovalStatus
-    net_total: Amount = Field(description="Sum of the lines' net amounts.")
-    lines: tuple[OrderLine, ...]
+    currency: Currency = Field(description="ISO 4217 code of every amount in the record.")
+    order_date: dt.date | None = Field(default=None, description="Date of the order.")
+    approval_status: ApprovalStatus = Field(description="Approval of the order.")
+    net_total: Amount = Field(description="Sum of the lines' net amounts, in the order's currency.")
+    lines: tuple[OrderLine, ...] = Field(description="The lines, in order.")
 
 
 class OrderReport(Model):
     """The ERP's word on one purchase order."""
 
-    origin: Origin
-    fields: OrderFields
+    origin: Origin = Field(description="Which record of which system this speaks of.")
+    fields: OrderFields = Field(description="The whole order, lines included.")
 
 
 class CostLine(Model):
     """One cost of a work order."""
 
     line_no: int = Field(description="Position in the document, from 1.")
-    kind: CostKind
-    description: Text
+    kind: CostKind = Field(description="What the line paid for.")
+    description: Text = Field(description="What it is, for people.")
     quantity: Quantity | None = Field(default=None, description="Hours or pieces.")
     amount: Amount = Field(description="Cost in the document's currency; negative for a credit.")
 
@@ -236,22 +237,22 @@ class CostLine(Model):
 class CostFields(Model):
     """Costs of one work order settled at one time: a financial document, never overwritten."""
 
-    work_order: Code
+    work_order: Code = Field(description="Number of the work order.")
     asset_native_id: Text | None = Field(default=None, description="Native id of the asset in the reporting system.")
-    company: Code
-    currency: Currency
-    cost_centre: Code
+    company: Code = Field(description="Company code.")
+    currency: Currency = Field(description="ISO 4217 code of every amount in the record.")
+    cost_centre: Code = Field(description="Cost centre that bears the cost.")
     effective_date: dt.date = Field(description="Date the work was done; decides the posting period.")
-    total: Amount = Field(description="Sum of the lines.")
-    lines: tuple[CostLine, ...]
+    total: Amount = Field(description="Sum of the lines, in the document's currency.")
+    lines: tuple[CostLine, ...] = Field(description="The lines, in order.")
     reversal_of: Text | None = Field(default=None, description="Native id of the document this one reverses.")
 
 
 class CostReport(Model):
     """Asset management's word on one cost document."""
 
-    origin: Origin
-    fields: CostFields
+    origin: Origin = Field(description="Which record of which system this speaks of.")
+    fields: CostFields = Field(description="The whole document.")
 
 
 # ---- what the hub accepted -----------------------------------------------------------------------------------
@@ -272,8 +273,8 @@ class Accepted(Model):
 class AssetEvent(Model):
     """Shape shared by AssetRegistered, AssetChanged, AssetMoved, AssetPlacedInService and AssetDisposed."""
 
-    asset_id: Code
-    accepted: Accepted
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
     fields: AssetFields = Field(description="The whole after-image.")
     links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
 
@@ -281,47 +282,53 @@ class AssetEvent(Model):
 class AssetBookChanged(Model):
     """A book or its schedule changed; carries the whole book."""
 
-    asset_id: Code
-    accepted: Accepted
-    fields: BookFields
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    fields: BookFields = Field(description="The whole book as it is now, schedule included.")
 
 
 class DepreciationPosted(Model):
     """One depreciation the ERP posted: a financial document, published once."""
 
-    asset_id: Code
-    book_id: Code
-    accepted: Accepted
-    amount: Money
-    accumulated_after: Amount
-    net_book_value_after: Amount
-    scheduled_date: dt.date
-    document: Text | None = None
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    book_id: Code = Field(description="Depreciation area, e.g. main.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    amount: Money = Field(description="Depreciation posted by this document, in the book's currency.")
+    accumulated_after: Amount = Field(
+        description="Accumulated depreciation after this posting, in the currency of the amount."
+    )
+    net_book_value_after: Amount = Field(
+        description="Net book value after this posting, in the currency of the amount."
+    )
+    scheduled_date: dt.date = Field(description="Date the schedule gave it.")
+    document: Text | None = Field(default=None, description="Number or id of the posted document.")
 
 
 class OrderEvent(Model):
     """Shape shared by PoApproved and PoChanged."""
 
-    po_id: Code
-    accepted: Accepted
-    fields: OrderFields
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    fields: OrderFields = Field(description="The whole order as it is now.")
 
 
 class CostEvent(Model):
     """Shape shared by CostPosted and CostReversed."""
 
-    cost_doc_id: Code
-    asset_id: Text | None = None
-    accepted: Accepted
-    fields: CostFields
+    cost_doc_id: Code = Field(description="Canonical id of the cost document.")
+    asset_id: Text | None = Field(
+        default=None, description="Canonical id of the asset the costs belong to; none for costs without one."
+    )
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    fields: CostFields = Field(description="The whole document; it never changes afterwards.")
 
 
 class AssetState(Model):
     """What the hub believes of one asset."""
 
-    asset_id: Code
-    version: int
-    fields: AssetFields
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    version: int = Field(description="Version of the asset in the hub: one more with each accepted change.")
+    fields: AssetFields = Field(description="What the hub believes, each field as its last rightful speaker said it.")
     said_by: dict[str, str] = Field(description="System that last set each field.")
     links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
 
@@ -329,28 +336,30 @@ class AssetState(Model):
 class BookState(Model):
     """What the hub believes of one book."""
 
-    asset_id: Code
-    version: int
-    fields: BookFields
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    version: int = Field(description="Version of the book in the hub: one more with each accepted change.")
+    fields: BookFields = Field(description="The whole book as it is now, schedule included.")
 
 
 class OrderState(Model):
     """What the hub believes of one purchase order."""
 
-    po_id: Code
-    version: int
-    fields: OrderFields
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    version: int = Field(description="Version of the order in the hub: one more with each accepted change.")
+    fields: OrderFields = Field(description="The whole order as it is now.")
 
 
 class CostState(Model):
     """What the hub accepted of one cost document."""
 
-    cost_doc_id: Code
-    version: int
-    asset_id: Text | None = None
-    origin_system: Code
-    origin_native_id: Code
-    fields: CostFields
+    cost_doc_id: Code = Field(description="Canonical id of the cost document.")
+    version: int = Field(description="Version of the document in the hub.")
+    asset_id: Text | None = Field(
+        default=None, description="Canonical id of the asset the costs belong to; none for costs without one."
+    )
+    origin_system: Code = Field(description="System whose report it was.")
+    origin_native_id: Code = Field(description="Native id of the reported record.")
+    fields: CostFields = Field(description="The whole document; it never changes afterwards.")
 
 
 # ---- what sinks are told, and what they answered -------------------------------------------------------------
@@ -371,10 +380,10 @@ class WriteAsset(Model):
     On a record that exists, only ``writable_fields`` may be changed: the target owns the others and may be ahead of us.
     """
 
-    dispatch: Dispatch
-    asset_id: Code
+    dispatch: Dispatch = Field(description="Command id, target, version and repair.")
+    asset_id: Code = Field(description="Canonical id of the asset.")
     native_id: Text | None = Field(default=None, description="The target's id of the asset, where the hub knew it.")
-    fields: AssetFields
+    fields: AssetFields = Field(description="What the record shall say.")
     writable_fields: tuple[str, ...] = Field(
         description="Fields the sink may change on a record that exists (the target owns the others); all at creation."
     )
@@ -383,29 +392,31 @@ class WriteAsset(Model):
 class WriteBook(Model):
     """Show this book and schedule, read-only, at the target's record of the asset; replaces any earlier one."""
 
-    dispatch: Dispatch
-    asset_id: Code
-    native_id: Text | None = None
-    fields: BookFields
+    dispatch: Dispatch = Field(description="Command id, target, version and repair.")
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    native_id: Text | None = Field(default=None, description="The target system's id of the record.")
+    fields: BookFields = Field(description="The book to show, schedule included.")
 
 
 class PostCost(Model):
     """Post this cost document once."""
 
-    dispatch: Dispatch
-    cost_doc_id: Code
-    asset_id: Text | None = None
+    dispatch: Dispatch = Field(description="Command id, target, version and repair.")
+    cost_doc_id: Code = Field(description="Canonical id of the cost document.")
+    asset_id: Text | None = Field(
+        default=None, description="Canonical id of the asset the costs belong to; none for costs without one."
+    )
     asset_number: Text | None = Field(default=None, description="The target's own number of the asset, where known.")
-    fields: CostFields
+    fields: CostFields = Field(description="The document to post.")
 
 
 class RemoveRecord(Model):
     """Remove one surplus record by its native id; only a person's repair plan issues it."""
 
-    dispatch: Dispatch
-    entity: Code
+    dispatch: Dispatch = Field(description="Command id, target, version and repair.")
+    entity: Code = Field(description="Kind of entity.")
     record_id: Code = Field(description="Canonical or native id used as the ledger key.")
-    native_id: Code
+    native_id: Code = Field(description="The target system's id of the record.")
 
 
 Command = WriteAsset | WriteBook | PostCost | RemoveRecord
@@ -423,15 +434,15 @@ class SettledAs(StrEnum):
 class CommandSettled(Model):
     """A sink's answer to one command."""
 
-    command_id: Code
-    target: Code
-    entity: Code
-    canonical_id: Code
-    version: int
-    outcome: SettledAs
-    native_id: Text | None = None
+    command_id: Code = Field(description="The command this answers.")
+    target: Code = Field(description="The target system.")
+    entity: Code = Field(description="Kind of entity.")
+    canonical_id: Code = Field(description="Canonical id of the entity.")
+    version: int = Field(description="Version of the entity that the command was to bring the target to.")
+    outcome: SettledAs = Field(description="How the command ended.")
+    native_id: Text | None = Field(default=None, description="The target system's id of the record.")
     number: Text | None = Field(default=None, description="The target's number for people, if it has one.")
-    reason: Text | None = None
+    reason: Text | None = Field(default=None, description="Why, when it did not simply succeed.")
 
 
 Report = AssetReport | BookReport | OrderReport | CostReport

@@ -13,6 +13,17 @@ from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound, Outbound, Typed
 
 CORRELATION = "ce_correlationid"
+EVENT_HEADERS: Mapping[str, str] = {
+    "ce_specversion": "Version of CloudEvents: 1.0, binary mode.",
+    "ce_id": "Id of the event, the same after a retry: writer, coordinates of its cause, ordinal.",
+    "ce_type": "Avro record in the value, with its namespace.",
+    "ce_source": "Process that wrote it: /tieline/<name>.",
+    "ce_time": "When it was written (UTC).",
+    CORRELATION: "Coordinates (topic/partition/offset) of the record that everything here goes back to.",
+    "ce_causationid": "Coordinates of the record that caused this one.",
+    "content-type": "application/avro, in Confluent framing.",
+}
+"""The CloudEvents attributes on every typed record, and what they mean."""
 
 
 class Writer:

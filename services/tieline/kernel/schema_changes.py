@@ -1,8 +1,9 @@
 """What differs between two versions of an Avro schema, in words, and which differences change the meaning unseen.
 
 A registry compares how bytes are resolved. It lets pass what resolves and yet means something else: another scale of a
-decimal, a dropped logical type, a removed enum symbol. Documentation and the order of fields do not count here,
-as they do not count there.
+decimal, a dropped logical type, a removed enum symbol, another default. Documentation and the order of fields do not
+count here, as they do not count there. A type or field that got a new name and keeps the old one as an alias is the
+same one; a type is the same in another namespace, too, because Avro compares names without it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Unseen = Literal["logical-type", "enum-symbol"]
+Unseen = Literal["logical-type", "enum-symbol", "default-changed"]
 Schema = Mapping[str, Any]
 
 _NAMED = ("record", "enum", "fixed")
@@ -33,28 +34,50 @@ class Difference:
 def differences(old: Schema, new: Schema) -> tuple[Difference, ...]:
     """Everything that differs between two self-contained schemas, by the place where it stands (``Record.field``)."""
     before, after = _types(old), _types(new)
-    found = [Difference(_short(name), "removed") for name in before if name not in after]
+    pairs = {name: _counterpart(name, schema, before) for name, schema in after.items()}
+    kept = set(pairs.values())
+    found = [Difference(_short(name), "removed") for name in before if name not in kept]
     for name, schema in after.items():
-        if name not in before:
+        earlier = pairs[name]
+        if earlier is None:
             found.append(Difference(_short(name), f"added, {schema['type']}"))
-        elif schema["type"] != before[name]["type"]:
-            found.append(Difference(_short(name), f"was {before[name]['type']}, is {schema['type']}"))
+            continue
+        if earlier != name:
+            found.append(Difference(_short(name), f"was called {earlier}, is called {name}"))
+        if schema["type"] != before[earlier]["type"]:
+            found.append(Difference(_short(name), f"was {before[earlier]['type']}, is {schema['type']}"))
         elif schema["type"] == "enum":
-            found += _enum_differences(_short(name), before[name], schema)
+            found += _enum_differences(_short(name), before[earlier], schema)
         elif schema["type"] == "record":
-            found += _record_differences(_short(name), before[name], schema)
+            found += _record_differences(_short(name), before[earlier], schema)
     return tuple(found)
 
 
-def named_types(schema: Schema) -> Mapping[str, Schema]:
-    """The named types defined in a schema by full name; inside them, each other named type is only a reference."""
-    return _types(schema)
-
-
-def _types(schema: Schema) -> dict[str, Schema]:
+def flattened(schema: Schema) -> tuple[Any, Mapping[str, Schema]]:
+    """What a self-contained schema is, and its named types by full name; each of them is only referred to elsewhere."""
     found: dict[str, Schema] = {}
-    _collect(schema, "", found)
-    return found
+    return _collect(schema, "", found), found
+
+
+def same_name(name: str, schema: Schema, other: str) -> bool:
+    """Whether a named type stands for one called ``other`` in an earlier version; both are full names.
+
+    Names count without their namespace, and the type's aliases count (Avro's schema resolution).
+    """
+    space = name.rpartition(".")[0]
+    aliases = {alias if "." in alias else f"{space}.{alias}".lstrip(".") for alias in schema.get("aliases", ())}
+    return _short(name) == _short(other) or other in aliases
+
+
+def _types(schema: Schema) -> Mapping[str, Schema]:
+    return flattened(schema)[1]
+
+
+def _counterpart(name: str, schema: Schema, before: Mapping[str, Schema]) -> str | None:
+    """The earlier version's type that this one stands for: of the same full name, else of the same name."""
+    if name in before:
+        return name
+    return next((other for other in before if same_name(name, schema, other)), None)
 
 
 def _collect(node: Any, namespace: str, found: dict[str, Schema]) -> Any:
@@ -92,27 +115,38 @@ def _enum_differences(place: str, old: Schema, new: Schema) -> Iterator[Differen
         if symbol not in old["symbols"]:
             yield Difference(place, f"symbol {symbol} added")
     if old.get("default") != new.get("default"):
-        yield Difference(place, f"default was {old.get('default')}, is {new.get('default')}")
+        # A default that is new or gone changes what can be read, which the registry looks at; another one, what is.
+        unseen: Unseen | None = "default-changed" if "default" in old and "default" in new else None
+        yield Difference(place, f"default was {old.get('default')}, is {new.get('default')}", unseen)
 
 
 def _record_differences(place: str, old: Schema, new: Schema) -> Iterator[Difference]:
     before = {field["name"]: field for field in old["fields"]}
     after = {field["name"]: field for field in new["fields"]}
+    earlier = {name: next((n for n in (name, *f.get("aliases", ())) if n in before), None) for name, f in after.items()}
     for name in before:
-        if name not in after:
+        if name not in earlier.values():
             yield Difference(f"{place}.{name}", "removed")
     for name, field in after.items():
-        here = f"{place}.{name}"
-        if name not in before:
+        here, source = f"{place}.{name}", earlier[name]
+        if source is None:
             yield Difference(here, f"added, {type_words(field['type'])}{_default_words(field)}")
             continue
-        if type_words(before[name]["type"]) != type_words(field["type"]):
-            words = f"was {type_words(before[name]['type'])}, is {type_words(field['type'])}"
-            unseen: Unseen | None = "logical-type" if _meaning_lost(before[name]["type"], field["type"]) else None
-            yield Difference(here, words, unseen)
-        if _default_words(before[name]) != _default_words(field):
-            old_words = _default_words(before[name]) or ", no default"
-            yield Difference(here, f"{old_words[2:]} before, {(_default_words(field) or ', no default')[2:]} now")
+        if source != name:
+            yield Difference(here, f"was called {source}")
+        yield from _field_differences(here, before[source], field)
+
+
+def _field_differences(here: str, old: Schema, new: Schema) -> Iterator[Difference]:
+    if type_words(old["type"]) != type_words(new["type"]):
+        words = f"was {type_words(old['type'])}, is {type_words(new['type'])}"
+        yield Difference(here, words, "logical-type" if _meaning_lost(old["type"], new["type"]) else None)
+    if _default_words(old) != _default_words(new):
+        # Records written before the field was there read as its default: another default gives them another content.
+        unseen: Unseen | None = "default-changed" if "default" in old and "default" in new else None
+        old_words = _default_words(old) or ", no default"
+        words = f"{old_words[2:]} before, {(_default_words(new) or ', no default')[2:]} now"
+        yield Difference(here, words, unseen)
 
 
 def type_words(node: Any) -> str:

@@ -37,8 +37,18 @@ def _record(**fields: Any) -> dict[str, Any]:
         ),
         (
             _record(a={"type": KIND}),
-            _record(a={"type": {**KIND, "default": "A"}}),
-            ["Kind: default was UNKNOWN, is A"],
+            _record(a={"type": {k: v for k, v in KIND.items() if k != "default"}}),
+            ["Kind: default was UNKNOWN, is None"],
+        ),
+        (
+            _record(a={"type": "int"}),
+            _record(b={"type": "int", "aliases": ["a"]}),
+            ["Thing.b: was called a"],
+        ),
+        (
+            _record(a={"type": KIND}),
+            _record(a={"type": {**KIND, "name": "Sort", "aliases": ["Kind"]}}),
+            ["Thing.a: was Kind, is Sort", "Sort: was called tieline.Kind, is called tieline.Sort"],
         ),
         (_record(a={"type": KIND}), _record(a={"type": "string"}), ["Kind: removed", "Thing.a: was Kind, is string"]),
         (_record(), {**KIND, "name": "Thing"}, ["Thing: was record, is enum"]),
@@ -59,6 +69,8 @@ def test_each_difference_in_words(old: dict[str, Any], new: dict[str, Any], word
         ({"type": "bytes"}, {"type": DECIMAL}, "logical-type"),
         ({"type": {"type": "map", "values": DECIMAL}}, {"type": {"type": "map", "values": "bytes"}}, "logical-type"),
         ({"type": KIND}, {"type": {**KIND, "symbols": ["UNKNOWN"]}}, "enum-symbol"),
+        ({"type": KIND}, {"type": {**KIND, "default": "A"}}, "default-changed"),
+        ({"type": "int", "default": 1}, {"type": "int", "default": 2}, "default-changed"),
     ],
 )
 def test_what_a_registry_lets_pass_is_marked(old: dict[str, Any], new: dict[str, Any], rule: str) -> None:

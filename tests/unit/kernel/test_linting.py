@@ -8,14 +8,15 @@ import pytest
 
 from tieline.kernel import memory, model
 from tieline.kernel.declarations import Declared, Tree, declared, read_tree
-from tieline.kernel.linting import Mirror, Rule, avro_type, compare_trees, kernel_mirrors, lint
+from tieline.kernel.findings import Rule
+from tieline.kernel.linting import Mirror, avro_type, compare_trees, kernel_mirrors, lint
 
 BROKEN = Path(__file__).parents[2] / "declarations" / "broken"
 CASES = sorted(path.name for path in BROKEN.iterdir())
 # The classes the mirror rule compares in its own fixtures; the other fixtures leave that rule out.
 MIRRORS: Mapping[str, Mapping[str, Mirror]] = {
     "model-mirror.no-schema": {"Money": model.Money, "Stage": memory.Stage},
-    "model-mirror.symbols": {"CostLine": model.CostLine, "CostKind": model.CostKind},
+    "model-mirror.symbols": {"XRef": memory.XRef, "LinkStatus": memory.LinkStatus},
 }
 
 
@@ -78,3 +79,29 @@ def test_an_enum_may_grow_and_a_field_may_come() -> None:
 def test_an_annotation_without_avro_type_is_refused() -> None:
     with pytest.raises(TypeError, match="float"):
         avro_type(float)
+
+
+def test_an_amount_may_take_its_currency_from_every_record_that_holds_it() -> None:
+    tree = _tree(BROKEN / "currency.one-holder-without")
+    (found,) = lint(tree)
+    assert (found.rule, found.place) == ("currency", "Line.amount")
+    without_other = {name: schema for name, schema in tree.schemas.items() if name != "Other"}
+    assert [f.rule for f in lint(Tree(tree.topics, without_other))] == ["unknown-record"], "only Thing holds it now"
+
+
+def test_the_hubs_own_events_have_no_business_date() -> None:
+    tree = read_tree(declared())
+    runs = next(topic for topic in tree.topics if topic.name == "recon.run.event.v1")
+    assert "effective_date" not in {field["name"] for field in tree.schemas["RunFinished"]["fields"]}
+    assert [f for f in lint(Tree((runs,), tree.schemas)) if f.rule == "event-times"] == []
+
+
+def test_the_four_decimals_of_the_model_are_the_four_that_lint_allows() -> None:
+    # Amounts, unit prices, quantities and exchange rates, as the model's annotations give them to a schema.
+    found = [avro_type(hint) for hint in (model.Amount, model.UnitPrice, model.Quantity, model.FxRate)]
+    assert [(one["precision"], one["scale"]) for one in found] == [(20, 4), (20, 6), (18, 6), (18, 9)]
+    for one in found:
+        field = {"name": "extra", "type": one, "doc": "More."}
+        currency = {"name": "currency", "type": "string", "doc": "ISO 4217 code."}
+        thing = {"type": "record", "name": "Thing", "namespace": "tieline", "doc": "A.", "fields": [field, currency]}
+        assert [f.rule for f in lint(Tree((), {"Thing": thing}))] == ["orphan-schema"]

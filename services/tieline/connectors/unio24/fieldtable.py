@@ -1,20 +1,46 @@
-"""The field-mapping document: canonical field to theirs, generated from the profile in force.
-
-``python -m tieline.connectors.unio24.fieldtable PROFILE`` prints it.
-"""
+"""Where the canonical fields stand, and the page that shows it: both derived from the profile in force."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from tieline.connectors.unio24.profile import FieldRule, Fields, Profile, kind_of, load_profile
+from tieline.kernel.correspondence import FieldTables, Place, RecordTable
 from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
 
 _HEADER = "| canonical field | kind | {name} | direction | conversion | meaning |\n|---|---|---|---|---|---|"
+
+
+def tables(settings: Mapping[str, object]) -> FieldTables:
+    """The place of every canonical field, by the profile that the settings name. Raises ``Stop`` for a faulty one."""
+    profile = load_profile(Path(str(settings["profile"])))
+    assets, books, costs = profile.assets, profile.books, profile.cost_documents
+    return {
+        "AssetFields": RecordTable(assets.item_path, _places(assets.fields, "", writes=True)),
+        "BookFields": RecordTable(books.item_path, _places(books.fields, "", writes=True)),
+        "ScheduleLine": RecordTable(books.item_path, _places(books.line_fields, f"{books.lines}.", writes=True)),
+        "CostFields": RecordTable(costs.item_path, _places(costs.fields, "", writes=False)),
+        "CostLine": RecordTable(costs.item_path, _places(costs.line_fields, f"{costs.lines}.", writes=False)),
+    }
+
+
+def page(settings: Mapping[str, object]) -> str:
+    """The page about the profile that the settings name. Raises ``Stop`` for a faulty one."""
+    return render_field_table(load_profile(Path(str(settings["profile"]))))
+
+
+def _places(rules: Fields, prefix: str, *, writes: bool) -> Mapping[str, Place]:
+    places: dict[str, Place] = {}
+    for name, rule in rules.items():
+        if rule.path is None:
+            places[name] = Place(note=f"always {rule.constant}")
+            continue
+        theirs = tuple(f"{prefix}{path}" for path in (rule.path, rule.currency_path) if path is not None)
+        places[name] = Place(theirs, theirs if writes and rule.direction == "both" else ())
+    return places
 
 
 def render_field_table(profile: Profile) -> str:
@@ -90,7 +116,3 @@ def _conversion(kind: str, rule: FieldRule) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("|", "\\|").replace("\n", " ")
-
-
-if __name__ == "__main__":
-    sys.stdout.write(render_field_table(load_profile(Path(sys.argv[1]))))

@@ -1,0 +1,1 @@
+"""What the data means, generated: the catalogue for people, AsyncAPI and data contracts for tools."""

@@ -1,0 +1,169 @@
+"""Where the canonical fields stand in Tryton. A test feeds marked values through the mapping and compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pydantic import BaseModel
+
+from tieline.connectors.tryton.asset_plan import COMMENT_KEYS
+from tieline.connectors.tryton.comment import PO_LINE
+from tieline.kernel.correspondence import FieldTables, Place, RecordTable
+from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, OrderFields, OrderLine, ScheduleLine
+
+_SIDES = ("lines.debit", "lines.credit")
+_COMPANY = Place(("company.party.code",), (), "written only to the company of the settings")
+_ASSET_CURRENCY = Place(("company.currency.code",), (), "the company's; another one is refused")
+_PERIOD = "lines.move.period"
+
+_ASSET = {
+    # What Tryton has no field for stands as "key: value" lines in the comment.
+    **{name: Place((f"comment: {key}",), (f"comment: {key}",)) for name, key in COMMENT_KEYS.items()},
+    "description": Place(
+        ("comment: description", "product.template.name"), ("comment: description",), "else the product's name"
+    ),
+    "physical_status": Place(
+        ("comment: physical-status",),
+        ("comment: physical-status", "state"),
+        "in service or in maintenance runs a draft",
+    ),
+    "asset_number": Place(("number",), (), "Tryton gives it when the asset runs"),
+    "company": _COMPANY,
+    "asset_class": Place(
+        ("product.code",),
+        ("product", "unit", "end_date"),
+        "by asset_classes of the settings; the product's duration gives the end of life",
+    ),
+    "quantity": Place(("quantity",), ("quantity",)),
+    "acquisition_cost": Place(
+        ("value", "company.currency.code"), ("value",), "in the company's currency; another one is refused"
+    ),
+    "acquisition_date": Place(("purchase_date",), ("purchase_date",)),
+    "in_service_date": Place(
+        ("start_date", "state"),
+        ("start_date", "end_date", "state"),
+        "a draft's start date is a plan; a date runs a draft",
+    ),
+    "financial_status": Place(("state",), ()),
+    "disposal_date": Place(("move.date", "state"), ("move.date", "state"), "closes the asset on that day"),
+    "po_line_ref": Place(
+        (f"comment: {PO_LINE}", "supplier_invoice_line.origin"), (f"comment: {PO_LINE}",), "else the invoice line's"
+    ),
+}
+_BOOK = {
+    "book_id": Place((), (), "always main: Tryton keeps one book"),
+    "currency": _ASSET_CURRENCY,
+    "method": Place(("depreciation_method",), (), "linear = SL; others are refused"),
+    "gross_cost": Place(("value",)),
+    "salvage": Place(("residual_value",)),
+    "accumulated": Place(
+        ("depreciated_amount", "lines.depreciation", "lines.move.state"), (), "what was brought in, and posted lines"
+    ),
+    "net_book_value": Place(("value", "depreciated_amount", "lines.depreciation", "lines.move.state")),
+    "as_of": Place(("lines.date", "lines.move.state", "start_date"), (), "of the last posted line, else the start"),
+    "start_date": Place(("start_date",)),
+    "end_date": Place(("end_date",)),
+}
+_SCHEDULE = {
+    "date": Place(("lines.date",)),
+    "posting_period": Place(
+        (
+            *("lines.move.state", f"{_PERIOD}.start_date"),
+            *(f"{_PERIOD}.fiscalyear.{name}" for name in ("name", "start_date", "end_date")),
+        ),
+        (),
+        "of a posted line: its month's place in the fiscal year, which is called by its name or by the year it ends in",
+    ),
+    "depreciation": Place(("lines.depreciation",)),
+    "accumulated_after": Place(("lines.accumulated_depreciation",)),
+    "net_book_value_after": Place(("lines.actual_value",)),
+    "posted": Place(("lines.move.state",)),
+    "document": Place(("lines.move.number", "lines.move.state"), (), "of a posted line"),
+}
+_ORDER = {
+    "company": Place(("company.party.code",)),
+    "po_number": Place(("number",)),
+    "supplier": Place(("party.code",)),
+    "currency": Place(("currency.code",)),
+    "order_date": Place(("purchase_date",)),
+    "approval_status": Place(
+        ("state",), (), "quotation = PENDING; confirmed, processing, done = APPROVED; draft and cancelled as they are"
+    ),
+    "net_total": Place(("lines.amount",), (), "the sum"),
+}
+_ORDER_LINE = {
+    "line_id": Place(("lines.id",)),
+    "line_no": Place((), (), "counted; comments, titles and subtotals are left out"),
+    "item": Place(("lines.product.code",)),
+    "description": Place(
+        ("lines.description", "lines.product.template.name", "lines.product.code"), (), "the first that is filled in"
+    ),
+    "asset_class": Place(
+        ("lines.product.code", "lines.product.template.type"), (), "by asset_classes of the settings, of type assets"
+    ),
+    "quantity": Place(("lines.quantity",)),
+    "unit": Place(("lines.unit.symbol",)),
+    "unit_price": Place(("lines.unit_price",)),
+    "net_amount": Place(("lines.amount",)),
+}
+_COST = {
+    "work_order": Place(("description: work order", "number"), ("description: work order",), "else the move's number"),
+    "asset_native_id": Place(("origin",), (), "written by the asset's number, as the command gives it"),
+    "company": _COMPANY,
+    "currency": _ASSET_CURRENCY,
+    "cost_centre": Place(("lines.analytic_lines.account.code",), ("lines.analytic_lines.account",)),
+    "effective_date": Place(("date",), ("date", "period", "lines.analytic_lines.date"), "its period must be open"),
+    "total": Place(_SIDES, _SIDES, "the sum; written as the line on the accrual account"),
+    "reversal_of": Place(("description: reverses",), ("description: reverses",)),
+}
+_COST_LINE = {
+    "line_no": Place((), (), "counted; lines on the expense account of the settings"),
+    "kind": Place(("lines.description",), ("lines.description",), "kind x quantity: description"),
+    "description": Place(("lines.description",), ("lines.description",), "kind x quantity: description"),
+    "quantity": Place(("lines.description",), ("lines.description",), "kind x quantity: description"),
+    "amount": Place(
+        _SIDES, (*_SIDES, *(f"lines.analytic_lines.{side}" for side in ("debit", "credit"))), "a credit swaps the sides"
+    ),
+}
+_RECORDS: Mapping[type[BaseModel], tuple[str, Mapping[str, Place]]] = {
+    AssetFields: ("account.asset", _ASSET),
+    BookFields: ("account.asset", _BOOK),
+    ScheduleLine: ("account.asset", _SCHEDULE),
+    OrderFields: ("purchase.purchase", _ORDER),
+    OrderLine: ("purchase.purchase", _ORDER_LINE),
+    CostFields: ("account.move", _COST),
+    CostLine: ("account.move", _COST_LINE),
+}
+
+
+def tables(settings: Mapping[str, object]) -> FieldTables:
+    """The place of every canonical field; the same whatever the settings."""
+    del settings
+    return {model.__name__: RecordTable(native, places) for model, (native, places) in _RECORDS.items()}
+
+
+def page(settings: Mapping[str, object]) -> str:
+    """Markdown: one table per canonical record, its fields in canonical order. Ends with a newline."""
+    del settings
+    parts = [
+        "# Field mapping: Tryton",
+        "Generated from the connector's field table; do not edit. Written anew by `make docs`.",
+        "`a.b` is field b of the record that field a points to; `comment: key` is the line `key: value` in that text.",
+    ]
+    for model, (native, places) in _RECORDS.items():
+        rows = "\n".join(_rows(model, places))
+        head = "| canonical field | read from | written to | note | meaning |\n|---|---|---|---|---|"
+        parts.append(f"## {model.__name__}: `{native}`\n\n{head}\n{rows}")
+    return "\n\n".join(parts) + "\n"
+
+
+def _rows(model: type[BaseModel], places: Mapping[str, Place]) -> Iterator[str]:
+    for name, info in model.model_fields.items():
+        if name in places:
+            place = places[name]
+            cells = (name, _names(place.read), _names(place.written), place.note, info.description or "")
+            yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
