@@ -78,16 +78,37 @@ def to_theirs(name: str, rule: FieldRule, value: object) -> Mapping[str, object]
             if rule.currency is not None and rule.currency != value.currency:
                 reason = f"their amounts are in {rule.currency}, this one is in {value.currency}"
                 raise Rejected(reason, field=name, remedy="convert it, or map the currency in the profile")
-            amount = {path: _decimal_text(rule, value.amount)}
+            amount = {path: _decimal_text(name, rule, value.amount)}
             return amount if rule.currency_path is None else amount | {rule.currency_path: value.currency}
         case Decimal():
-            return {path: _decimal_text(rule, value)}
+            return {path: _decimal_text(name, rule, value)}
         case dt.date():
             return {path: _write_date(value, rule.format or "iso")}
         case str():
             return {path: _their_text(name, rule, value)}
         case _:
             return {path: value}
+
+
+def lost(wanted: object, held: object) -> str | None:
+    """What a target lost of a value, in words: the end of a text, or digits of a number; None when nothing.
+
+    Another case or other spaces lose nothing that matters: they are the target's way of writing the same.
+    """
+    match wanted, held:
+        case StrEnum(), _:
+            return None
+        case str(), str():
+            whole, kept = ("".join(text.split()).casefold() for text in (wanted, held))
+            short = len(kept) < len(whole) and whole.startswith(kept)
+            return f"{len(held)} of {len(wanted)} characters" if short else None
+        case Money(), Money():
+            same = wanted.currency == held.currency
+            return f"{held.amount} instead of {wanted.amount}" if same and held.amount != wanted.amount else None
+        case Decimal(), Decimal():
+            return f"{held} instead of {wanted}" if held != wanted else None
+        case _:
+            return None
 
 
 def read_time(value: object, pattern: str, place: str) -> dt.datetime:
@@ -175,11 +196,11 @@ def _their_text(name: str, rule: FieldRule, value: str) -> object:
         if rule.otherwise == "reject":
             remedy = f"add it to the values of {name} in the profile"
             raise Rejected(f"{text[:40]!r} has no counterpart of theirs", field=name, remedy=remedy)
+    if rule.letter_case is not None:
+        text = text.upper() if rule.letter_case == "upper" else text.lower()
     if rule.max_length is not None and len(text) > rule.max_length:
-        if rule.overflow == "reject":
-            remedy = "shorten it, or set overflow: cut in the profile"
-            raise Rejected(f"is longer than the {rule.max_length} characters they keep", field=name, remedy=remedy)
-        text = text[: rule.max_length].rstrip()
+        remedy = "shorten it at its source, or have them keep more and raise max_length in the profile"
+        raise Rejected(f"is longer than the {rule.max_length} characters they keep", field=name, remedy=remedy)
     return text
 
 
@@ -207,5 +228,8 @@ def _number(rule: FieldRule, path: str, value: object) -> Decimal:
     raise Rejected("is not a decimal number", field=path, remedy=remedy)
 
 
-def _decimal_text(rule: FieldRule, amount: Decimal) -> str:
+def _decimal_text(name: str, rule: FieldRule, amount: Decimal) -> str:
+    if rule.decimals is not None and round(amount, rule.decimals) != amount:
+        remedy = "round it at its source, or have them keep more and raise decimals in the profile"
+        raise Rejected(f"has more than the {rule.decimals} digits after the point they keep", field=name, remedy=remedy)
     return format(amount, "f").replace(".", rule.decimal_mark)

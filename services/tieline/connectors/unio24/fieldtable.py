@@ -82,7 +82,11 @@ def _conversion(kind: str, rule: FieldRule) -> str:
     if kind in ("money", "decimal"):
         notes.append(f"exact decimal, mark {rule.decimal_mark}")
     if rule.max_length is not None:
-        notes.append(f"at most {rule.max_length} characters, longer: {rule.overflow}")
+        notes.append(f"at most {rule.max_length} characters, longer is refused")
+    if rule.letter_case is not None:
+        notes.append(f"kept in {rule.letter_case} case")
+    if rule.decimals is not None:
+        notes.append(f"at most {rule.decimals} digits after the point, more is refused")
     if rule.absent:
         notes.append(f"none when {', '.join(rule.absent)}")
     return _escaped("; ".join(notes))

@@ -63,9 +63,14 @@ class FieldRule(Part):
         default=None, description="Fixed currency of the amount."
     )
     decimal_mark: Literal[".", ","] = Field(default=".", description="Decimal mark of numbers given as text.")
-    max_length: int | None = Field(default=None, ge=1, description="Longest text they keep.")
-    overflow: Literal["reject", "cut"] = Field(
-        default="reject", description="What happens to a longer text: refused, or cut as they would."
+    max_length: int | None = Field(
+        default=None, ge=1, description="Longest text they keep; a longer one is refused, never cut."
+    )
+    letter_case: Literal["upper", "lower"] | None = Field(
+        default=None, description="The case they keep a text in, whatever they are sent."
+    )
+    decimals: int | None = Field(
+        default=None, ge=0, le=6, description="Digits after the point that they keep; a longer number is refused."
     )
     absent: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         default=(), description="Values of theirs that mean: none. Empty always does."
@@ -264,7 +269,8 @@ def _rule_faults(model: type[BaseModel], name: str, rule: Mapping[object, object
         "currency": ("money",),
         "decimal_mark": ("money", "decimal"),
         "max_length": ("text",),
-        "overflow": ("text",),
+        "letter_case": ("text",),
+        "decimals": ("money", "decimal"),
         "constant": ("text",),
     }
     for option, kinds in allowed.items():

@@ -7,7 +7,7 @@ differs is sent; so doing a command again is doing nothing (Invariant 3).
 from __future__ import annotations
 
 from tieline.connectors.unio24.client import Client, item_path
-from tieline.connectors.unio24.conversion import put_at, value_at
+from tieline.connectors.unio24.conversion import lost, put_at, value_at
 from tieline.connectors.unio24.mapping import (
     asset_after,
     asset_report,
@@ -94,7 +94,7 @@ class Unio24Sink:
         answer = await self._client.send("PATCH", path, body=changes, version=version, passed=(_CONFLICT, *_GONE))
         if answer.status == _CONFLICT or answer.status in _GONE:
             raise Retryable(f"HTTP {answer.status}: the record changed hands in between; look for it again")
-        return self._asset_written(_record(answer.document), effect=True)
+        return self._kept(command, _record(answer.document), changes)
 
     async def _create(self, command: WriteAsset) -> Written | Record:
         """The new record as written; or the record that already carries our reference, to be brought up to date."""
@@ -106,7 +106,7 @@ class Unio24Sink:
         put_at(body, resource.reference, command.asset_id)
         answer = await self._client.send("POST", resource.list_path, body=body, passed=(_CONFLICT,))
         if answer.status != _CONFLICT:
-            return self._asset_written(_record(answer.document), effect=True)
+            return self._kept(command, _record(answer.document), body)
         record = await self._by_reference(command.asset_id)
         existing = value_at(_record(answer.document), self._profile.errors.existing_id)
         if record is None and isinstance(existing, str | int):
@@ -184,6 +184,29 @@ class Unio24Sink:
         if value_at(record, profile.assets.reference) != command.asset_id:
             put_at(changes, profile.assets.reference, command.asset_id)
         return changes
+
+    def _kept(self, command: WriteAsset, record: Record, sent: Record) -> Written:
+        """What they hold after a write. Raises ``Rejected`` naming the field of which they kept less than was sent."""
+        written = self._asset_written(record, effect=True)
+        holds = asset_report(self._profile, self._system, record, self._codes.read_only()).fields
+        sent_names = {
+            name
+            for name, rule in self._profile.assets.fields.items()
+            if rule.path is not None and value_at(sent, rule.path) is not None
+        }
+        day = command.effective_date
+        wanted = asset_after(self._profile, command.fields, only=sent_names, codes=self._codes, day=day)
+        for name in sorted(sent_names):
+            fault = lost(getattr(wanted, name), getattr(holds, name))
+            if fault is not None:
+                # Nothing is taken back: what is there is known by its hash, and a person shortens it at its source.
+                raise Rejected(
+                    f"they kept less of it than was sent: {fault}",
+                    field=f"fields.{name}",
+                    remedy="declare what they keep (max_length, decimals) in the profile; shorten it at its source",
+                    held_digest=written.digest,
+                )
+        return written
 
     def _asset_written(self, record: Record, *, effect: bool) -> Written:
         report = asset_report(self._profile, self._system, record, self._codes.read_only())

@@ -141,9 +141,21 @@ def test_text_longer_than_they_keep_is_refused_not_cut(profile: Profile) -> None
         native_asset(profile, AssetFields(description="x" * 121))
 
 
-def test_text_is_cut_where_the_owner_says_so() -> None:
-    profile = changed("{path: name, max_length: 120}", "{path: name, max_length: 5, overflow: cut}")
-    assert asset_after(profile, AssetFields(description=" abcd efgh ")) == AssetFields(description="abcd")
+def test_text_goes_out_in_the_case_they_keep_and_its_length_is_that_of_the_result() -> None:
+    profile = changed("{path: name, max_length: 120}", "{path: name, max_length: 6, letter_case: upper}")
+    assert asset_after(profile, AssetFields(description=" pump ")) == AssetFields(description="PUMP")
+    with pytest.raises(Rejected, match="description: is longer than the 6 characters they keep"):
+        native_asset(profile, AssetFields(description="straße"))  # STRASSE
+
+
+def test_a_number_with_more_digits_than_they_keep_is_refused_not_rounded() -> None:
+    profile = changed(
+        "{path: purchase_cost, currency_path: currency}", "{path: purchase_cost, currency_path: currency, decimals: 2}"
+    )
+    cost = Money(amount=Decimal("1234.5600"), currency="EUR")
+    assert native_asset(profile, AssetFields(acquisition_cost=cost))["purchase_cost"] == "1234.5600"
+    with pytest.raises(Rejected, match="acquisition_cost: has more than the 2 digits after the point they keep"):
+        native_asset(profile, AssetFields(acquisition_cost=Money(amount=Decimal("1234.5678"), currency="EUR")))
 
 
 @settings(deadline=None)
