@@ -11,6 +11,7 @@ from typing import cast
 
 from pydantic import BaseModel
 
+from tieline.connectors.kit.amounts import NumberFormat, from_float_artefact, parse_amount
 from tieline.connectors.unio24.profile import FieldRule, enum_of, kind_of
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import Money
@@ -212,10 +213,14 @@ def _money(rule: FieldRule, record: Mapping[str, object], path: str, value: obje
     if currency is None or not re.fullmatch(r"[A-Z]{3}", currency):
         raise Rejected("an amount needs an ISO 4217 currency", field=rule.currency_path or path)
     # Built unchecked: the canonical record that takes it checks digits and names the field.
-    return Money.model_construct(amount=_number(rule, path, value), currency=currency)
+    return Money.model_construct(amount=_number(rule, path, value, currency), currency=currency)
 
 
-def _number(rule: FieldRule, path: str, value: object) -> Decimal:
+def _number(rule: FieldRule, path: str, value: object, currency: str | None = None) -> Decimal:
+    if isinstance(value, Decimal) and rule.binary_float and rule.decimals is not None:
+        return from_float_artefact(value, rule.decimals, field=path)
+    if isinstance(value, str) and rule.group_mark is not None:
+        return parse_amount(value, NumberFormat(rule.decimal_mark, rule.group_mark), field=path, currency=currency)
     if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
         return Decimal(value)
     if isinstance(value, str) and len(value) <= _MAX_DECIMAL_LENGTH:

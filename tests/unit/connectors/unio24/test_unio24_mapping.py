@@ -239,6 +239,39 @@ def test_nested_custom_fields_and_constants() -> None:
     assert "company" not in native_asset(profile, AssetFields(company="2000", tag="t"))
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "amount"),
+    [
+        ("group_mark: ','", "$1,234.50", "1234.50"),
+        ("group_mark: ','", "(45.00)", "-45.00"),
+        ("decimal_mark: ',', group_mark: '.'", "1.234,50", "1234.50"),
+        ("decimals: 2, binary_float: true", Decimal(repr(0.1 + 0.2)), "0.30"),
+        ("decimals: 2, binary_float: true", "0.3", "0.3"),
+    ],
+)
+def test_t26_amounts_are_read_as_the_profile_declares(option: str, value: object, amount: str) -> None:
+    cost = "{path: purchase_cost, currency_path: currency"
+    profile = changed(f"{cost}}}", f"{cost}, {option}}}")
+    found = asset_report(profile, "am", {**RECORD, "purchase_cost": value, "currency": "USD"}).fields.acquisition_cost
+    assert found == Money(amount=Decimal(amount), currency="USD")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("group_mark: ','", "€1,234.50"),
+        ("group_mark: ','", "1.234,50"),
+        ("decimals: 2, binary_float: true", Decimal("0.305")),
+        ("decimals: 2", Decimal(repr(0.1 + 0.2))),
+    ],
+)
+def test_t26_what_the_profile_does_not_declare_is_refused(option: str, value: object) -> None:
+    cost = "{path: purchase_cost, currency_path: currency"
+    profile = changed(f"{cost}}}", f"{cost}, {option}}}")
+    with pytest.raises(Rejected, match="purchase_cost"):
+        asset_report(profile, "am", {**RECORD, "purchase_cost": value, "currency": "USD"})
+
+
 def test_amounts_in_another_currency_than_the_fixed_one_are_refused() -> None:
     profile = changed("{path: purchase_cost, currency_path: currency}", "{path: purchase_cost, currency: EUR}")
     assert native_asset(profile, AssetFields(acquisition_cost=Money(amount=Decimal(5), currency="EUR"))) == {
