@@ -21,6 +21,7 @@ class MemoryApi:
     def __init__(self, keep: Callable[[dict[str, object]], dict[str, object]] = dict) -> None:
         self.keep = keep
         self.records: dict[str, dict[str, object]] = {}
+        self.panels: dict[tuple[str, str], dict[str, object]] = {}
         self.writes: list[tuple[str, dict[str, object]]] = []
         self.now = START
 
@@ -41,7 +42,7 @@ class MemoryApi:
         return RawItem("assets", native_id, dump_json(self.records[native_id]))
 
     async def get(self, _resource: Resource, **ids: str) -> Record | None:
-        return self.records.get(ids["id"])
+        return self.panels.get((ids["asset_id"], ids["book_id"])) if "book_id" in ids else self.records.get(ids["id"])
 
     async def list_page(self, _resource: Resource, *, size: int, where: Mapping[str, str]) -> ListPage:
         found = [r for r in self.records.values() if all(r.get(key) == value for key, value in where.items())]
@@ -56,8 +57,13 @@ class MemoryApi:
         version: str | None = None,
         passed: tuple[int, ...] = (),
     ) -> Answer:
-        assert method in {"POST", "PATCH"}
+        assert method in {"POST", "PATCH", "PUT"}
         assert passed
+        if method == "PUT":
+            *_, asset_id, _, book_id = path.split("/")
+            stamps = {"asset_id": asset_id, "book": book_id, "version": 1, "updated_at": self.now.isoformat()}
+            self.panels[asset_id, book_id] = {**body, **stamps}
+            return Answer(200, self.panels[asset_id, book_id], self.now)
         there = [key for key, held in self.records.items() if held.get("external_ref") == body.get("external_ref")]
         if method == "POST" and there:
             return Answer(409, {"existing_id": there[0]}, self.now)

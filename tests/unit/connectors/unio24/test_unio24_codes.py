@@ -17,7 +17,7 @@ from tieline.connectors.unio24.sink import Unio24Sink
 from tieline.kernel.code_lists import CodeEntry, Codes, ListName
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Stop
-from tieline.kernel.model import AssetFields, BookFields, Dispatch, WriteAsset
+from tieline.kernel.model import AssetFields, BookFields, Dispatch, WriteAsset, WriteBook
 
 PROFILE = load_profile(Path(__file__).parents[4] / "deploy" / "local" / "unio24.profile.yaml")
 DAY = dt.date(2026, 8, 2)
@@ -123,7 +123,19 @@ async def test_a_command_without_a_day_finds_what_was_always_the_same() -> None:
     assert api.records["1"]["category"] == "LAPTOP"
 
 
-def test_a_books_method_goes_out_and_back_by_its_list() -> None:
+async def test_a_change_is_written_in_the_code_of_its_day() -> None:
+    api = MemoryApi()
+    api.edit("1", name="n", external_ref="A")
+    sink = Unio24Sink(api.client(), PROFILE, "am", CODES)
+    await sink.write(write(AssetFields(cost_centre="IT"), "cost_centre", day=dt.date(2026, 8, 1)), "1")
+    assert api.records["1"].get("cost_centre") == "K1"
+    api.now += dt.timedelta(days=1)
+    api.edit("1", cost_centre="")
+    await sink.write(write(AssetFields(cost_centre="IT"), "cost_centre"), "1")
+    assert api.records["1"].get("cost_centre") == "K2"
+
+
+async def test_a_books_method_goes_out_and_back_by_its_list() -> None:
     codes = lists(methods=(CodeEntry(code="10", means="SL"),))
     zero = Decimal(0)
     fields = BookFields(
@@ -139,6 +151,14 @@ def test_a_books_method_goes_out_and_back_by_its_list() -> None:
     )
     assert native_book(PROFILE, codes.native_fields(fields, DAY))["method"] == "10"
     assert book_after(PROFILE, fields, codes).method == "SL"
+    api = MemoryApi()
+    sink = Unio24Sink(api.client(), PROFILE, "am", codes)
+    dispatch = Dispatch(command_id="c", target="am", version=1)
+    command = WriteBook(dispatch=dispatch, asset_id="A", native_id="1", fields=fields)
+    first = await sink.write(command, None)
+    assert api.panels["1", "main"]["method"] == "10"
+    assert first.digest == digest_fields(fields)
+    assert not (await sink.write(command, None)).effect
 
 
 def test_codes_mapped_in_two_places_stop_the_start(tmp_path: Path) -> None:
