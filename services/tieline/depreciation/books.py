@@ -142,6 +142,11 @@ def require_in_use(book: Book) -> None:
         )
 
 
+def journal(*sides: tuple[Account, Decimal]) -> tuple[Entry, ...]:
+    """Entries of the sides that are not zero. The caller's amounts sum to zero."""
+    return tuple(Entry(account, amount) for account, amount in sides if amount)
+
+
 def _planned(book: Book) -> Iterator[ScheduledPeriod]:
     if book.status is not BookStatus.IN_USE:
         return

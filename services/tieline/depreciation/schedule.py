@@ -15,7 +15,7 @@ from fractions import Fraction
 from tieline.depreciation.methods import ValuePath, value_path
 from tieline.depreciation.months import last_day_before
 from tieline.depreciation.service import ServiceClock, clock_of
-from tieline.depreciation.terms import BookTerms, Method
+from tieline.depreciation.terms import BY_YEAR, BookTerms, Method
 from tieline.kernel.currencies import round_to_minor_unit
 
 
@@ -76,6 +76,9 @@ def value_at_cut_off(terms: BookTerms, anchor: Anchor, day: dt.date) -> Decimal:
     clock = clock_of(terms)
     _, used, path = _set_out(terms, clock, anchor)
     cut_off = max(used, clock.used_on_disposal(day))
+    if terms.convention in BY_YEAR:
+        # The convention decides the amount of the year of disposal: the final line absorbs the roundings of its lines.
+        return round_to_minor_unit(path.at(cut_off), terms.currency)
     nbv = anchor.nbv
     for target in targets(terms, anchor):
         reached = max(used, clock.used_at(Fraction(target.end)))
