@@ -13,8 +13,8 @@ import datetime as dt
 from fractions import Fraction
 from math import floor
 
-from tieline.depreciation.months import period_start, position_of, year_start
-from tieline.depreciation.terms import BookTerms, Convention, Method
+from tieline.depreciation.months import normalised_position, period_start, position_of, same_day_later, year_start
+from tieline.depreciation.terms import BookTerms, Convention, DayBasis, Method
 
 _HALF_YEAR_MONTHS = 6
 _QUARTER_MONTHS = 3
@@ -68,6 +68,15 @@ def service_end(terms: BookTerms, disposed_on: dt.date) -> Fraction:
     return max(start, end)
 
 
+def life_end(terms: BookTerms) -> Fraction:
+    """Where the life of a book by time ends; a position in months. NONE and DAILY end on a day, as they begin."""
+    if terms.convention not in {Convention.NONE, Convention.DAILY}:
+        return service_start(terms) + terms.life_months
+    if terms.last_day is not None:
+        return _within_year(terms.last_day + dt.timedelta(days=1), terms)
+    return _within_year(same_day_later(terms.start, terms.life_months), terms)
+
+
 def _half_year_next_end(terms: BookTerms, year: int, *, first_half: bool) -> Fraction:
     # Same halves: none for the first, the full year for the second. Different halves: half of the year.
     placed = position_of(terms.start)
@@ -89,6 +98,8 @@ def _within_year(day: dt.date, terms: BookTerms) -> Fraction:
             return floor(position) + _MID_MONTH
         case Convention.MID_QUARTER:
             return period_start(position, _QUARTER_MONTHS, terms.fiscal_year_start_month) + _MID_QUARTER
+        case Convention.NONE if terms.day_basis is DayBasis.NORMALISED_365:
+            return normalised_position(position)
         case _:
             return position
 

@@ -22,11 +22,22 @@ def position_of(day: dt.date) -> Fraction:
     return month_of(day) + Fraction(day.day - 1, calendar.monthrange(day.year, day.month)[1])
 
 
-def same_day_later(day: dt.date, months: int) -> Fraction:
+def normalised_position(position: Fraction) -> Fraction:
+    """The same day in a year of 365 days: 29 February falls together with 1 March."""
+    month = floor(position)
+    year, month_in_year = divmod(month, 12)
+    if month_in_year != _FEBRUARY:
+        return position
+    days = (position - month) * calendar.monthrange(year, month_in_year + 1)[1]
+    return month + min(days / 28, Fraction(1))
+
+
+def same_day_later(day: dt.date, months: int) -> dt.date:
     """The day of the same number ``months`` later; the first of the next month where a month is too short for it."""
-    year, month = divmod(month_of(day) + months, 12)
-    length = calendar.monthrange(year, month + 1)[1]
-    return month_of(day) + months + min(Fraction(day.day - 1, length), Fraction(1))
+    month = month_of(day) + months
+    if day.day > calendar.monthrange(month // 12, month % 12 + 1)[1]:
+        return first_day(month + 1)
+    return first_day(month).replace(day=day.day)
 
 
 def month_of(day: dt.date) -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 
-from tieline.depreciation.conventions import service_end, service_start
-from tieline.depreciation.months import days_until, month_of, period_start, position_of, same_day_later, year_start
+from tieline.depreciation.conventions import life_end, service_end, service_start
+from tieline.depreciation.months import days_until, month_of, period_start, position_of, year_start
 from tieline.depreciation.terms import BY_YEAR, BookTerms, Convention, Method
 
 
@@ -34,10 +34,8 @@ class ServiceClock:
     def end(self) -> Fraction:
         """The position at which the life ends; for UOP and MANUAL, the end of the last entry's period."""
         entries = self.entries
-        if entries is None and self.terms.convention is Convention.DAILY:
-            return same_day_later(self.terms.start, self.terms.life_months)
         if entries is None:
-            return self.start + self.terms.life_months
+            return life_end(self.terms)
         if not entries:
             return self.start
         last = max(entries, key=lambda entry: entry[0])[0]

@@ -46,10 +46,10 @@ class Convention(StrEnum):
 
 
 class DayBasis(StrEnum):
-    """How the DAILY convention counts days."""
+    """How DAILY counts days, and NONE those of a month it begins or ends in."""
 
     ACTUAL = "ACTUAL"
-    NORMALISED_365 = "NORMALISED_365"  # 29 February does not count: every year has 365 days
+    NORMALISED_365 = "NORMALISED_365"  # 29 February does not count: every year has 365 days (Tryton)
 
 
 class Policy(StrEnum):
@@ -62,6 +62,7 @@ class Policy(StrEnum):
 DECLINING = frozenset(
     {Method.DB, Method.DB_SWITCH_SL, Method.DB_TO_SALVAGE, Method.DDB, Method.WDV, Method.MACRS},
 )
+STRAIGHT = frozenset({Method.SL, Method.SL_TO_SALVAGE})
 BY_YEAR = frozenset(
     {Convention.HALF_YEAR, Convention.HALF_YEAR_START, Convention.HALF_YEAR_NEXT, Convention.MID_QUARTER},
 )
@@ -80,10 +81,11 @@ class BookTerms:
     """The terms of one depreciation book of one asset.
 
     ``start`` is the day the asset is available for use, never the purchase date (IAS 16.55). ``life_periods`` counts
-    periods of ``12 / periods_per_year`` months. ``rate`` is a fraction of the balance a year, ``factor`` a multiple of
-    the straight-line rate; declining methods use the one given (DDB: factor 2; MACRS: factor 2, for lives over 10 years
-    1.5, over 20 years 1; WDV: the rate that meets salvage). ``fiscal_year_start_month`` is 1..12. ``usage`` is for
-    UOP, with ``units_total``; ``manual`` for MANUAL.
+    periods of ``12 / periods_per_year`` months. ``last_day`` is the last day of service where an ERP gives that instead
+    of a number of periods: only for SL, and for NONE and DAILY, whose lives end on a day. ``rate`` is a fraction of the
+    balance a year, ``factor`` a multiple of the straight-line rate; declining methods use the one given (DDB: factor 2;
+    MACRS: factor 2, for lives over 10 years 1.5, over 20 years 1; WDV: the rate that meets salvage).
+    ``fiscal_year_start_month`` is 1..12. ``usage`` is for UOP, with ``units_total``; ``manual`` for MANUAL.
 
     Raises Rejected, with the field, for terms that give no schedule.
     """
@@ -92,6 +94,7 @@ class BookTerms:
     currency: str
     method: Method
     start: dt.date
+    last_day: dt.date | None = None
     convention: Convention = Convention.FULL_MONTH
     life_periods: int = 0
     periods_per_year: int = 12
@@ -130,6 +133,12 @@ class BookTerms:
 
     def _check_life(self) -> None:
         _check_finite(self.units_total, "units_total")
+        if self.last_day is not None:
+            if self.convention not in {Convention.NONE, Convention.DAILY} or self.method not in STRAIGHT:
+                raise Rejected("a life that ends on a day", field="last_day", remedy="use SL with NONE or DAILY")
+            if self.last_day < self.start:
+                raise Rejected(f"{self.last_day} is before the start", field="last_day", remedy="mend one of the two")
+            return
         timeless = self.method in {Method.UOP, Method.MANUAL, Method.NONE}
         if not timeless and self.life_periods < 1:
             raise Rejected(f"{self.method} with no life", field="life_periods", remedy="give at least one period")

@@ -142,6 +142,27 @@ def test_t16_a_start_on_29_february_is_the_end_of_a_normalised_february() -> Non
     assert total(lines) == Decimal("730.00")
 
 
+def test_t16_part_months_are_counted_in_normalised_days_too() -> None:
+    # Equal whole months, first and last by their days, February with 28: as Tryton's monthly frequency has it.
+    def lines(basis: DayBasis) -> list[Decimal]:
+        return amounts(plan(book("1200.00", convention=Convention.NONE, day_basis=basis, start=day("2024-02-15"))))
+
+    # 15 to 29 February is 14 of 28 normalised days: 50.00. In real ones 15 of 29 and, a year later, 14 of 28: together
+    # 11 and 15/29 + 14/28 months, 1,200 / 12.017241… = 99.86 each and 51.65 for the first.
+    assert lines(DayBasis.NORMALISED_365) == decimals("50.00", *["100.00"] * 11, "50.00")
+    actual = lines(DayBasis.ACTUAL)
+    assert actual[:2] == decimals("51.65", "99.86")
+    assert sum(actual) == Decimal("1200.00")
+
+
+def test_a_life_may_end_on_a_given_day() -> None:
+    # 16 April to 15 June: half a month, a month, half a month of two.
+    lines = plan(
+        book("200.00", convention=Convention.NONE, start=day("2024-04-16"), last_day=day("2024-06-15"), life_periods=0)
+    )
+    assert amounts(lines) == decimals("50.00", "100.00", "50.00")
+
+
 Q1 = Addition(day("2024-02-01"), Decimal(60_000))
 
 

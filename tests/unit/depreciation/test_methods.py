@@ -180,6 +180,10 @@ def test_macrs_in_months_gives_the_same_years() -> None:
         ({"method": Method.MACRS, "salvage": Decimal(1)}, "salvage"),
         ({"method": Method.MANUAL, "manual": given(("2023-12-31", "1"))}, "manual[0]"),
         ({"method": Method.MANUAL, "manual": given(("2024-12-31", "-1"))}, "manual[0]"),
+        ({"last_day": day("2024-12-31")}, "last_day"),
+        ({"last_day": day("2023-12-31"), "convention": Convention.DAILY}, "last_day"),
+        ({"units_total": Decimal("Infinity")}, "units_total"),
+        ({"rate": Decimal("NaN")}, "rate"),
         ({"fiscal_year_start_month": 0}, "fiscal_year_start_month"),
     ],
 )
