@@ -99,11 +99,12 @@ def dispose(
         raise Rejected(f"{kind} for {proceeds}", field="proceeds", remedy="mend the proceeds or the kind")
     if not 0 < share <= 1:
         raise Rejected(f"share {share}", field="share", remedy="give more than nothing and at most the whole")
-    before, final = book.nbv, ZERO
+    before, due = book.nbv, ZERO
     if book.status is not BookStatus.HELD_FOR_SALE:
         book = post_due(book, on)
-        final = round_to_minor_unit(share * Fraction(final_depreciation(book, on)), book.terms.currency)
+        due = final_depreciation(book, on)
     gone, kept = split(book, share)
+    final = gone.nbv - _part(book, book.nbv - due, share)
     gone = replace(gone, accumulated=gone.accumulated + final)
     # The history, with the final line, stays with what is kept: documents are not split.
     kept = replace(kept, posted=with_final_line(book, on, final).posted)
@@ -143,16 +144,19 @@ def split(book: Book, share: Fraction) -> tuple[Book, Book]:
     """(``share`` of the book, the rest): every amount of the two sums to the book's (Invariant 11)."""
 
     def part(amount: Decimal) -> Decimal:
-        return round_to_minor_unit(share * Fraction(amount), book.terms.currency)
+        return _part(book, amount, share)
 
+    # Cost and book value are shared, and what is worn is what lies between: no part is ever worth less than nothing.
+    worn = part(book.cost) - part(book.nbv)
+    impairment = min(part(book.impairment), worn)
     shadows = (None, None) if book.unimpaired is None else split(book.unimpaired, share)
     gone_terms, kept_terms = _split_terms(book.terms, share)
     gone = replace(
         book,
         terms=gone_terms,
         cost=part(book.cost),
-        accumulated=part(book.accumulated),
-        impairment=part(book.impairment),
+        accumulated=worn - impairment,
+        impairment=impairment,
         revaluation_surplus=part(book.revaluation_surplus),
         revaluation_loss=part(book.revaluation_loss),
         anchor=replace(book.anchor, nbv=part(book.anchor.nbv)),
@@ -172,6 +176,10 @@ def split(book: Book, share: Fraction) -> tuple[Book, Book]:
         unimpaired=shadows[1],
     )
     return gone, kept
+
+
+def _part(book: Book, amount: Decimal, share: Fraction) -> Decimal:
+    return round_to_minor_unit(share * Fraction(amount), book.terms.currency)
 
 
 def _merge(kept: Book, gone: Book, terms: BookTerms) -> Book:

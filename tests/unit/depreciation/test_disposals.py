@@ -233,6 +233,14 @@ def test_t21_odd_shares_lose_no_cent() -> None:
     assert sum(entry.amount for entry in disposal.clearing) == 0
 
 
+def test_t21_no_part_is_worth_less_than_nothing() -> None:
+    # 1.40 fully depreciated, half posted and half final: twice 0.035 would round to a cent too much.
+    before = post(book("1.40", convention=Convention.MID_MONTH_15, life_periods=1), day("2024-01-31"))
+    disposal = sold(before, "2024-02-10", share=Fraction(1, 20))
+    assert (disposal.gone.cost, disposal.gone.nbv) == (Decimal("0.07"), Decimal("0.00"))
+    assert plan(disposal.kept)[-1].nbv == 0
+
+
 def test_t21_given_amounts_are_shared_too() -> None:
     before = book("100.00", method=Method.MANUAL, manual=given(("2024-01-31", "0.01"), ("2024-02-28", "99.99")))
     gone, kept = split(before, Fraction(1, 3))
