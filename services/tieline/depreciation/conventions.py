@@ -42,10 +42,11 @@ def service_start(terms: BookTerms) -> Fraction:
 
 
 def service_end(terms: BookTerms, disposed_on: dt.date) -> Fraction:
-    """Where service is deemed to end for an asset disposed of on that day; in months, never before the start.
+    """Where service is deemed to end for an asset disposed of on that day; a position in months.
 
-    A day of disposal itself does not count (NONE, DAILY), so that an asset sold on its first day has no depreciation.
-    MACRS allows none for property placed in service and disposed of in one tax year (IRS Publication 946).
+    It may lie before the service start: then there was no service. A day of disposal itself does not count (NONE,
+    DAILY), so that an asset sold on its first day has no depreciation. MACRS allows none for property placed in service
+    and disposed of in one tax year (IRS Publication 946).
     """
     start = service_start(terms)
     disposed = position_of(disposed_on)
@@ -65,7 +66,7 @@ def service_end(terms: BookTerms, disposed_on: dt.date) -> Fraction:
             end = _next_period(disposed, terms)
         case _:
             end = _within_year(disposed_on, terms)
-    return max(start, end)
+    return end
 
 
 def life_end(terms: BookTerms) -> Fraction:

@@ -109,7 +109,7 @@ def dispose(
     # The history, with the final line, stays with what is kept: documents are not split.
     kept = replace(kept, posted=with_final_line(book, on, final).posted)
     if share == WHOLE:
-        kept = replace(kept, status=BookStatus.DISPOSED, open_from=reopened_on(book, on))
+        kept = replace(kept, status=BookStatus.DISPOSED)
     total = before - gone.nbv - kept.nbv
     return Disposal(
         on=on,

@@ -73,6 +73,4 @@ def days_until(position: Fraction, basis: DayBasis) -> Fraction:
     days = (position - month) * calendar.monthrange(year, month_in_year + 1)[1]
     if basis is DayBasis.ACTUAL:
         return first_day(month).toordinal() + days
-    if month_in_year == _FEBRUARY:
-        days = min(days, Fraction(28))
     return 365 * year + _DAYS_BEFORE[month_in_year] + days

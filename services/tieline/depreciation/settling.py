@@ -23,8 +23,7 @@ def settle(book: Book, on: dt.date) -> Changed:
     before = book.nbv
     book = post_due(book, on)
     book = with_final_line(book, on, final_depreciation(book, on))
-    shadow = None if book.unimpaired is None else settle(book.unimpaired, on).book
-    book = replace(book, open_from=reopened_on(book, on), unimpaired=shadow)
+    book = replace(book, open_from=reopened_on(book, on))
     total = before - book.nbv
     return Changed(book, journal((Account.DEPRECIATION, total), (Account.ACCUMULATED_DEPRECIATION, -total)))
 

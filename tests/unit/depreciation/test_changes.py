@@ -81,6 +81,13 @@ def test_t12_a_new_method_starts_from_the_present_value() -> None:
     assert amounts(plan(after))[::12][:2] == decimals("250.00", "125.00")
 
 
+def test_t12_a_written_down_rate_is_found_anew_over_the_remaining_life() -> None:
+    before = book("1000.00", method=Method.WDV, salvage=Decimal(125), life_periods=3, periods_per_year=1)
+    # 500 to 125 in two years is one half again.
+    after = revised(post(before, day("2024-12-31")), Policy.REMAINING_LIFE)
+    assert amounts(schedule(after)) == decimals("500.00", "250.00", "125.00")
+
+
 def test_t12_a_salvage_over_the_book_value_stops_depreciation() -> None:
     assert plan(revised(machine("2024-06-30"), Policy.REMAINING_LIFE, salvage=Decimal(9500))) == ()
 
@@ -223,6 +230,20 @@ def test_the_limit_of_a_reversal_follows_changes_made_meanwhile() -> None:
     longer = post(revised(impaired, Policy.REMAINING_LIFE, life_periods=36), day("2025-12-31"))
     # Without the impairment: 6,000 over 24 months, 12 of them gone.
     assert reverse_impairment(longer, Decimal("9999.00")).book.nbv == Decimal("3000.00")
+
+
+def test_a_second_impairment_keeps_the_limit_of_the_first() -> None:
+    once = impair(machine("2024-12-31"), Decimal("4800.00")).book
+    twice = impair(once, Decimal("1000.00")).book
+    assert reverse_impairment(twice, Decimal("9999.00")).book.nbv == Decimal("6000.00")
+
+
+def test_the_limit_of_a_reversal_is_caught_up_after_a_pause() -> None:
+    impaired = impair(machine("2024-12-31"), Decimal("4800.00")).book
+    held = post(hold_for_sale(impaired, day("2025-02-10")).book, day("2025-03-31"))
+    back = post(resume_use(held, day("2025-04-10")), day("2025-04-30"))
+    assert back.nbv == Decimal("3200.00")
+    assert reverse_impairment(back, Decimal("9999.00")).book.nbv == Decimal("4000.00")
 
 
 def test_a_revaluation_is_a_new_basis() -> None:

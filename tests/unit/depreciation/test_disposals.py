@@ -10,7 +10,7 @@ import pytest
 from tests.unit.depreciation.bench import amounts, balances, book, day, decimals, given, total
 
 from tieline.depreciation.books import Book, BookStatus, plan, post, schedule
-from tieline.depreciation.changes import hold_for_sale, impair, revalue
+from tieline.depreciation.changes import hold_for_sale, impair, revalue, reverse_impairment
 from tieline.depreciation.disposals import (
     Disposal,
     DisposalKind,
@@ -119,6 +119,11 @@ def test_t14_what_was_posted_beyond_the_cut_off_is_taken_back() -> None:
     )
     assert disposal.gone.nbv == Decimal("12000.00")
     assert disposal.kept.posted[:-1] == before.posted
+
+
+def test_t14_what_is_beyond_the_cut_off_is_not_posted_first() -> None:
+    before = post(book("14400.00", convention=Convention.HALF_YEAR_NEXT, life_periods=144), day("2025-12-31"))
+    assert sold(before, "2026-04-10").kept.posted == before.posted
 
 
 def macrs(convention: Convention, placed: str) -> Book:
@@ -239,6 +244,27 @@ def test_t21_no_part_is_worth_less_than_nothing() -> None:
     disposal = sold(before, "2024-02-10", share=Fraction(1, 20))
     assert (disposal.gone.cost, disposal.gone.nbv) == (Decimal("0.07"), Decimal("0.00"))
     assert plan(disposal.kept)[-1].nbv == 0
+
+
+def test_t21_an_impairment_never_takes_more_than_a_part_has_worn() -> None:
+    gone, kept = split(impair(book("1.40"), Decimal("0.70")).book, Fraction(1, 20))
+    assert (gone.cost, gone.nbv, gone.impairment, gone.accumulated) == tuple(decimals("0.07", "0.04", "0.03", "0.00"))
+    assert kept.impairment == Decimal("0.67")
+
+
+def test_t21_a_whole_disposal_needs_no_terms_for_what_is_kept() -> None:
+    before = book("1000.00", method=Method.WDV, salvage=Decimal(125), life_periods=3, periods_per_year=1)
+    disposal = sold(before, "2025-01-01")
+    assert disposal.gone.nbv == Decimal("500.00")
+    assert reverse_disposal(disposal.kept, disposal, day("2025-01-02")).book.terms == before.terms
+
+
+def test_t21_t22_the_limit_of_an_impairments_reversal_is_shared_and_comes_back() -> None:
+    impaired = impair(machine(), Decimal("6000.00")).book
+    disposal = sold(impaired, "2024-07-10", share=share_of_percent(Decimal(40)))
+    assert reverse_impairment(disposal.kept, Decimal("9999.00")).book.nbv == Decimal("5400.00")
+    restored = reverse_disposal(disposal.kept, disposal, day("2024-07-20")).book
+    assert reverse_impairment(restored, Decimal("9999.00")).book.nbv == Decimal("9000.00")
 
 
 def test_t21_given_amounts_are_shared_too() -> None:

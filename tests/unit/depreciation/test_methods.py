@@ -80,6 +80,17 @@ def test_written_down_value_meets_salvage_at_its_own_rate() -> None:
     assert lines == decimals("500.00", "250.00", "125.00")
 
 
+def test_the_switch_to_straight_line_leaves_the_salvage() -> None:
+    # As 1,000 without salvage.
+    lines = yearly("1100.00", method=Method.DB_SWITCH_SL, rate=Decimal("0.4"), life_periods=5, salvage=Decimal(100))
+    assert lines == decimals("400.00", "240.00", "144.00", "108.00", "108.00")
+
+
+def test_a_factor_never_takes_more_than_the_balance_of_a_year() -> None:
+    # Twice the straight-line rate of a year of life is 200 %: all of it, over the whole year.
+    assert amounts(plan(book("1200.00", method=Method.DDB))) == [Decimal("100.00")] * 12
+
+
 def test_declining_balance_within_a_year_is_even() -> None:
     # Half of 1,200 in the first year: 50 a month; then half of 600: 25 a month.
     lines = plan(book("1200.00", method=Method.DB_TO_SALVAGE, rate=Decimal("0.5"), life_periods=36))
