@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from tieline.depreciation.books import Book, open_book, plan, post, schedule
@@ -36,12 +36,11 @@ def books(draw: st.DrawFn) -> Book:
     currency = draw(st.sampled_from(sorted(DIGITS)))
     per_year = draw(st.sampled_from([1, 2, 4, 12]))
     units = draw(st.integers(1, 5_000_000))
-    salvage = 0 if method is Method.MACRS else draw(st.integers(0, units))
+    # No rate writes down to zero, and MACRS ignores salvage.
+    salvage = 0 if method is Method.MACRS else draw(st.integers(int(method is Method.WDV), units))
     changes: dict[str, Any] = {}
     if method in {Method.DB, Method.DB_SWITCH_SL, Method.DB_TO_SALVAGE}:
         changes["rate"] = Decimal(draw(st.integers(1, 100))) / 100
-    if method is Method.WDV:
-        assume(salvage > 0)
     terms = BookTerms(
         book_id="main",
         currency=currency,
@@ -58,6 +57,7 @@ def books(draw: st.DrawFn) -> Book:
     return open_book(terms, Decimal(units).scaleb(-DIGITS[currency]))
 
 
+@settings(deadline=None)  # the machine is shared: how long a case takes says nothing about the schedule
 @given(books())
 def test_t13_the_sum_is_the_depreciable_base_and_every_line_a_step_down(book: Book) -> None:
     lines = plan(book)
@@ -70,17 +70,19 @@ def test_t13_the_sum_is_the_depreciable_base_and_every_line_a_step_down(book: Bo
     assert [line.date for line in lines] == sorted({line.date for line in lines})
 
 
+@settings(deadline=None)  # the machine is shared: how long a case takes says nothing about the schedule
 @given(books(), st.integers(0, 40), st.integers(1, 96), st.sampled_from(list(Policy)))
 def test_t12_any_new_life_keeps_what_is_posted_and_the_sum(book: Book, posted: int, life: int, policy: Policy) -> None:
     lines = plan(book)
-    assume(posted < len(lines))
-    before = post(book, lines[posted].date)
+    assume(lines)
+    before = post(book, lines[posted % len(lines)].date)
     after = revise_terms(before, BookTerms(**(_fields(book.terms) | {"life_periods": life})), policy)
     assert after.posted == before.posted
     total = sum((line.depreciation for line in schedule(after)), Decimal(0))
     assert total == book.cost - book.terms.salvage
 
 
+@settings(deadline=None)  # the machine is shared: how long a case takes says nothing about the schedule
 @given(
     books(),
     st.integers(0, 3000),
