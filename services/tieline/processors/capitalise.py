@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal
 
+from tieline.kernel.currencies import minor_units
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.model import (
     ApprovalStatus,
@@ -17,11 +18,6 @@ from tieline.kernel.model import (
     Origin,
     PhysicalStatus,
 )
-
-# Minor units of the currencies that have not two (ISO 4217).
-_MINOR_UNITS = {"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0}
-_MINOR_UNITS |= {"UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0}
-_MINOR_UNITS |= {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}
 
 
 def propose_assets(
@@ -54,7 +50,7 @@ def propose_assets(
 
 def split_amount(amount: Decimal, parts: int, currency: str) -> list[Decimal]:
     """``amount`` in ``parts`` shares of whole minor units, the remainder one unit each on the first shares."""
-    step = Decimal(1).scaleb(-_MINOR_UNITS.get(currency, 2))
+    step = Decimal(1).scaleb(-minor_units(currency))
     share = (amount / parts).quantize(step, rounding=ROUND_DOWN)
     shares = [share] * parts
     rest = amount - share * parts
