@@ -69,10 +69,14 @@ def deliveries(
 
 
 def charges(line: OrderLine, invoices: Sequence[InvoiceState]) -> Charged:
-    """What was invoiced for a line; a reversal takes off what its own lines say."""
+    """What was invoiced for a line; a reversal takes off what its own lines say, once the invoice itself is known."""
     quantity = cost = Decimal(0)
+    known = {document_ref(invoice.origin_system, invoice.origin_native_id) for invoice in invoices}
     for invoice in invoices:
-        sign = 1 if invoice.fields.reversal_of is None else -1
+        _, _, reversal_of = _identity(invoice)
+        if reversal_of is not None and reversal_of not in known:
+            continue
+        sign = 1 if reversal_of is None else -1
         for charged in invoice.fields.lines:
             if charged.line_id == line.line_id:
                 quantity += sign * charged.quantity

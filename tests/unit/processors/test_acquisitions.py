@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.processors.bench import ERP, Hub, M, held, landscape, named, order, origin
+from tests.unit.processors.bench import ERP, Hub, M, Stage, held, landscape, named, order, origin, ticking
 from tests.unit.processors.test_capitalise import a_line, an_order
 
 from tieline.kernel.landscape import Landscape
@@ -23,6 +23,7 @@ from tieline.kernel.model import (
     InvoiceFields,
     InvoiceLine,
     InvoiceReport,
+    MatchType,
     OrderReport,
     ProposedAsset,
     ReceiptFields,
@@ -32,6 +33,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Outbound
 from tieline.processors.acquisitions import spread
+from tieline.processors.wiring import build_processor
 
 RECEIVED, INVOICED, LATE = dt.date(2026, 11, 5), dt.date(2026, 11, 20), dt.date(2027, 2, 3)
 FINANCIAL = ("AssetCapitalised", "AssetCostAdjusted", "AssetReclassified", "AssetCapitalisationReversed")
@@ -147,7 +149,9 @@ def test_a_document_that_comes_before_its_order_waits_for_it() -> None:
     hub = Hub()
     hub.say(receipt("R1", "3"))
     assert held(hub) == {"tryton/receipt/R1": "tryton/purchase-order/1"}
-    hub.say(bought())
+    written = hub.say(bought())
+    [released] = [out for out in written if isinstance(out.value, bytes) and b"ReceiptReport" in out.value]
+    assert "tl_asset_id" not in released.headers, "an order is no asset"
     assert held(hub) == {}
     assert [status for _, _, status, _ in standing(hub)] == ["CAPITALISED"] * 3
 
@@ -186,6 +190,8 @@ def test_a_changed_document_is_refused_and_changes_nothing() -> None:
         (invoice("I1", "1", "5.00", tax_amount=Decimal(1), recoverable_tax=Decimal(2)), "cannot be recoverable"),
         (invoice("I1", "1", "5.00", recoverable_tax=Decimal(2)), "2 of no tax"),
         (receipt("R1", "1", reversal_of="R1"), "itself a reversal"),
+        (invoice("I1", "1", "5.00", reversal_of="I1"), "itself a reversal"),
+        (bought(tax_amount=Decimal(1), recoverable_tax=Decimal(-1)), "-1 of 1 tax"),
     ],
 )
 def test_a_document_that_contradicts_itself_is_refused(report: Report, reason: str) -> None:
@@ -341,13 +347,14 @@ def test_t06_what_was_expensed_is_capitalised_when_the_invoice_exceeds_the_limit
 def test_rules_follow_class_and_date_of_receipt() -> None:
     rules: list[dict[str, Any]] = [
         {"name": "site", "asset_class": "BUILDING", "treatment": "UNDER_CONSTRUCTION"},
-        {"name": "new limit", "from_date": dt.date(2026, 11, 5), "treatment": "LOW_VALUE"},
         {"name": "old limit", "before_date": dt.date(2026, 11, 5), "treatment": "EXPENSE"},
+        {"name": "new limit", "from_date": dt.date(2026, 11, 5), "treatment": "LOW_VALUE"},
     ]
     assert decided(rules, bought("1", "9.00"), receipt("R1", "1")) == {"LOW_VALUE"}
     early = receipt("R1", "1", received_on=dt.date(2026, 11, 4))
     assert decided(rules, bought("1", "9.00"), early) == {"EXPENSED"}
     assert decided(rules, bought("1", "9.00", asset_class="BUILDING"), early) == {"UNDER_CONSTRUCTION"}
+    assert decided(rules[2:], bought("1", "9.00"), early) == {"ON_HOLD"}, "the rule does not hold yet"
 
 
 def test_what_no_rule_speaks_of_and_what_cannot_be_compared_is_held() -> None:
@@ -520,6 +527,62 @@ def test_t09_the_year_is_the_organisation_s_own() -> None:
     assert (same_year.prior_year, next_year.prior_year) == (False, True)
 
 
+def test_a_reversal_is_not_reversed() -> None:
+    hub = Hub()
+    hub.say(bought(), receipt("R1", "3"), receipt("R9", "1", reversal_of="R1"))
+    hub.say(receipt("R10", "1", reversal_of="R9"))
+    assert [dead.reason for dead in hub.dead] == ["R9 is itself a reversal"]
+
+
+def test_an_invoice_taken_back_before_it_is_known_takes_nothing_back() -> None:
+    hub = Hub()
+    hub.say(bought(), receipt("R1", "3"))
+    assert told(hub.say(invoice("I9", "3", "3300.00", reversal_of="I1"))) == []
+    hub.say(invoice("I1", "3", "3300.00"))
+    assert in_books(hub) == Decimal("3000.00"), "both cancel out, the order's price stands"
+
+
+def test_more_credited_than_invoiced_is_for_a_person() -> None:
+    hub = Hub()
+    hub.say(bought(), invoice("I1", "1", "1000.00"), invoice("I2", "0", "-1500.00"), receipt("R1", "1"))
+    assert [(status, cost) for _, _, status, cost in standing(hub)] == [("ON_HOLD", None)]
+
+
+def test_when_nothing_more_is_invoiced_the_invoices_are_the_cost() -> None:
+    hub = Hub()
+    hub.say(bought(final_invoice=True), receipt("R1", "3"), invoice("I1", "2", "2000.00"))
+    assert costs(hub) == ["666.66", "666.67", "666.67"]
+
+
+def test_a_receipt_without_value_that_is_covered_stays_so_when_an_earlier_one_is_told_late() -> None:
+    hub = Hub()
+    hub.say(bought(gr_valuated=False), receipt("R2", "1"), invoice("I1", "1", "1000.00"))
+    hub.say(receipt("R1", "1", received_on=dt.date(2026, 11, 3)))
+    assert {row.document: row.status.value for row in rows(hub, ProposedAsset)} == {
+        "tryton/R2": "CAPITALISED",
+        "tryton/R1": "NEW",
+    }
+
+
+def test_an_amount_finer_than_the_currency_loses_nothing() -> None:
+    hub = Hub()
+    hub.say(bought("2", "100.0001"), receipt("R1", "2"))
+    assert in_books(hub) == Decimal("100.0001")
+
+
+def test_consigned_goods_are_not_ours_and_an_unknown_kind_of_matching_is_held() -> None:
+    for kind, statuses in (("CONSIGNMENT", []), ("UNKNOWN", ["ON_HOLD"])):
+        hub = Hub()
+        hub.say(bought("1", match_type=MatchType(kind)), receipt("R1", "1"))
+        assert [status for _, _, status, _ in standing(hub)] == statuses
+
+
+def test_a_collective_record_has_the_date_of_its_first_receipt() -> None:
+    hub = Hub()
+    hub.say(bought("20", "2000.00"), receipt("R1", "5"), receipt("R2", "15", received_on=dt.date(2026, 11, 9)))
+    assert shells(hub) == {"tryton/7/1": ("2000.00", RECEIVED)}
+
+
 # ---- what orders do afterwards --------------------------------------------------------------------------------
 
 
@@ -593,4 +656,42 @@ def test_what_is_decided_stays_when_the_quantity_ordered_changes() -> None:
     hub.say(bought("20", "2000.00"), receipt("R1", "20"))
     hub.say(bought("5", "500.00"))
     assert standing(hub) == [(1, "20", "CAPITALISED", "2000.00")]
+    assert len(rows(hub, Conflict)) == 1
+
+
+def test_what_was_too_much_is_capitalised_when_the_order_grows() -> None:
+    hub = Hub()
+    hub.say(bought("15", "1500.00"), receipt("R1", "20"))
+    assert standing(hub) == [(0, "5", "ON_HOLD", None), (1, "15", "CAPITALISED", "1500.00")]
+    assert told(hub.say(bought("20", "2000.00"))) == [("AssetCapitalised", "500.00")]
+    assert standing(hub) == [(1, "20", "CAPITALISED", "2000.00")]
+
+
+def test_what_is_only_held_follows_the_quantity_ordered() -> None:
+    hub = Hub()
+    hub.say(bought("20", "2000.00", approval="PENDING"), receipt("R1", "3"))
+    assert standing(hub) == [(1, "3", "ON_HOLD", None)]
+    hub.say(bought("5", "500.00"))
+    assert standing(hub) == [(unit, "1", "CAPITALISED", "100.00") for unit in (1, 2, 3)]
+
+
+def test_a_conflict_keeps_the_day_it_was_found() -> None:
+    hub = Hub()
+    hub.say(bought(), receipt("R1", "2"), bought(approval="CANCELLED"))
+    [found] = rows(hub, Conflict)
+    hub.say(receipt("R2", "1"))
+    assert rows(hub, Conflict) == [found]
+
+
+def test_what_was_decided_stays_when_the_rules_say_nothing_of_it_any_more() -> None:
+    hub = Hub()
+    hub.say(bought("1", "1000.00"), receipt("R1", "1"))
+    rules = [{"name": "site", "asset_class": "BUILDING", "treatment": "EXPENSE"}]
+    later = Stage(build_processor("accept", estate(rules=rules), ticking()))
+    for old, new in zip(hub.stages["accept"].processor.tables, later.processor.tables, strict=True):
+        for key, value in old.items():
+            new.load(key, value)
+    hub.stages["accept"] = later
+    assert told(hub.say(invoice("I1", "1", "1100.00"))) == [("AssetCostAdjusted", "100.00")]
+    assert standing(hub) == [(1, "1", "CAPITALISED", "1100.00")]
     assert len(rows(hub, Conflict)) == 1
