@@ -15,6 +15,8 @@ REPORTS = (
     "asset.asset.report.v1",
     "asset.book.report.v1",
     "procurement.purchase-order.report.v1",
+    "procurement.receipt.report.v1",
+    "procurement.invoice.report.v1",
     "cost.document.report.v1",
 )
 EVENTS = (
@@ -33,7 +35,9 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
         accept = Accept(landscape, load_ownership(), clock)
-        tables = (accept.assets, accept.books, accept.orders, accept.costs, accept.conflicts)
+        bought = accept.purchasing
+        documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
+        tables = (accept.assets, accept.books, bought.orders, *documents, accept.costs, accept.conflicts)
         return Processor(name, (IDENTIFIED,), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership())

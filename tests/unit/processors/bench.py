@@ -26,11 +26,13 @@ from tieline.kernel.model import (
     CostKind,
     CostLine,
     CostReport,
+    InvoiceReport,
     Model,
     Money,
     OrderFields,
     OrderReport,
     Origin,
+    ReceiptReport,
     Report,
     ScheduleLine,
     SettledAs,
@@ -52,6 +54,8 @@ REPORT_TOPICS: dict[type[Model], str] = {
     AssetReport: "asset.asset.report.v1",
     BookReport: "asset.book.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
+    ReceiptReport: "procurement.receipt.report.v1",
+    InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
 }
 M = TypeVar("M", bound=Model)
