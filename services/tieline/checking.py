@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import importlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from importlib import resources
 from pathlib import Path
 from typing import cast
 
@@ -24,7 +25,27 @@ def check_landscape(path: Path) -> list[str]:
         landscape = load_landscape(path)
     except Stop as stop:
         return [str(stop)]
-    return [fault for system in landscape.systems for fault in _check_system(path, landscape, system)]
+    of_systems = [fault for system in landscape.systems for fault in _check_system(path, landscape, system)]
+    return of_systems + list(_check_code_lists(path, landscape))
+
+
+def _check_code_lists(path: Path, landscape: Landscape) -> Iterator[str]:
+    """A list that the system's connector does not apply would let every code pass in silence."""
+    for name, by_system in landscape.code_lists.items():
+        for system in by_system:
+            applied = _applied_lists(landscape.systems[system].connector)
+            if name not in applied:
+                line = line_of(path, ("code_lists", name, system))
+                yield (
+                    f"{path}:{line}: code_lists.{name}.{system}: its connector applies no such list, only "
+                    f"{', '.join(applied) or 'none'}; remove it"
+                )
+
+
+def _applied_lists(connector: str) -> list[str]:
+    """The code lists that a connector's manifest says it applies; none for a connector that does not exist."""
+    file = resources.files("tieline.connectors").joinpath(connector, "manifest.yaml")
+    return list(yaml.safe_load(file.read_text(encoding="utf-8")).get("code_lists", ())) if file.is_file() else []
 
 
 def _check_system(path: Path, landscape: Landscape, system: str) -> list[str]:

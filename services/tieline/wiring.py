@@ -17,6 +17,7 @@ import yaml
 from tieline.kernel import broker
 from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.clock import utc_now
+from tieline.kernel.code_lists import codes_of
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, topics_for
@@ -61,8 +62,11 @@ class Hub:
             module = importlib.import_module(f"tieline.connectors.{found.connector}.connector")
         except ModuleNotFoundError as error:
             raise Stop(f"{self.path}: there is no connector {found.connector!r} under tieline/connectors") from error
-        connect = cast("Callable[[str, Mapping[str, object]], Connector]", module.connect)
-        return connect(system, resolve_settings(found.settings, self.path.parent))
+        connect = cast("Callable[..., Connector]", module.connect)
+        settings = resolve_settings(found.settings, self.path.parent)
+        codes = codes_of(self.landscape.code_lists, system)
+        # A connector without coded fields need not know of code lists; `tieline check` refuses one it does not apply.
+        return connect(system, settings, codes=codes) if codes.lists else connect(system, settings)
 
 
 def open_hub(path: Path) -> Hub:

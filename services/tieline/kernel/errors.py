@@ -36,10 +36,17 @@ class OutcomeUnknown(TielineError):
 
 
 class Rejected(TielineError):
-    """This record is at fault. ``field`` is the path of the offending value, ``remedy`` what a person can do."""
+    """This record is at fault. ``field`` is the path of the offending value, ``remedy`` what a person can do.
 
-    def __init__(self, reason: str, *, field: str | None = None, remedy: str | None = None) -> None:
+    ``held_digest`` is the hash of what a target holds after all, where it kept less than it was sent: its report of it
+    is our own echo, not its word (Invariant 8).
+    """
+
+    def __init__(
+        self, reason: str, *, field: str | None = None, remedy: str | None = None, held_digest: str | None = None
+    ) -> None:
         super().__init__(reason)
+        self.held_digest = held_digest
         self.reason = reason
         self.field = field
         self.remedy = remedy

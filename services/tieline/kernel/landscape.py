@@ -29,11 +29,20 @@ from pydantic import (
     model_validator,
 )
 
+from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
 from tieline.kernel.errors import Stop
 
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Role = Literal["erp", "asset-management"]
 ObjectName = Literal["asset", "book", "purchase-order", "cost-document"]
+
+
+class MisplacedError(ValueError):
+    """A fault that shows only between parts of the file, with the place of the part at fault."""
+
+    def __init__(self, place: tuple[int | str, ...], reason: str) -> None:
+        super().__init__(reason)
+        self.place = place
 
 
 class Section(BaseModel):
@@ -170,6 +179,10 @@ class Landscape(Section):
     flows: tuple[Flow, ...] = Field(min_length=1)
     capitalisation: Capitalisation = Capitalisation()
     procure_to_pay: ProcureToPay = ProcureToPay()
+    code_lists: dict[ListName, dict[SystemName, tuple[CodeEntry, ...]]] = Field(
+        default_factory=dict,
+        description="List, system, and what its codes mean; a list not given for a system: its codes are canonical.",
+    )
     views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
 
     @model_validator(mode="after")
@@ -184,6 +197,12 @@ class Landscape(Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"flow {name} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _codes_are_clear(self) -> Landscape:
+        for place, reason in code_list_faults(self.code_lists, self.systems):
+            raise MisplacedError(place, reason)
         return self
 
     def role_of(self, system: str) -> str:
@@ -217,8 +236,10 @@ def load_landscape(path: Path, environ: Mapping[str, str] | None = None) -> Land
         landscape = Landscape.model_validate(raw)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "landscape"
-        line = _line_of(node, first["loc"])
+        cause = first.get("ctx", {}).get("error")
+        place = cause.place if isinstance(cause, MisplacedError) else first["loc"]
+        where = ".".join(str(part) for part in place) or "landscape"
+        line = _line_of(node, place)
         more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
         raise Stop(f"{path}:{line}: {where}: {first['msg']}{more}") from error
     return _override(landscape, os.environ if environ is None else environ)

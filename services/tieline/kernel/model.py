@@ -595,6 +595,9 @@ class WriteAsset(Model):
     writable_fields: tuple[str, ...] = Field(
         description="Fields the sink may change on a record that exists (the target owns the others); all at creation."
     )
+    effective_date: dt.date | None = Field(
+        default=None, description="Business date of the change; the target's codes are those of that day."
+    )
 
 
 class WriteBook(Model):

@@ -46,7 +46,8 @@ class Recorder:
     def reject(self, command: Command, rejection: Rejected) -> list[Outbound]:
         """The command cannot succeed as it is."""
         reason = clean(str(rejection))
-        self._put(command, Stage.REJECTED, {"reason": reason})
+        held = {} if rejection.held_digest is None else {"digest": rejection.held_digest}
+        self._put(command, Stage.REJECTED, {"reason": reason, **held})
         return [*self._ledger.drain(), self._result(command, SettledAs.REJECTED, None, None, reason)]
 
     def supersede(self, command: Command, entry: LedgerEntry) -> list[Outbound]:

@@ -37,6 +37,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.merging import Merged, is_echo, merge_report, name_event
 from tieline.processors.orders import Orders, changed_names, check_sum
+from tieline.processors.reversals import Reversals
 
 ASSET_EVENTS = "asset.asset.event.v1"
 BOOK_EVENTS = "asset.book.event.v1"
@@ -55,7 +56,8 @@ class Accept:
         self.books: Table[BookState] = Table(
             "asset.book.state.v1", BookState, partition_by=lambda key: key.split("|", 1)[0]
         )
-        self.costs: Table[CostState] = Table("cost.document.state.v1", CostState)
+        self._reversals = Reversals()
+        self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._reversals.follow)
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, clock)
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
@@ -191,6 +193,7 @@ class Accept:
                     remedy="correct it by a reversal document in its system",
                 )
             return []
+        self._reversals.check(report)
         self.costs.put(
             cost_doc_id,
             CostState(

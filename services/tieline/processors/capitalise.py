@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal
 
+from tieline.kernel.currencies import minor_units
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.model import (
     Accepted,
@@ -19,10 +20,6 @@ from tieline.kernel.model import (
     PhysicalStatus,
 )
 
-# Minor units of the currencies that have not two (ISO 4217).
-_MINOR_UNITS = {"BIF": 0, "CLP": 0, "DJF": 0, "GNF": 0, "ISK": 0, "JPY": 0, "KMF": 0, "KRW": 0, "PYG": 0, "RWF": 0}
-_MINOR_UNITS |= {"UGX": 0, "VND": 0, "VUV": 0, "XAF": 0, "XOF": 0, "XPF": 0}
-_MINOR_UNITS |= {"BHD": 3, "IQD": 3, "JOD": 3, "KWD": 3, "LYD": 3, "OMR": 3, "TND": 3}
 MOST_RECORDS = 1000  # of one order line
 
 
@@ -106,7 +103,7 @@ def share_amount(line: OrderLine, currency: str, rule: Capitalisation) -> list[t
 
 def minor_unit(currency: str) -> Decimal:
     """The smallest amount there is in a currency (ISO 4217)."""
-    return Decimal(1).scaleb(-_MINOR_UNITS.get(currency, 2))
+    return Decimal(1).scaleb(-minor_units(currency))
 
 
 def split_amount(amount: Decimal, parts: int, currency: str) -> list[Decimal]:

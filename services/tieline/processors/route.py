@@ -108,6 +108,7 @@ class Route:
             native_id=event.links.get(flow.target),
             fields=event.fields,
             writable_fields=tuple(field for field in writable if field not in said_there),
+            effective_date=event.accepted.effective_date,
         )
         return _command(flow, event.asset_id, body)
 

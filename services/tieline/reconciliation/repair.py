@@ -181,6 +181,8 @@ class _Builder:
             native_id=native_id,
             fields=state.fields,
             writable_fields=everything if fields is None else fields,
+            # A repair brings the record to what holds now: the codes are those of the day it was read.
+            effective_date=self._evidence.systems[system].finished_at.date(),
         )
 
     def _books(

@@ -9,10 +9,15 @@ from pathlib import Path
 import pytest
 
 from tieline.checking import check_landscape
+from tieline.kernel.capturing import mapping_processor
+from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import load_landscape
 from tieline.kernel.landscape_schema import schema_text
+from tieline.kernel.model import AssetReport, Model
+from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.stack.credentials import ensure
 from tieline.stack.estate import estate_of
+from tieline.wiring import open_hub
 
 DEMO = Path(__file__).parents[3] / "deploy" / "local"
 
@@ -80,6 +85,34 @@ def test_faults_of_several_systems_are_told_together(demo: Path) -> None:
     spoil(demo, "database: tieline", "databse: tieline")
     spoil(demo, "webhook_port: 8124", "webhook_port: 99999")
     assert len(check_landscape(demo)) == 2
+
+
+CLASSES = """
+code_lists:
+  asset-class:
+    unio24:
+      - {code: LAPTOP, means: COMPUTER}
+"""
+
+
+def test_a_record_with_an_unmapped_code_waits_until_the_landscape_has_it(demo: Path) -> None:
+    held = b'{"id": 1, "version": 1, "updated_at": "2026-08-01T00:00:00Z", "name": "n", "category": "PHONE"}'
+    raw = Inbound("src.unio24.raw.v1", 0, 0, b"unio24/1", held, (("tl_stream", b"assets"), ("tl_native_id", b"1")))
+
+    def mapped() -> list[Outbound]:
+        connector = open_hub(demo).connect("unio24")
+        return list(mapping_processor("unio24", connector).handle(raw, Typed("Raw", Model())))
+
+    text = demo.read_text(encoding="utf-8")
+    demo.write_text(text + CLASSES, encoding="utf-8")
+    with pytest.raises(Rejected, match=r"add it to code_lists.asset-class.unio24 in the landscape"):
+        mapped()  # the loop buries it: it waits as a dead letter of source-unio24
+    gained = "      - {code: PHONE, means: COMPUTER, preferred: true}\n"
+    demo.write_text(text + CLASSES + gained, encoding="utf-8")
+    [report] = mapped()  # replayed after a start with the landscape that has it
+    assert isinstance(report.value, Typed)
+    assert isinstance(report.value.body, AssetReport)
+    assert report.value.body.fields.asset_class == "COMPUTER"
 
 
 def test_no_secret_is_ever_shown(demo: Path) -> None:

@@ -73,6 +73,15 @@ def test_the_erp_is_told_once_a_thing_is_in_service_with_a_cost() -> None:
     assert command.fields.acquisition_cost == euros("900.00"), "the whole goes, not the change"
 
 
+def test_a_command_says_from_which_day_the_change_holds() -> None:
+    hub = Hub()
+    bought = {**BOUGHT, **WORKING, "acquisition_date": dt.date(2026, 5, 4)}
+    [command] = writes(hub.say(asset(AM, "9", tag="T", **bought)), ERP)
+    assert command.effective_date == dt.date(2026, 5, 4)
+    [moved] = writes(hub.say(asset(AM, "9", tag="T", location="L2", **bought)), ERP)
+    assert moved.effective_date == NOW.date(), "the day it was recorded"
+
+
 def test_what_an_order_line_completes_goes_to_the_erp_only_when_asset_management_speaks() -> None:
     hub = Hub()
     hub.say(asset(AM, "9", po_line_ref="tryton/7/1", **WORKING))

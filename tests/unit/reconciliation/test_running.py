@@ -348,6 +348,7 @@ def test_a_repair_is_shown_then_sent_by_its_hash(world: World) -> None:
     assert set(writes["a3"].writable_fields) == {"cost_centre", "company"}
     assert writes["a3"].fields == world.estate.assets["a3"].row.fields
     assert writes["a3"].dispatch.version == 3
+    assert writes["a3"].effective_date == NOW.date(), "the codes of the day the record was read"
     assert writes["a3"].dispatch.command_id == f"unio24/asset/a3/3/repair-{run_id.run_id}"
     assert writes["a3"].dispatch.repair_id
     assert writes["a6"].native_id is None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 
 from tieline.connectors.tryton import comment, mapping
-from tieline.connectors.tryton.asset_plan import Found, Plan, comment_values, dates, plan_changes
+from tieline.connectors.tryton.asset_plan import COMMENT_KEYS, Found, Plan, comment_values, dates, plan_changes
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.closing import AssetCloser
 from tieline.connectors.tryton.finding import MODEL, AssetFinder
@@ -72,9 +73,23 @@ class AssetWriter:
         return await self._finder.by_native_id(native_id) is not None
 
     def _plan(self, command: WriteAsset, row: dict[str, Json], found: Found) -> Plan:
-        entry = self._settings.asset_classes.get(command.fields.asset_class or "")
         asset = mapping.parse(Asset, row)
-        return plan_changes(self._context.system, command, asset, found, entry.product if entry else None)
+        product = self._product_code(command, asset.product.code)
+        return plan_changes(self._context.system, self._coded(command, command.writable_fields), asset, found, product)
+
+    def _product_code(self, command: WriteAsset, held: str | None) -> str | None:
+        """Code of the product the class asks for: the one that is held where it means the same class."""
+        wanted, day, codes = command.fields.asset_class, command.effective_date, self._context.read_only().codes
+        if "asset_class" not in command.writable_fields:
+            return None
+        same = held and codes.has("asset-class") and codes.canonical("asset-class", held, day, place="") == wanted
+        return held if same else self._reference.product_code(wanted, day)
+
+    def _coded(self, command: WriteAsset, names: Collection[str] | None) -> WriteAsset:
+        """The command with Tryton's codes for what stands in the comment; the class is looked up by its product."""
+        commented = {name for name in COMMENT_KEYS if names is None or name in names}
+        fields = self._context.codes.native_fields(command.fields, command.effective_date, only=commented)
+        return command.model_copy(update={"fields": fields})
 
     def _check_company(self, fields: AssetFields) -> None:
         if fields.company is not None and fields.company != self._settings.company:
@@ -86,7 +101,7 @@ class AssetWriter:
 
     async def _create(self, command: WriteAsset) -> tuple[dict[str, Json], Found]:
         fields = command.fields
-        product = await self._reference.asset_product(fields.asset_class)
+        product = await self._reference.asset_product(fields.asset_class, command.effective_date)
         if fields.acquisition_cost is None:
             raise Rejected(
                 "is missing: Tryton needs a value", field="fields.acquisition_cost", remedy="enter it at the source"
@@ -105,7 +120,9 @@ class AssetWriter:
             "start_date": start,
             "end_date": end_date(start, product),
             "frequency": "monthly",
-            "comment": comment.write_values(None, comment_values(self._context.system, command, None)),
+            "comment": comment.write_values(
+                None, comment_values(self._context.system, self._coded(command, None), None)
+            ),
         }
         created = await self._client.write(f"model.{MODEL}.create", [values])
         # Tryton keeps nothing unique that we could use: of two records made at the same time the elder stays, before
@@ -142,7 +159,8 @@ class AssetWriter:
     async def _book(self, command: WriteAsset, asset: Asset, plan: Plan) -> None:
         fields = command.fields
         values: dict[str, object] = {}
-        product = await self._reference.asset_product(fields.asset_class) if fields.asset_class else None
+        day = command.effective_date
+        product = await self._reference.asset_product(fields.asset_class, day) if fields.asset_class else None
         if "asset_class" in plan.values and product is not None:
             values |= {"product": product.id, "unit": product.unit}
         if "quantity" in plan.values and fields.quantity is not None:
@@ -175,7 +193,7 @@ class AssetWriter:
             raise  # noqa: PLE0704  - called while an exception is handled
 
     def _written(self, row: dict[str, Json], *, effect: bool) -> Written:
-        report = mapping.asset_report(self._context, mapping.parse(Asset, row))
+        report = mapping.asset_report(self._context.read_only(), mapping.parse(Asset, row))
         return Written(
             native_id=report.origin.native_id,
             number=report.fields.asset_number,

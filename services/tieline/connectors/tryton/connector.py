@@ -13,18 +13,19 @@ from tieline.connectors.tryton.reference import Reference
 from tieline.connectors.tryton.settings import read_settings
 from tieline.connectors.tryton.sink import TrytonSink
 from tieline.connectors.tryton.source import TrytonSource
+from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.protocols import Connector
 
 
-def connect(system: str, settings: Mapping[str, object]) -> Connector:
+def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARED) -> Connector:
     """Connect ``system``; nothing is sent before the first call. Raises ``Stop`` for bad settings.
 
     ``close`` gives an awaitable, to be awaited in the event loop of the calls.
     """
     known = read_settings(system, settings)
     client = TrytonClient(known)
-    context = Context(system, known.product_codes(), known.maintenance_expense_account)
-    reference = Reference(client, known)
+    context = Context(system, known.product_codes(), known.maintenance_expense_account, codes)
+    reference = Reference(client, known, codes)
     return Connector(
         source=TrytonSource(client, known),
         sink=TrytonSink(AssetWriter(client, known, context, reference), CostWriter(client, known, context, reference)),

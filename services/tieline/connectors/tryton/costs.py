@@ -110,7 +110,7 @@ class CostWriter:
         fields = command.fields
         await self._check(fields)
         period = await self._reference.open_period(fields.effective_date, "fields.effective_date")
-        centre = await self._reference.cost_centre(fields.cost_centre)
+        centre = await self._reference.cost_centre(fields.cost_centre, fields.effective_date)
         expense = await self._reference.account(self._settings.maintenance_expense_account)
         accrual = await self._reference.account(self._settings.maintenance_accrual_account)
         lines: list[Mapping[str, object]] = []
@@ -166,7 +166,7 @@ class CostWriter:
         return f"account.asset,{found[0]}" if len(found) == 1 else None
 
     def _written(self, row: dict[str, Json], *, effect: bool) -> Written:
-        report = mapping.cost_report(self._context, mapping.parse(Move, row))
+        report = mapping.cost_report(self._context.read_only(), mapping.parse(Move, row))
         return Written(
             native_id=report.origin.native_id,
             number=row["number"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from tieline.connectors.tryton import comment, costs_text, wire
 from tieline.connectors.tryton.models import Asset, AssetLine, Move, Purchase, PurchaseLine, Stamped
+from tieline.kernel.code_lists import SHARED, Codes, ListName
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import (
@@ -66,6 +67,11 @@ class Context:
     system: str
     product_classes: Mapping[str, str]
     expense_account: str
+    codes: Codes = SHARED
+
+    def read_only(self) -> Context:
+        """For reading back what Tryton holds: a code that is on no list is a difference there, not a fault."""
+        return replace(self, codes=self.codes.read_only())
 
 
 def map_item(context: Context, item: RawItem) -> Sequence[Report]:
@@ -98,18 +104,20 @@ def asset_report(context: Context, asset: Asset) -> AssetReport:
     """What Tryton says of one asset, asset management's own values in its comment included."""
     said = comment.read_values(asset.comment)
     running = asset.state != "draft"
+    stamps = (asset.changed_at, *(line.changed_at for line in asset.lines))
+    recorded_on = max(stamps).date()
     fields = {
         "tag": said.get("tag"),
         "serial_number": said.get("serial"),
         "description": said.get("description") or asset.product.template.name,
-        "location": said.get("location"),
+        "location": _meaning(context, "location", said.get("location"), recorded_on, "comment.location"),
         "condition": said.get("condition"),
         "custodian": said.get("custodian"),
         "physical_status": _member(PhysicalStatus, said.get("physical-status")),
         "asset_number": asset.number,
         "company": asset.company.party.code,
-        "asset_class": _asset_class(context, asset.product.code, "product.code"),
-        "cost_centre": said.get("cost-centre"),
+        "asset_class": _asset_class(context, asset.product.code, recorded_on, "product.code"),
+        "cost_centre": _meaning(context, "cost-centre", said.get("cost-centre"), recorded_on, "comment.cost-centre"),
         "quantity": _quantity(asset.quantity, "quantity"),
         "acquisition_cost": {"amount": asset.value, "currency": asset.company.currency.code},
         "acquisition_date": asset.purchase_date,
@@ -120,7 +128,6 @@ def asset_report(context: Context, asset: Asset) -> AssetReport:
         "disposal_kind": _member(DisposalKind, said.get("disposal-kind")),
         "po_line_ref": po_line_ref(context.system, asset),
     }
-    stamps = (asset.changed_at, *(line.changed_at for line in asset.lines))
     origin = _origin(context, "asset", str(asset.id), stamps, said.get(comment.HUB_REF))
     return _checked(lambda: AssetReport(origin=origin, fields=AssetFields.model_validate(fields)), "fields")
 
@@ -139,16 +146,11 @@ def book_report(context: Context, asset: Asset) -> BookReport | None:
     """The asset's one book with its whole schedule; None while it has no schedule."""
     if not asset.lines:
         return None
-    method = METHODS.get(asset.depreciation_method)
-    if method is None:
-        raise Rejected(
-            f"{asset.depreciation_method} is a method this connector does not know",
-            field="depreciation_method",
-            remedy="add it to the connector's METHODS",
-        )
     lines = sorted(asset.lines, key=lambda line: (line.date, line.id))
     posted = [line for line in lines if line.move is not None and line.move.state == "posted"]
     accumulated = asset.depreciated_amount + sum((line.depreciation for line in posted), Decimal(0))
+    as_of = posted[-1].date if posted else asset.start_date
+    method = _method(context, asset.depreciation_method, as_of)
     native_id = str(asset.id)
     stamps = (asset.changed_at, *(s for line in lines for s in _line_stamps(line)))
     origin = _origin(context, "book", f"{native_id}|{BOOK_ID}", stamps, None)
@@ -162,7 +164,7 @@ def book_report(context: Context, asset: Asset) -> BookReport | None:
             salvage=asset.residual_value,
             accumulated=accumulated,
             net_book_value=asset.value - accumulated,
-            as_of=posted[-1].date if posted else asset.start_date,
+            as_of=as_of,
             start_date=asset.start_date,
             end_date=asset.end_date,
             lines=tuple(_schedule_line(line) for line in lines),
@@ -175,8 +177,9 @@ def book_report(context: Context, asset: Asset) -> BookReport | None:
 def order_report(context: Context, purchase: Purchase) -> OrderReport:
     """What Tryton says of one purchase order; lines that buy nothing (comments, titles, subtotals) are left out."""
     bought = [(place, line) for place, line in enumerate(purchase.lines) if line.type == "line"]
-    lines = tuple(_order_line(context, number, place, line) for number, (place, line) in enumerate(bought, start=1))
     stamps = (purchase.changed_at, *(line.changed_at for line in purchase.lines))
+    day = purchase.purchase_date or max(stamps).date()
+    lines = tuple(_order_line(context, number, day, place, line) for number, (place, line) in enumerate(bought, 1))
     origin = _origin(context, "purchase-order", str(purchase.id), stamps, None)
 
     def build() -> OrderReport:
@@ -202,7 +205,12 @@ def cost_report(context: Context, move: Move) -> CostReport:
     expenses = sorted(
         (line for line in move.lines if line.account.code == context.expense_account), key=lambda line: line.id
     )
-    centres = {found.account.code for line in expenses for found in line.analytic_lines if found.account.code}
+    centres = {
+        context.codes.canonical("cost-centre", found.account.code, move.date, place="lines.analytic_lines.account.code")
+        for line in expenses
+        for found in line.analytic_lines
+        if found.account.code
+    }
     model, _, asset = (move.origin or "").partition(",")
     stamps = (move.changed_at, *(line.changed_at for line in move.lines))
     origin = _origin(context, "cost-document", str(move.id), stamps, said.hub_ref)
@@ -233,7 +241,7 @@ def _cost_line(number: int, text: str | None, amount: Decimal) -> CostLine:
     return CostLine(line_no=number, kind=said.kind, description=said.description, quantity=said.quantity, amount=amount)
 
 
-def _order_line(context: Context, number: int, place: int, line: PurchaseLine) -> OrderLine:
+def _order_line(context: Context, number: int, day: dt.date, place: int, line: PurchaseLine) -> OrderLine:
     where = f"lines[{place}]"
     product = line.product
     buys_asset = product is not None and product.template.type == "assets"
@@ -249,9 +257,9 @@ def _order_line(context: Context, number: int, place: int, line: PurchaseLine) -
             line_no=number,
             item=code,
             description=line.description or (product.template.name if product else None) or code or "",
-            asset_class=_asset_class(context, code, f"{where}.product.code") if buys_asset else None,
+            asset_class=_asset_class(context, code, day, f"{where}.product.code") if buys_asset else None,
             quantity=_quantity(line.quantity, f"{where}.quantity") or Decimal(0),
-            unit=line.unit.symbol if line.unit else None,
+            unit=_meaning(context, "unit", line.unit.symbol if line.unit else None, day, f"{where}.unit.symbol"),
             unit_price=line.unit_price or Decimal(0),
             net_amount=line.amount or Decimal(0),
         )
@@ -300,7 +308,25 @@ def _origin(
     )
 
 
-def _asset_class(context: Context, product: str | None, field: str) -> str:
+def _meaning(context: Context, name: ListName, code: str | None, day: dt.date, field: str) -> str | None:
+    return context.codes.canonical(name, code, day, place=field) if code else code
+
+
+def _method(context: Context, method: str, day: dt.date) -> str:
+    if context.codes.has("method"):
+        return context.codes.canonical("method", method, day, place="depreciation_method")
+    if method not in METHODS:
+        raise Rejected(
+            f"{method} is a method this connector does not know",
+            field="depreciation_method",
+            remedy="add it to the code list method of this system in the landscape",
+        )
+    return METHODS[method]
+
+
+def _asset_class(context: Context, product: str | None, day: dt.date, field: str) -> str:
+    if product and context.codes.has("asset-class"):
+        return context.codes.canonical("asset-class", product, day, place=field)
     found = context.product_classes.get(product or "")
     if found is None:
         raise Rejected(

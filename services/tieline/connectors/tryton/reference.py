@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.settings import TrytonSettings
+from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.errors import Rejected, Stop
 
 
@@ -31,8 +32,9 @@ class CompanyCurrency:
 class Reference:
     """Looks codes up. Ids never change and are remembered; what a person may open or close is asked for each time."""
 
-    def __init__(self, client: TrytonClient, settings: TrytonSettings) -> None:
+    def __init__(self, client: TrytonClient, settings: TrytonSettings, codes: Codes = SHARED) -> None:
         self._client = client
+        self._codes = codes
         self._settings = settings
         self._ids: dict[tuple[str, str], int] = {}
         self._currency: CompanyCurrency | None = None
@@ -56,10 +58,20 @@ class Reference:
             self._currency = CompanyCurrency(str(found["code"]), int(found["digits"]))
         return self._currency
 
-    async def asset_product(self, asset_class: str | None) -> AssetProduct:
-        """The product of a canonical asset class. ``Rejected`` when there is none."""
+    def product_code(self, asset_class: str | None, day: dt.date | None) -> str | None:
+        """Code of the product of a canonical asset class on a day; None where the settings name none.
+
+        ``Rejected`` where the landscape has a code list and it names none.
+        """
+        if asset_class and self._codes.has("asset-class"):
+            return self._codes.native("asset-class", asset_class, day, place="fields.asset_class")
         entry = self._settings.asset_classes.get(asset_class or "")
-        if entry is None:
+        return entry.product if entry else None
+
+    async def asset_product(self, asset_class: str | None, day: dt.date | None = None) -> AssetProduct:
+        """The product of a canonical asset class on a day. ``Rejected`` when there is none."""
+        code = self.product_code(asset_class, day)
+        if code is None:
             raise Rejected(
                 f"asset class {asset_class!r} has no product in Tryton",
                 field="fields.asset_class",
@@ -67,13 +79,13 @@ class Reference:
             )
         rows = await self._client.search_read(
             "product.product",
-            [("code", "=", entry.product), ("template.type", "=", "assets"), ("template.depreciable", "=", True)],
+            [("code", "=", code), ("template.type", "=", "assets"), ("template.depreciable", "=", True)],
             ["template.default_uom", "template.depreciation_duration"],
             limit=2,
         )
         if len(rows) != 1:
             raise Rejected(
-                f"Tryton has {len(rows)} depreciable products with code {entry.product!r}",
+                f"Tryton has {len(rows)} depreciable products with code {code!r}",
                 field="fields.asset_class",
                 remedy="keep exactly one depreciable product of type assets under this code",
             )
@@ -89,8 +101,9 @@ class Reference:
         """Id of an account of the settings. ``Stop`` when there is none."""
         return await self._one("account.account", code, [("company", "=", await self.company())])
 
-    async def cost_centre(self, code: str) -> int:
-        """Id of the analytic account of a cost centre. ``Rejected`` when it is unknown or closed."""
+    async def cost_centre(self, canonical: str, day: dt.date) -> int:
+        """Id of the analytic account of a canonical cost centre on a day. ``Rejected`` when unknown or closed."""
+        code = self._codes.native("cost-centre", canonical, day, place="fields.cost_centre")
         rows = await self._client.search_read(
             "analytic_account.account",
             [("code", "=", code), ("type", "=", "normal"), ("company", "=", await self.company())],

@@ -39,7 +39,11 @@ class TrytonSettings(BaseModel):
     password: SecretStr = Field(description="The user's password; a secret reference in the landscape.")
     company: Code = Field(description="Code of the company's party; the canonical company code.")
     asset_classes: dict[Code, AssetClass] = Field(
-        min_length=1, description="Canonical asset class to the product it is booked under; one product per class."
+        min_length=1,
+        description=(
+            "Canonical asset class to the product it is booked under; one product per class. Where the landscape has a "
+            "code list asset-class for this system, that list, of product codes, takes its place."
+        ),
     )
     asset_journal: Code = Field(default="ASSET", description="Code of the journal that depreciation is posted in.")
     maintenance_journal: Code = Field(default="MAINT", description="Code of the journal of maintenance costs.")

@@ -11,6 +11,7 @@ from typing import cast
 
 from pydantic import BaseModel
 
+from tieline.connectors.kit.amounts import NumberFormat, from_float_artefact, parse_amount
 from tieline.connectors.unio24.profile import FieldRule, enum_of, kind_of
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import Money
@@ -78,16 +79,37 @@ def to_theirs(name: str, rule: FieldRule, value: object) -> Mapping[str, object]
             if rule.currency is not None and rule.currency != value.currency:
                 reason = f"their amounts are in {rule.currency}, this one is in {value.currency}"
                 raise Rejected(reason, field=name, remedy="convert it, or map the currency in the profile")
-            amount = {path: _decimal_text(rule, value.amount)}
+            amount = {path: _decimal_text(name, rule, value.amount)}
             return amount if rule.currency_path is None else amount | {rule.currency_path: value.currency}
         case Decimal():
-            return {path: _decimal_text(rule, value)}
+            return {path: _decimal_text(name, rule, value)}
         case dt.date():
             return {path: _write_date(value, rule.format or "iso")}
         case str():
             return {path: _their_text(name, rule, value)}
         case _:
             return {path: value}
+
+
+def lost(wanted: object, held: object) -> str | None:
+    """What a target lost of a value, in words: the end of a text, or digits of a number; None when nothing.
+
+    Another case or other spaces lose nothing that matters: they are the target's way of writing the same.
+    """
+    match wanted, held:
+        case StrEnum(), _:
+            return None
+        case str(), str():
+            whole, kept = ("".join(text.split()).casefold() for text in (wanted, held))
+            short = len(kept) < len(whole) and whole.startswith(kept)
+            return f"{len(held)} of {len(wanted)} characters" if short else None
+        case Money(), Money():
+            same = wanted.currency == held.currency
+            return f"{held.amount} instead of {wanted.amount}" if same and held.amount != wanted.amount else None
+        case Decimal(), Decimal():
+            return f"{held} instead of {wanted}" if held != wanted else None
+        case _:
+            return None
 
 
 def read_time(value: object, pattern: str, place: str) -> dt.datetime:
@@ -175,11 +197,11 @@ def _their_text(name: str, rule: FieldRule, value: str) -> object:
         if rule.otherwise == "reject":
             remedy = f"add it to the values of {name} in the profile"
             raise Rejected(f"{text[:40]!r} has no counterpart of theirs", field=name, remedy=remedy)
+    if rule.letter_case is not None:
+        text = text.upper() if rule.letter_case == "upper" else text.lower()
     if rule.max_length is not None and len(text) > rule.max_length:
-        if rule.overflow == "reject":
-            remedy = "shorten it, or set overflow: cut in the profile"
-            raise Rejected(f"is longer than the {rule.max_length} characters they keep", field=name, remedy=remedy)
-        text = text[: rule.max_length].rstrip()
+        remedy = "shorten it at its source, or have them keep more and raise max_length in the profile"
+        raise Rejected(f"is longer than the {rule.max_length} characters they keep", field=name, remedy=remedy)
     return text
 
 
@@ -191,10 +213,14 @@ def _money(rule: FieldRule, record: Mapping[str, object], path: str, value: obje
     if currency is None or not re.fullmatch(r"[A-Z]{3}", currency):
         raise Rejected("an amount needs an ISO 4217 currency", field=rule.currency_path or path)
     # Built unchecked: the canonical record that takes it checks digits and names the field.
-    return Money.model_construct(amount=_number(rule, path, value), currency=currency)
+    return Money.model_construct(amount=_number(rule, path, value, currency), currency=currency)
 
 
-def _number(rule: FieldRule, path: str, value: object) -> Decimal:
+def _number(rule: FieldRule, path: str, value: object, currency: str | None = None) -> Decimal:
+    if isinstance(value, Decimal) and rule.binary_float and rule.decimals is not None:
+        return from_float_artefact(value, rule.decimals, field=path)
+    if isinstance(value, str) and rule.group_mark is not None:
+        return parse_amount(value, NumberFormat(rule.decimal_mark, rule.group_mark), field=path, currency=currency)
     if isinstance(value, Decimal) or (isinstance(value, int) and not isinstance(value, bool)):
         return Decimal(value)
     if isinstance(value, str) and len(value) <= _MAX_DECIMAL_LENGTH:
@@ -207,5 +233,8 @@ def _number(rule: FieldRule, path: str, value: object) -> Decimal:
     raise Rejected("is not a decimal number", field=path, remedy=remedy)
 
 
-def _decimal_text(rule: FieldRule, amount: Decimal) -> str:
+def _decimal_text(name: str, rule: FieldRule, amount: Decimal) -> str:
+    if rule.decimals is not None and round(amount, rule.decimals) != amount:
+        remedy = "round it at its source, or have them keep more and raise decimals in the profile"
+        raise Rejected(f"has more than the {rule.decimals} digits after the point they keep", field=name, remedy=remedy)
     return format(amount, "f").replace(".", rule.decimal_mark)

@@ -105,13 +105,25 @@ def _conversion(kind: str, rule: FieldRule) -> str:
         notes.append(f"date, {rule.format or 'iso'}")
     if kind == "money":
         notes.append(f"currency in `{rule.currency_path}`" if rule.currency_path else f"currency {rule.currency}")
-    if kind in ("money", "decimal"):
-        notes.append(f"exact decimal, mark {rule.decimal_mark}")
-    if rule.max_length is not None:
-        notes.append(f"at most {rule.max_length} characters, longer: {rule.overflow}")
+    notes += _limits(kind, rule)
     if rule.absent:
         notes.append(f"none when {', '.join(rule.absent)}")
     return _escaped("; ".join(notes))
+
+
+def _limits(kind: str, rule: FieldRule) -> Iterator[str]:
+    if kind in ("money", "decimal"):
+        yield f"exact decimal, mark {rule.decimal_mark}"
+    if rule.group_mark is not None:
+        yield f"grouped by {rule.group_mark or 'nothing'}, brackets and currency symbol allowed"
+    if rule.binary_float:
+        yield "computed in binary floating point"
+    if rule.max_length is not None:
+        yield f"at most {rule.max_length} characters, longer is refused"
+    if rule.letter_case is not None:
+        yield f"kept in {rule.letter_case} case"
+    if rule.decimals is not None:
+        yield f"at most {rule.decimals} digits after the point, more is refused"
 
 
 def _escaped(text: str) -> str:

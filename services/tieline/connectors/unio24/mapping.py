@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -11,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from tieline.connectors.kit.strict_json import JsonError, parse_json
 from tieline.connectors.unio24.conversion import from_theirs, put_at, read_time, to_theirs, value_at
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, Record
-from tieline.connectors.unio24.profile import Fields, Profile, Resource, kind_of
-from tieline.kernel.errors import Rejected
+from tieline.connectors.unio24.profile import Fields, Profile, Resource, field_sections, kind_of
+from tieline.kernel.code_lists import LISTED, SHARED, Codes
+from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.model import (
     AssetFields,
     AssetReport,
@@ -29,9 +31,10 @@ from tieline.kernel.protocols import RawItem
 
 MAX_ITEM_BYTES = 4_000_000
 M = TypeVar("M", bound=BaseModel)
+Coded = TypeVar("Coded", AssetFields, BookFields, CostFields)
 
 
-def map_item(profile: Profile, system: str, item: RawItem) -> Sequence[Report]:
+def map_item(profile: Profile, system: str, item: RawItem, codes: Codes = SHARED) -> Sequence[Report]:
     """The reports in one raw record: exactly one. Raises ``Rejected`` with the path of the offending key."""
     try:
         record = parse_json(item.payload, max_bytes=MAX_ITEM_BYTES)
@@ -39,17 +42,17 @@ def map_item(profile: Profile, system: str, item: RawItem) -> Sequence[Report]:
         raise Rejected(f"the record is not acceptable JSON: {error}", field="$") from None
     if not isinstance(record, Mapping):
         raise Rejected("the record is not an object", field="$")
-    reports: Mapping[str, Callable[[Profile, str, Record], Report]] = {
+    reports: Mapping[str, Callable[[Profile, str, Record, Codes], Report]] = {
         ASSETS: asset_report,
         COST_DOCUMENTS: cost_report,
         BOOKS: book_report,
     }
     if item.stream not in reports:
         raise Rejected(f"there is no stream {item.stream}", field="stream")
-    return [reports[item.stream](profile, system, record)]
+    return [reports[item.stream](profile, system, record, codes)]
 
 
-def asset_report(profile: Profile, system: str, record: Record) -> AssetReport:
+def asset_report(profile: Profile, system: str, record: Record, codes: Codes = SHARED) -> AssetReport:
     """One asset of theirs."""
     resource = profile.assets
     reference = value_at(record, resource.reference)
@@ -58,10 +61,11 @@ def asset_report(profile: Profile, system: str, record: Record) -> AssetReport:
     origin = _origin(
         resource, system, "asset", identifier(record, resource.id), record, hub_ref=(reference or "").strip() or None
     )
-    return AssetReport(origin=origin, fields=_read(AssetFields, resource.fields, record))
+    fields = _read(AssetFields, resource.fields, record)
+    return AssetReport(origin=origin, fields=_canonical(fields, codes, origin.recorded_at.date(), resource.fields))
 
 
-def book_report(profile: Profile, system: str, record: Record) -> BookReport:
+def book_report(profile: Profile, system: str, record: Record, codes: Codes = SHARED) -> BookReport:
     """One finance panel of theirs: their copy of an ERP's book."""
     resource = profile.books
     lines = [
@@ -71,10 +75,11 @@ def book_report(profile: Profile, system: str, record: Record) -> BookReport:
     fields = _read(BookFields, resource.fields, record, lines=tuple(lines))
     asset_id = identifier(record, resource.asset_id)
     origin = _origin(resource, system, "book", book_id_of(asset_id, fields.book_id), record)
+    fields = _canonical(fields, codes, fields.as_of, resource.fields)
     return BookReport(origin=origin, asset_native_id=asset_id, fields=fields)
 
 
-def cost_report(profile: Profile, system: str, record: Record) -> CostReport:
+def cost_report(profile: Profile, system: str, record: Record, codes: Codes = SHARED) -> CostReport:
     """One cost document of theirs. Raises ``Rejected`` when its total is not the sum of its lines (Invariant 11)."""
     resource = profile.cost_documents
     lines = [
@@ -89,9 +94,8 @@ def cost_report(profile: Profile, system: str, record: Record) -> CostReport:
             field=str(resource.fields["total"].path),
             remedy="correct the document in its system",
         )
-    return CostReport(
-        origin=_origin(resource, system, "cost-document", identifier(record, resource.id), record), fields=fields
-    )
+    origin = _origin(resource, system, "cost-document", identifier(record, resource.id), record)
+    return CostReport(origin=origin, fields=_canonical(fields, codes, fields.effective_date, resource.fields))
 
 
 def book_id_of(asset_id: str, book_id: str) -> str:
@@ -115,6 +119,19 @@ def version_of(resource: Resource, record: Record) -> str:
     return str(value)
 
 
+def check_mapped_once(profile: Profile, codes: Codes) -> None:
+    """Raise ``Stop`` for a field that both the profile and the landscape's code lists translate."""
+    for (section, key), model, _ in field_sections():
+        rules: Fields = getattr(getattr(profile, section), key)
+        for name, listed in LISTED.get(model, {}).items():
+            rule = rules.get(name)
+            if rule is not None and codes.has(listed) and (rule.values is not None or rule.constant is not None):
+                raise Stop(
+                    f"profile {profile.name}: {section}.{key}.{name} has its own values, and the landscape has "
+                    f"code_lists.{listed}.{codes.system}; keep one of them"
+                )
+
+
 def native_asset(profile: Profile, fields: AssetFields, only: Collection[str] | None = None) -> dict[str, object]:
     """Their keys for the known values of ``fields`` (``only`` these of them); fields of direction ``in`` left out."""
     names = [name for name in AssetFields.model_fields if only is None or name in only]
@@ -126,11 +143,18 @@ def writable_names(profile: Profile) -> frozenset[str]:
     return frozenset(name for name, rule in profile.assets.fields.items() if rule.path and rule.direction != "in")
 
 
-def asset_after(profile: Profile, fields: AssetFields) -> AssetFields:
-    """What they will hold of ``fields``, after their trimming and coding: comparable with what they report."""
-    record = native_asset(profile, fields)
+def asset_after(
+    profile: Profile,
+    fields: AssetFields,
+    *,
+    only: Collection[str] | None = None,
+    codes: Codes = SHARED,
+    day: dt.date | None = None,
+) -> AssetFields:
+    """What they will hold of ``fields`` (``only`` these), after their trimming and coding: comparable with reports."""
+    record = native_asset(profile, codes.native_fields(fields, day, only=only), only)
     rules = {name: rule for name, rule in profile.assets.fields.items() if name in writable_names(profile)}
-    return _read(AssetFields, rules, record)
+    return _canonical(_read(AssetFields, rules, record), codes, day, rules)
 
 
 def native_book(profile: Profile, fields: BookFields) -> dict[str, object]:
@@ -143,11 +167,16 @@ def native_book(profile: Profile, fields: BookFields) -> dict[str, object]:
     return record
 
 
-def book_after(profile: Profile, fields: BookFields) -> BookFields:
+def book_after(profile: Profile, fields: BookFields, codes: Codes = SHARED) -> BookFields:
     """What they will hold of ``fields``, after their trimming and coding: comparable with what they report."""
-    resource, record = profile.books, native_book(profile, fields)
+    resource, record = profile.books, native_book(profile, codes.native_fields(fields, fields.as_of))
     lines = [_read(ScheduleLine, resource.line_fields, line) for _, line in _lines(record, resource.lines)]
-    return _read(BookFields, resource.fields, record, lines=tuple(lines), book_id=fields.book_id)
+    held = _read(BookFields, resource.fields, record, lines=tuple(lines), book_id=fields.book_id)
+    return _canonical(held, codes, fields.as_of, resource.fields)
+
+
+def _canonical(fields: Coded, codes: Codes, day: dt.date | None, rules: Fields) -> Coded:
+    return codes.canonical_fields(fields, day, place=lambda name: rules[name].path or name)
 
 
 def _written(rules: Fields, fields: BaseModel, names: Sequence[str]) -> dict[str, object]:

@@ -63,9 +63,21 @@ class FieldRule(Part):
         default=None, description="Fixed currency of the amount."
     )
     decimal_mark: Literal[".", ","] = Field(default=".", description="Decimal mark of numbers given as text.")
-    max_length: int | None = Field(default=None, ge=1, description="Longest text they keep.")
-    overflow: Literal["reject", "cut"] = Field(
-        default="reject", description="What happens to a longer text: refused, or cut as they would."
+    group_mark: Literal["", ".", ",", " ", "'"] | None = Field(
+        default=None,
+        description="Given: amounts as people write them, grouped by this mark, with brackets or a currency symbol.",
+    )
+    binary_float: bool = Field(
+        default=False, description="They compute in binary floating point: 0.30000000000000004 is 0.30. Needs decimals."
+    )
+    max_length: int | None = Field(
+        default=None, ge=1, description="Longest text they keep; a longer one is refused, never cut."
+    )
+    letter_case: Literal["upper", "lower"] | None = Field(
+        default=None, description="The case they keep a text in, whatever they are sent."
+    )
+    decimals: int | None = Field(
+        default=None, ge=0, le=6, description="Digits after the point that they keep; a longer number is refused."
     )
     absent: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
         default=(), description="Values of theirs that mean: none. Empty always does."
@@ -264,12 +276,16 @@ def _rule_faults(model: type[BaseModel], name: str, rule: Mapping[object, object
         "currency": ("money",),
         "decimal_mark": ("money", "decimal"),
         "max_length": ("text",),
-        "overflow": ("text",),
+        "letter_case": ("text",),
+        "decimals": ("money", "decimal"),
+        "group_mark": ("money", "decimal"),
+        "binary_float": ("money", "decimal"),
         "constant": ("text",),
     }
     for option, kinds in allowed.items():
         if option in rule and kind not in kinds:
             yield f"{option} makes no sense for a field of kind {kind}"
+    yield from _number_faults(rule)
     date_format = str(rule.get("format", "iso"))
     if date_format not in ("iso", "epoch-seconds", "epoch-millis") and "%" not in date_format:
         yield "format is iso, epoch-seconds, epoch-millis, or a pattern such as %d.%m.%Y"
@@ -282,6 +298,13 @@ def _rule_faults(model: type[BaseModel], name: str, rule: Mapping[object, object
             yield f"needs values for {', '.join(symbols)}"
         elif unknown := [str(value) for value in values if value not in symbols]:
             yield f"values has {', '.join(unknown)}; the canonical symbols are {', '.join(symbols)}"
+
+
+def _number_faults(rule: Mapping[object, object]) -> Iterator[str]:
+    if rule.get("binary_float") and "decimals" not in rule:
+        yield "binary_float needs decimals, the digits after the point that count"
+    if rule.get("group_mark") == rule.get("decimal_mark", "."):
+        yield "group_mark must differ from decimal_mark"
 
 
 def load_profile(path: Path) -> Profile:

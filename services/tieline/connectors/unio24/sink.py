@@ -7,7 +7,7 @@ differs is sent; so doing a command again is doing nothing (Invariant 3).
 from __future__ import annotations
 
 from tieline.connectors.unio24.client import Client, item_path
-from tieline.connectors.unio24.conversion import put_at, value_at
+from tieline.connectors.unio24.conversion import lost, put_at, value_at
 from tieline.connectors.unio24.mapping import (
     asset_after,
     asset_report,
@@ -22,6 +22,7 @@ from tieline.connectors.unio24.mapping import (
 )
 from tieline.connectors.unio24.models import Record
 from tieline.connectors.unio24.profile import Profile
+from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Retryable
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
@@ -36,10 +37,11 @@ _CANDIDATES = 50
 class Unio24Sink:
     """See ``Sink``. Holds no state but the connection; commands of different keys may run side by side."""
 
-    def __init__(self, client: Client, profile: Profile, system: str) -> None:
+    def __init__(self, client: Client, profile: Profile, system: str, codes: Codes = SHARED) -> None:
         self._client = client
         self._profile = profile
         self._system = system
+        self._codes = codes
 
     async def write(self, command: Command, native_id: str | None) -> Written:
         """See ``Sink``."""
@@ -92,19 +94,19 @@ class Unio24Sink:
         answer = await self._client.send("PATCH", path, body=changes, version=version, passed=(_CONFLICT, *_GONE))
         if answer.status == _CONFLICT or answer.status in _GONE:
             raise Retryable(f"HTTP {answer.status}: the record changed hands in between; look for it again")
-        return self._asset_written(_record(answer.document), effect=True)
+        return self._kept(command, _record(answer.document), changes)
 
     async def _create(self, command: WriteAsset) -> Written | Record:
         """The new record as written; or the record that already carries our reference, to be brought up to date."""
         resource = self._profile.assets
-        body = native_asset(self._profile, command.fields)
+        body = native_asset(self._profile, self._codes.native_fields(command.fields, command.effective_date))
         for path, value in resource.on_create.items():
             if value_at(body, path) is None:
                 put_at(body, path, value)
         put_at(body, resource.reference, command.asset_id)
         answer = await self._client.send("POST", resource.list_path, body=body, passed=(_CONFLICT,))
         if answer.status != _CONFLICT:
-            return self._asset_written(_record(answer.document), effect=True)
+            return self._kept(command, _record(answer.document), body)
         record = await self._by_reference(command.asset_id)
         existing = value_at(_record(answer.document), self._profile.errors.existing_id)
         if record is None and isinstance(existing, str | int):
@@ -168,21 +170,46 @@ class Unio24Sink:
     def _changes(self, command: WriteAsset, record: Record) -> dict[str, object]:
         """Their keys and values that differ from the command, only fields the hub may write; empty when none does."""
         profile = self._profile
-        wanted = asset_after(profile, command.fields)
-        holds = asset_report(profile, self._system, record).fields
-        sent = writable_names(profile)
+        sent = writable_names(profile) & set(command.writable_fields)
+        # Compared in canonical codes: of two codes of theirs that mean the same, neither is changed into the other.
+        wanted = asset_after(profile, command.fields, only=sent, codes=self._codes, day=command.effective_date)
+        holds = asset_report(profile, self._system, record, self._codes.read_only()).fields
         differing = [
             name
             for name in command.writable_fields
             if name in sent and getattr(wanted, name) is not None and getattr(wanted, name) != getattr(holds, name)
         ]
-        changes = native_asset(profile, command.fields, only=differing)
+        coded = self._codes.native_fields(command.fields, command.effective_date, only=differing)
+        changes = native_asset(profile, coded, only=differing)
         if value_at(record, profile.assets.reference) != command.asset_id:
             put_at(changes, profile.assets.reference, command.asset_id)
         return changes
 
+    def _kept(self, command: WriteAsset, record: Record, sent: Record) -> Written:
+        """What they hold after a write. Raises ``Rejected`` naming the field of which they kept less than was sent."""
+        written = self._asset_written(record, effect=True)
+        holds = asset_report(self._profile, self._system, record, self._codes.read_only()).fields
+        sent_names = {
+            name
+            for name, rule in self._profile.assets.fields.items()
+            if rule.path is not None and value_at(sent, rule.path) is not None
+        }
+        day = command.effective_date
+        wanted = asset_after(self._profile, command.fields, only=sent_names, codes=self._codes, day=day)
+        for name in sorted(sent_names):
+            fault = lost(getattr(wanted, name), getattr(holds, name))
+            if fault is not None:
+                # Nothing is taken back: what is there is known by its hash, and a person shortens it at its source.
+                raise Rejected(
+                    f"they kept less of it than was sent: {fault}",
+                    field=f"fields.{name}",
+                    remedy="declare what they keep (max_length, decimals) in the profile; shorten it at its source",
+                    held_digest=written.digest,
+                )
+        return written
+
     def _asset_written(self, record: Record, *, effect: bool) -> Written:
-        report = asset_report(self._profile, self._system, record)
+        report = asset_report(self._profile, self._system, record, self._codes.read_only())
         return Written(
             native_id=report.origin.native_id,
             number=report.fields.tag,
@@ -206,7 +233,10 @@ class Unio24Sink:
             held = None if record is None else self._panel_written(record, effect=False)
         except Rejected:
             return None  # what cannot be read is not equal, and is replaced whole
-        return held if held and held.digest == digest_fields(book_after(self._profile, command.fields)) else None
+        return held if held and held.digest == self._digest_of(command) else None
+
+    def _digest_of(self, command: WriteBook) -> str:
+        return digest_fields(book_after(self._profile, command.fields, self._codes))
 
     async def _write_book(self, command: WriteBook, native_id: str | None) -> Written:
         asset_id = await self._asset_id(command, native_id)
@@ -216,13 +246,14 @@ class Unio24Sink:
         if held is not None:
             return held
         path = item_path(self._profile.books, {"asset_id": asset_id, "book_id": command.fields.book_id})
-        answer = await self._client.send("PUT", path, body=native_book(self._profile, command.fields), passed=_GONE)
+        coded = self._codes.native_fields(command.fields, command.fields.as_of)
+        answer = await self._client.send("PUT", path, body=native_book(self._profile, coded), passed=_GONE)
         if answer.status in _GONE:
             raise Retryable(f"asset {asset_id} is not there; its book waits for it")
         return self._panel_written(_record(answer.document), effect=True)
 
     def _panel_written(self, record: Record, *, effect: bool) -> Written:
-        report = book_report(self._profile, self._system, record)
+        report = book_report(self._profile, self._system, record, self._codes.read_only())
         return Written(
             native_id=report.origin.native_id,
             source_version=report.origin.source_version,

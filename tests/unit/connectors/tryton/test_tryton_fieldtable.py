@@ -212,13 +212,13 @@ class Reference:
     async def account(self, code: str) -> str:
         return code
 
-    async def cost_centre(self, code: str) -> str:
+    async def cost_centre(self, code: str, _day: dt.date) -> str:
         return f"centre {code}"
 
     async def open_period(self, day: dt.date, _field: str) -> str:
         return f"period of {day}"
 
-    async def asset_product(self, asset_class: str | None) -> AssetProduct:
+    async def asset_product(self, asset_class: str | None, _day: dt.date | None) -> AssetProduct:
         return {"COMPUTER": AssetProduct(1, 1, 36), "MACHINE": AssetProduct(2, 2, 60)}[asset_class or ""]
 
     async def check_money(self, *_: Any) -> None:

@@ -141,9 +141,21 @@ def test_text_longer_than_they_keep_is_refused_not_cut(profile: Profile) -> None
         native_asset(profile, AssetFields(description="x" * 121))
 
 
-def test_text_is_cut_where_the_owner_says_so() -> None:
-    profile = changed("{path: name, max_length: 120}", "{path: name, max_length: 5, overflow: cut}")
-    assert asset_after(profile, AssetFields(description=" abcd efgh ")) == AssetFields(description="abcd")
+def test_text_goes_out_in_the_case_they_keep_and_its_length_is_that_of_the_result() -> None:
+    profile = changed("{path: name, max_length: 120}", "{path: name, max_length: 6, letter_case: upper}")
+    assert asset_after(profile, AssetFields(description=" pump ")) == AssetFields(description="PUMP")
+    with pytest.raises(Rejected, match="description: is longer than the 6 characters they keep"):
+        native_asset(profile, AssetFields(description="straße"))  # STRASSE
+
+
+def test_a_number_with_more_digits_than_they_keep_is_refused_not_rounded() -> None:
+    profile = changed(
+        "{path: purchase_cost, currency_path: currency}", "{path: purchase_cost, currency_path: currency, decimals: 2}"
+    )
+    cost = Money(amount=Decimal("1234.5600"), currency="EUR")
+    assert native_asset(profile, AssetFields(acquisition_cost=cost))["purchase_cost"] == "1234.5600"
+    with pytest.raises(Rejected, match="acquisition_cost: has more than the 2 digits after the point they keep"):
+        native_asset(profile, AssetFields(acquisition_cost=Money(amount=Decimal("1234.5678"), currency="EUR")))
 
 
 @settings(deadline=None)
@@ -225,6 +237,39 @@ def test_nested_custom_fields_and_constants() -> None:
     assert report.origin.hub_ref == "a-1"
     assert report.fields.company == "1000"
     assert "company" not in native_asset(profile, AssetFields(company="2000", tag="t"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "amount"),
+    [
+        ("group_mark: ','", "$1,234.50", "1234.50"),
+        ("group_mark: ','", "(45.00)", "-45.00"),
+        ("decimal_mark: ',', group_mark: '.'", "1.234,50", "1234.50"),
+        ("decimals: 2, binary_float: true", Decimal(repr(0.1 + 0.2)), "0.30"),
+        ("decimals: 2, binary_float: true", "0.3", "0.3"),
+    ],
+)
+def test_t26_amounts_are_read_as_the_profile_declares(option: str, value: object, amount: str) -> None:
+    cost = "{path: purchase_cost, currency_path: currency"
+    profile = changed(f"{cost}}}", f"{cost}, {option}}}")
+    found = asset_report(profile, "am", {**RECORD, "purchase_cost": value, "currency": "USD"}).fields.acquisition_cost
+    assert found == Money(amount=Decimal(amount), currency="USD")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("group_mark: ','", "€1,234.50"),
+        ("group_mark: ','", "1.234,50"),
+        ("decimals: 2, binary_float: true", Decimal("0.305")),
+        ("decimals: 2", Decimal(repr(0.1 + 0.2))),
+    ],
+)
+def test_t26_what_the_profile_does_not_declare_is_refused(option: str, value: object) -> None:
+    cost = "{path: purchase_cost, currency_path: currency"
+    profile = changed(f"{cost}}}", f"{cost}, {option}}}")
+    with pytest.raises(Rejected, match="purchase_cost"):
+        asset_report(profile, "am", {**RECORD, "purchase_cost": value, "currency": "USD"})
 
 
 def test_amounts_in_another_currency_than_the_fixed_one_are_refused() -> None:

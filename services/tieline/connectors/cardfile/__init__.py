@@ -1,0 +1,1 @@
+"""Purchasing-card statements: a folder of CSV files, one cost document a line."""
