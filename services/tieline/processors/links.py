@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
 from tieline.kernel.tables import Table
 from tieline.processors.identity import PEER_NUMBER, places, rule_of, wanted
@@ -38,11 +40,19 @@ class Links:
         return None
 
     def having(self, match_key: str, system: str) -> set[str]:
-        """Canonical ids with a linked record of this match key, as a record of ``system`` sees them."""
+        """Canonical ids with a linked record of this match key, as a record of ``system`` sees them.
+
+        A number that two records of one system carry names neither of them, and the asking record is one of its
+        system's: such a number finds nothing.
+        """
         keys = {key for place in wanted(match_key) for key in self._by_match_key.get(place, ())}
         rows = [row for key in keys if (row := self.table.get(key))]
-        between_systems = rule_of(match_key) == PEER_NUMBER
-        return {row.canonical_id for row in rows if not (between_systems and row.system == system)}
+        if rule_of(match_key) == PEER_NUMBER:
+            carriers = Counter(row.system for row in rows if row.entity == "asset")
+            carriers[system] += 1
+            if max(carriers.values()) > 1:
+                return set()
+        return {row.canonical_id for row in rows}
 
     def _follow(self, key: str, old: XRef | None, new: XRef | None) -> None:
         if old:
