@@ -44,7 +44,7 @@ class Stage(StrEnum):
 
 
 class LedgerEntry(Model):
-    """One target's last delivery of one entity. Key: target/entity/canonical id."""
+    """One target's last delivery of one entity. Key: target/entity/canonical id; a book's is asset id|book id."""
 
     target: Code = Field(description="Target system.")
     entity: Code = Field(description="Kind of entity.")

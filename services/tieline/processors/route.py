@@ -124,7 +124,7 @@ class Route:
         if native_id is None:
             return []
         body = WriteBook(
-            dispatch=_dispatch(flow, "book", book.asset_id, book.version),
+            dispatch=_dispatch(flow, "book", f"{book.asset_id}|{book.fields.book_id}", book.version),
             asset_id=book.asset_id,
             native_id=native_id,
             fields=book.fields,

@@ -179,7 +179,7 @@ class Bench:
             amount=amount_text(amount[0]) if amount else None,
             currency=amount[1] if amount else None,
         )
-        return Finding(drift, remedy, effects)
+        return Finding(drift, remedy, effects, state_key)
 
 
 def asset_native_of(native: str) -> str:
