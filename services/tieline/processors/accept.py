@@ -36,7 +36,7 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
-from tieline.processors.merging import Merged, is_echo, merge_report, name_event
+from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
 from tieline.processors.reversals import Reversals
 
 ASSET_EVENTS = "asset.asset.event.v1"
@@ -92,7 +92,7 @@ class Accept:
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
-        echo = is_echo(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
+        echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         merged = merge_report(state, report, role, self._ownership, echo=echo)
         self._note_conflicts(asset_id, report, merged)
         if state is not None and not merged.changed and merged.links == state.links:

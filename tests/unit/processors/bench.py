@@ -129,6 +129,7 @@ class Hub:
         self.commands: dict[str, list[Model]] = {system: [] for system in estate.systems}
         self.dead: list[Rejected] = []
         self._offsets = count()
+        self._unread: deque[LedgerEntry] = deque()
 
     def say(self, *values: Report | CommandSettled) -> list[Outbound]:
         """Publish reports or results and let the hub come to rest. Returns all that was written because of them."""
@@ -148,6 +149,8 @@ class Hub:
 
     def rest(self) -> None:
         """Handle everything that waits."""
+        while self._unread:
+            self.catch_up()
         while any(stage.inbox for stage in self.stages.values()):
             for name in self.stages:
                 self.step(name)
@@ -167,8 +170,17 @@ class Hub:
                 self.commands[outbound.topic.split(".")[1]].append(outbound.value.body)
             self._pass_on(outbound)
 
+    def write_ledger(self, entry: LedgerEntry) -> None:
+        """A sink has written its ledger; accept reads it when it catches up, at the latest when all comes to rest."""
+        self._unread.append(entry)
+
+    def catch_up(self) -> None:
+        """Let accept read the oldest ledger row it has not read."""
+        if self._unread:
+            self.follow(self._unread.popleft())
+
     def follow(self, entry: LedgerEntry) -> None:
-        """A sink has written its ledger."""
+        """A sink has written its ledger, and accept has read it."""
         key = f"{entry.target}/{entry.entity}/{entry.canonical_id}"
         self.stages["accept"].table(LedgerEntry).load(key, entry)
 

@@ -40,6 +40,7 @@ from tieline.kernel.model import (
     OrderEvent,
     OrderReport,
     PhysicalStatus,
+    WriteAsset,
 )
 
 EVENT_TOPICS = (
@@ -282,6 +283,55 @@ def test_an_echo_in_the_targets_own_form_changes_nothing() -> None:
         assert asset_events(hub.say(echo)) == []
     assert conflicts(hub) == set()
     assert hub.the_asset().fields.location == "a long name of a place"
+
+
+@pytest.mark.parametrize(
+    ("written", "held_there"),
+    [
+        ({"location": "Hall  2 east"}, {"location": "hall 2 EAST"}),
+        ({"location": "a long name of a place"}, {"location": "a long name"}),
+        ({"acquisition_cost": euros("900.0049")}, {"acquisition_cost": euros("900.00")}),
+        ({"quantity": Decimal("2.666667")}, {"quantity": Decimal("2.67")}),
+    ],
+)
+def test_t27_the_targets_form_of_what_we_wrote_is_no_edit(written: dict[str, Any], held_there: dict[str, Any]) -> None:
+    hub = Hub()
+    asset_id = pair(hub, written, {})
+    echo = asset(ERP, "5", serial_number="S", **held_there)
+    hub.follow(wrote(echo, asset_id, applied_version=hub.the_asset().version))
+    before = hub.the_asset()
+    for _ in range(20):
+        assert asset_events(hub.say(echo)) == []
+    assert (hub.the_asset().fields, conflicts(hub)) == (before.fields, set())
+
+
+@pytest.mark.parametrize(
+    ("ours", "edited"),
+    [
+        ({"location": "Hall 2"}, {"location": "Hall 3"}),
+        ({"location": "Hall 2"}, {"location": "Hall"}),
+        ({"physical_status": PhysicalStatus.IN_SERVICE}, {"physical_status": PhysicalStatus.MISSING}),
+    ],
+)
+def test_a_foreign_edit_between_our_write_and_its_answer_is_seen(ours: dict[str, Any], edited: dict[str, Any]) -> None:
+    hub = Hub()
+    asset_id = pair(hub, ours, {})
+    answered = asset(ERP, "5", serial_number="S", **edited)
+    hub.follow(wrote(answered, asset_id, applied_version=hub.the_asset().version))
+    assert asset_events(hub.say(answered)) == []
+    assert conflicts(hub) == {(field, ERP) for field in edited}
+
+
+def test_a_proposal_between_our_write_and_its_answer_reaches_the_other_side() -> None:
+    hub = Hub()
+    asset_id = pair(hub, {"location": "L1"}, {"cost_centre": "CC1"})
+    answered = asset(AM, "9", serial_number="S", location="L1", cost_centre="CC2")
+    hub.follow(wrote(answered, asset_id, applied_version=hub.the_asset().version))
+    [(_, event)] = asset_events(hub.say(answered))
+    assert event.fields.cost_centre == "CC2"
+    command = hub.commands[ERP][-1]
+    assert isinstance(command, WriteAsset)
+    assert (command.fields.cost_centre, "cost_centre" in command.writable_fields) == ("CC2", True)
 
 
 def test_a_stale_echo_does_not_speak_for_the_owner() -> None:
