@@ -139,6 +139,10 @@ class Landscape(Section):
         """Role of a system. Raises ``KeyError`` for an unknown one."""
         return self.systems[system].role
 
+    def having_role(self, role: str) -> tuple[str, ...]:
+        """The systems of a role."""
+        return tuple(name for name, system in self.systems.items() if system.role == role)
+
     def targets(self, kind: str, source: str) -> tuple[Flow, ...]:
         """The enabled flows of this object out of this system."""
         return tuple(f for f in self.flows if f.object == kind and f.source == source and f.mode is Mode.ENABLED)

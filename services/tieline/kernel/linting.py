@@ -26,7 +26,7 @@ Mirror = type[Model] | type[StrEnum]
 
 WEEK_MS = 7 * 24 * 60 * 60 * 1000
 WITH_DEAD_LETTERS = frozenset({*PROCESSORS, f"source-{SYSTEM}", f"sink-{SYSTEM}"})
-PARTIES = WITH_DEAD_LETTERS | {CONSUMER, "views", "analysts", "reconciliation", "desk"}
+PARTIES = WITH_DEAD_LETTERS | {CONSUMER, "views", "analysts", "reconciliation", "desk", "operator"}
 
 _PLAIN_TYPES: Mapping[Any, Any] = {
     str: "string",
@@ -250,8 +250,9 @@ def _record_mirrored(name: str, schema: Schema, mirror: type[Model]) -> Iterator
         in_class = mirror.model_fields[field["name"]]
         if (in_class.description or "") != field.get("doc", ""):
             yield Finding("model-mirror", place, "its doc is not the description of the class's field, word for word")
+        default = list(in_class.default) if isinstance(in_class.default, tuple) else in_class.default
         if in_class.is_required() == ("default" in field) or (
-            not in_class.is_required() and in_class.default != field.get("default")
+            not in_class.is_required() and default != field.get("default")
         ):
             yield Finding("model-mirror", place, "its default is not that of the class")
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Conflict, LedgerEntry
+from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision
 from tieline.kernel.model import (
     Accepted,
     ApprovalStatus,
@@ -36,6 +36,7 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.duplicates import Duplicates
 from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
 from tieline.processors.reversals import Reversals
 
@@ -61,21 +62,36 @@ class Accept:
         self._reversals = Reversals()
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._reversals.follow)
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
+        self.duplicates = Duplicates(
+            self.assets, self.books, self.conflicts, self._asset, books_kept_by=landscape.having_role(ERP)
+        )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
         match value.body:
             case AssetReport() as report:
-                return self._asset(record.key_text, report)
+                asset_id = self.duplicates.survivor(record.key_text)
+                return [] if self._is_second(record, asset_id, report.origin) else self._asset(asset_id, report)
             case BookReport() as report:
-                return self._book(record.key_text, report)
+                return self._book(self.duplicates.survivor(record.key_text), report)
             case OrderReport() as report:
                 return self._order(record.key_text, report)
             case CostReport() as report:
                 return self._cost(record.key_text, report, record.header("tl_asset_id"))
+            case LinkDecision(action=LinkAction.MERGE) as decision:
+                return self.duplicates.merge(decision)
+            case LinkDecision(action=LinkAction.UNMERGE) as decision:
+                return self.duplicates.separate(decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _is_second(self, record: Inbound, asset_id: str, origin: Origin) -> bool:
+        """Whether another record of the system speaks for the asset: what this one says changes nothing."""
+        if record.header("tl_second_record"):
+            return True
+        state = self.assets.get(asset_id) if asset_id != record.key_text else None
+        return state is not None and state.links.get(origin.system, origin.native_id) != origin.native_id
 
     def _role(self, origin: Origin) -> str:
         if origin.system not in self._landscape.systems:

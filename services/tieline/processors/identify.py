@@ -6,25 +6,33 @@ Everything about one thing then follows in one order on ``hub.identified.report.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
-from tieline.kernel.memory import A_PERSON, HeldReport, LinkStatus, XRef
+from tieline.kernel.memory import A_PERSON, HeldReport, LinkAction, LinkDecision, LinkStatus, XRef
 from tieline.kernel.model import AssetReport, BookReport, CommandSettled, CostReport, OrderReport, Origin, SettledAs
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
-from tieline.processors.links import ASSET_ENTITIES, Holds, Links, xref_key
+from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xref_key
 
 IDENTIFIED = "hub.identified.report.v1"
+SECOND_RECORD = "tl_second_record"
 _COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
 
 
 class Identify:
-    """The handler. Its state is the cross-reference and the held reports."""
+    """The handler. Its state is the cross-reference and the held reports.
 
-    def __init__(self, clock: Clock, entropy: Entropy = os.urandom) -> None:
+    ``books_kept_by``: systems whose records stand in the books; two of one such system are never made one.
+    """
+
+    def __init__(
+        self, clock: Clock, entropy: Entropy = os.urandom, *, books_kept_by: Collection[str] = frozenset()
+    ) -> None:
         self._clock = clock
+        self._books_kept_by = frozenset(books_kept_by)
         self._entropy = entropy
         self.links = Links()
         self.holds = Holds()
@@ -47,6 +55,8 @@ class Identify:
                 return self._cost(record, report)
             case CommandSettled() as settled:
                 return self._settled(settled)
+            case LinkDecision() as decision:
+                return self._decide(record, decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
@@ -54,10 +64,11 @@ class Identify:
         origin = report.origin
         known = self.links.of(origin.system, origin.entity, origin.native_id)
         keys = match_keys(report)
-        if known and known.status is LinkStatus.LINKED:
+        if known and known.status in ATTACHED:
             if known.match_keys != keys:
                 self.links.table.put(_key(origin), known.model_copy(update={"match_keys": keys}))
-            return [identified(record, known.canonical_id, None)]
+            is_second = known.status is LinkStatus.MERGED_INTO
+            return [identified(record, known.canonical_id, None, is_second=is_second)]
         if report.deleted:
             return self._gone(_key(origin), known)
         found = self._recognise(origin, known, keys)
@@ -67,24 +78,26 @@ class Identify:
         canonical_id, rule = found
         return [
             identified(record, canonical_id, None),
-            *self._link(_key(origin), canonical_id, rule, keys),
+            *self._link(_key(origin), canonical_id, rule, keys, valid_from=origin.recorded_at.date()),
         ]
 
     def _gone(self, mapping: str, known: XRef | None) -> list[Outbound]:
         """A record that was never linked is deleted: there is nothing to make, and nothing left to decide."""
         if known is not None and known.status is LinkStatus.PROPOSED:
-            self.links.table.put(mapping, known.model_copy(update={"status": LinkStatus.RETIRED}))
+            self.links.table.put(mapping, self._retired(known))
         self.holds.table.delete(mapping)
         return []
 
     def _recognise(self, origin: Origin, known: XRef | None, keys: tuple[str, ...]) -> tuple[str, str] | Doubt:
         """The canonical id of a record that has none yet, and by which rule; or why only a person can tell."""
-        if origin.hub_ref and self.links.knows_asset(origin.hub_ref):
-            return self._claim(origin, origin.hub_ref, "hub-ref", "carries the same reference as")
+        rejected = frozenset(known.rejected) if known else frozenset()
+        referred = self.links.survivor(origin.hub_ref) if origin.hub_ref else None
+        if referred and referred not in rejected and self.links.knows_asset(referred):
+            return self._claim(origin, referred, "hub-ref", "carries the same reference as")
         if known is not None and known.status is LinkStatus.RETIRED:
-            return self._claim(origin, known.canonical_id, known.rule, "gave its place to")
+            return self._claim(origin, self.links.survivor(known.canonical_id), known.rule, "gave its place to")
         for key in keys:
-            candidates = self.links.having(key, origin.system)
+            candidates = self.links.having(key, origin.system) - rejected
             if len(candidates) > 1:
                 return Doubt(min(candidates), rule_of(key), f"{key} fits {len(candidates)} assets")
             for candidate in candidates:
@@ -108,6 +121,7 @@ class Identify:
             rule=doubt.rule,
             match_keys=keys,
             linked_at=self._clock(),
+            rejected=self._rejected(_key(origin)),
         )
         known = self.links.table.get(_key(origin))
         if known is None or known.model_copy(update={"linked_at": row.linked_at}) != row:
@@ -126,7 +140,7 @@ class Identify:
         self, record: Inbound, origin: Origin, asset_native_id: str, asset: XRef | None, own_id: str | None
     ) -> list[Outbound]:
         """A report about an asset: under the asset's id (or its own), once the asset is known."""
-        if asset is None or asset.status is not LinkStatus.LINKED:
+        if asset is None or asset.status not in ATTACHED:
             waits_for = xref_key(origin.system, "asset", asset_native_id)
             self._hold(record, origin, waits_for, f"asset {asset_native_id} of {origin.system} is not known yet")
             return []
@@ -144,11 +158,11 @@ class Identify:
     def _settled(self, settled: CommandSettled) -> list[Outbound]:
         if settled.outcome is not SettledAs.CONFIRMED or settled.native_id is None or settled.entity == "book":
             return []
-        native_id, canonical_id = settled.native_id, settled.canonical_id
+        native_id, canonical_id = settled.native_id, self.links.survivor(settled.canonical_id)
         if native_id == canonical_id:
             return []  # a surplus record was removed by its native id: its source reports that it is gone
         known = self.links.of(settled.target, settled.entity, native_id)
-        if known and known.status is LinkStatus.LINKED:
+        if known and known.status in ATTACHED:
             if known.canonical_id != canonical_id:
                 raise Rejected(
                     f"{settled.target} wrote {canonical_id} into record {native_id}, which is {known.canonical_id}",
@@ -164,32 +178,107 @@ class Identify:
             )
         previous = self.links.linked(canonical_id, settled.target, settled.entity)
         if previous is not None:
-            retired = previous.model_copy(update={"status": LinkStatus.RETIRED})
-            self.links.table.put(xref_key(previous.system, previous.entity, previous.native_id), retired)
+            mapping = xref_key(previous.system, previous.entity, previous.native_id)
+            self.links.table.put(mapping, self._retired(previous))
         keys = known.match_keys if known else ()
         mapping = xref_key(settled.target, settled.entity, native_id)
         held = self.holds.table.get(mapping)
         own = [self._released(held, canonical_id, None)] if held else []
         return [*own, *self._link(mapping, canonical_id, "result", keys)]
 
-    def _link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...]) -> list[Outbound]:
-        """Make the link, and release what waited for it."""
-        self._put_link(mapping, canonical_id, rule, keys)
+    def _decide(self, record: Inbound, decision: LinkDecision) -> list[Outbound]:
+        match decision.action:
+            case LinkAction.CONFIRM:
+                return self._confirm(decision)
+            case LinkAction.REJECT:
+                return self._reject(decision)
+            case LinkAction.MERGE:
+                return [identified(record, merge_links(self.links, decision, self._books_kept_by), None)]
+            case LinkAction.UNMERGE:
+                return [identified(record, separate_links(self.links, decision), None)]
+            case _:
+                raise Rejected(f"{decision.action} is no decision", field="action")
+
+    def _proposed(self, decision: LinkDecision) -> tuple[str, XRef]:
+        mapping = decision.mapping or ""
+        row = self.links.table.get(mapping)
+        if row is None or row.status is not LinkStatus.PROPOSED:
+            standing = "unknown" if row is None else row.status.lower()
+            raise Rejected(f"{mapping} is {standing}, not proposed", field="mapping", remedy="see: tieline links list")
+        return mapping, row
+
+    def _confirm(self, decision: LinkDecision) -> list[Outbound]:
+        """The record is the thing: its own, or a second one there if its system has one already."""
+        mapping, row = self._proposed(decision)
+        canonical_id = self.links.survivor(decision.canonical_id or row.canonical_id)
+        if not self.links.knows_asset(canonical_id):
+            raise Rejected(f"{canonical_id} is no asset of the hub", field="canonical_id")
+        first = self.links.linked(canonical_id, row.system, row.entity)
+        if first is not None and row.system in self._books_kept_by:
+            raise Rejected(
+                f"record {first.native_id} of {row.system} is that asset and stands in the books, as this one does",
+                field="mapping",
+                remedy=f"transfer one to the other in {row.system}, or reject the proposal",
+            )
+        status = LinkStatus.LINKED if first is None else LinkStatus.MERGED_INTO
+        held = self.holds.table.get(mapping)
+        own = [self._released(held, canonical_id, None, is_second=first is not None)] if held else []
+        link = {"status": status, "linked_by": decision.by, "valid_from": decision.at.date(), "confidence_percent": 100}
+        return [*own, *self._link(mapping, canonical_id, "person", row.match_keys, **link)]
+
+    def _reject(self, decision: LinkDecision) -> list[Outbound]:
+        """The record is not what was proposed, and that pair is never proposed again: the next key, or a new thing."""
+        mapping, row = self._proposed(decision)
+        update = {
+            "status": LinkStatus.REJECTED,
+            "rejected": (*row.rejected, row.canonical_id),
+            "linked_by": decision.by,
+        }
+        refused = row.model_copy(update=update)
+        self.links.table.put(mapping, refused)
+        held = self.holds.table.get(mapping)
+        if held is None:
+            return []
+        origin = Origin(
+            system=row.system, entity=row.entity, native_id=row.native_id, source_version="", recorded_at=decision.at
+        )
+        found = self._recognise(origin, refused, row.match_keys)
+        if isinstance(found, Doubt):
+            other = {"status": LinkStatus.PROPOSED, "canonical_id": found.canonical_id, "rule": found.rule}
+            self.links.table.put(mapping, refused.model_copy(update=other))
+            self.holds.table.put(mapping, held.model_copy(update={"reason": found.reason}))
+            return []
+        canonical_id, rule = found
+        own = self._released(held, canonical_id, None)
+        return [own, *self._link(mapping, canonical_id, rule, row.match_keys, linked_by=decision.by)]
+
+    def _retired(self, row: XRef) -> XRef:
+        return row.model_copy(update={"status": LinkStatus.RETIRED, "valid_to": self._clock().date()})
+
+    def _rejected(self, mapping: str) -> tuple[str, ...]:
+        row = self.links.table.get(mapping)
+        return row.rejected if row else ()
+
+    def _link(
+        self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...], **more: object
+    ) -> list[Outbound]:
+        """Make the link, and release what waited for it. ``more`` are further fields of the cross-reference."""
+        self._put_link(mapping, canonical_id, rule, keys, **more)
         self.holds.table.delete(mapping)
         released: list[Outbound] = []
         for key, held in self.holds.waiting_for(mapping):
             own = self.links.table.get(key)
-            own_id = own.canonical_id if own and own.status is LinkStatus.LINKED else canonical_id
+            own_id = own.canonical_id if own and own.status in ATTACHED else canonical_id
             released.append(self._released(held, own_id, canonical_id))
             self.holds.table.delete(key)
         return released
 
     @staticmethod
-    def _released(held: HeldReport, canonical_id: str, asset_id: str | None) -> Outbound:
+    def _released(held: HeldReport, canonical_id: str, asset_id: str | None, *, is_second: bool = False) -> Outbound:
         record = Inbound(held.topic, held.partition, held.offset, held.key.encode(), held.value)
-        return identified(record, canonical_id, asset_id)
+        return identified(record, canonical_id, asset_id, is_second=is_second)
 
-    def _put_link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...]) -> None:
+    def _put_link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...], **more: object) -> None:
         system, entity, native_id = mapping.split("/", 2)
         row = XRef(
             system=system,
@@ -200,8 +289,9 @@ class Identify:
             rule=rule,
             match_keys=keys,
             linked_at=self._clock(),
+            rejected=self._rejected(mapping),
         )
-        self.links.table.put(mapping, row)
+        self.links.table.put(mapping, row.model_copy(update=more))
 
     def _hold(self, record: Inbound, origin: Origin, waits_for: str, reason: str) -> None:
         held = self.holds.table.get(_key(origin))
@@ -229,12 +319,14 @@ class Doubt:
         self.reason = reason
 
 
-def identified(record: Inbound, canonical_id: str, asset_id: str | None) -> Outbound:
-    """The report, byte for byte, under its canonical id."""
+def identified(record: Inbound, canonical_id: str, asset_id: str | None, *, is_second: bool = False) -> Outbound:
+    """The report, byte for byte, under its canonical id. ``is_second``: another record of the system speaks for it."""
     headers: dict[str, str | bytes] = {k: v for k, v in record.headers if k in _COPIED_HEADERS}
     headers |= {"tl_canonical_id": canonical_id, "tl_origin_record": record.coordinates}
     if asset_id is not None:
         headers["tl_asset_id"] = asset_id
+    if is_second:
+        headers[SECOND_RECORD] = "true"
     return Outbound(IDENTIFIED, canonical_id, record.value or b"", headers)
 
 

@@ -9,6 +9,7 @@ from tieline.kernel.landscape import Flow, Landscape
 from tieline.kernel.model import (
     AssetBookChanged,
     AssetEvent,
+    AssetMergeEvent,
     AssetState,
     BookState,
     CostEvent,
@@ -48,6 +49,8 @@ class Route:
                 self.assets.load(event.asset_id, self._state_of(event))
                 commands = [self._write_asset(event, flow) for flow in self._asset_flows(event)]
                 return [*commands, *self._books_for_new_links(event)]
+            case AssetMergeEvent():
+                return []  # what changes in the systems follows from the events beside it
             case AssetBookChanged() as event:
                 book = BookState(asset_id=event.asset_id, version=event.accepted.version, fields=event.fields)
                 self.books.load(f"{event.asset_id}|{event.fields.book_id}", book)

@@ -6,7 +6,7 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.ownership import load_ownership
+from tieline.kernel.ownership import ERP, load_ownership
 from tieline.processors.accept import Accept
 from tieline.processors.identify import IDENTIFIED, Identify
 from tieline.processors.route import Route
@@ -16,6 +16,7 @@ REPORTS = (
     "asset.book.report.v1",
     "procurement.purchase-order.report.v1",
     "cost.document.report.v1",
+    "hub.link-decision.report.v1",
 )
 EVENTS = (
     "asset.asset.event.v1",
@@ -28,12 +29,12 @@ EVENTS = (
 def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
     """The processor of that name. Raises ``Stop`` for one that does not exist."""
     if name == "identify":
-        identify = Identify(clock)
+        identify = Identify(clock, books_kept_by=landscape.having_role(ERP))
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
         accept = Accept(landscape, load_ownership(), clock)
-        tables = (accept.assets, accept.books, accept.orders, accept.costs, accept.conflicts)
+        tables = (accept.assets, accept.books, accept.orders, accept.costs, accept.conflicts, accept.duplicates.table)
         return Processor(name, (IDENTIFIED,), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership())

@@ -79,6 +79,8 @@ class Bench:
         return state.asset_id in self._in_scope
 
     def _expects(self, state: AssetState) -> bool:
+        if state.merged_into is not None:
+            return False  # its records are the survivor's now
         if self.asset_links.natives(state.asset_id):
             return True
         if self.asset_links.retired(state.asset_id):

@@ -13,7 +13,7 @@ from tieline.kernel.codecs import model_of
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, XRef
+from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, LinkAction, LinkDecision, XRef
 from tieline.kernel.model import (
     AssetEvent,
     AssetFields,
@@ -131,7 +131,7 @@ class Hub:
         self._offsets = count()
         self._unread: deque[LedgerEntry] = deque()
 
-    def say(self, *values: Report | CommandSettled) -> list[Outbound]:
+    def say(self, *values: Report | CommandSettled | LinkDecision) -> list[Outbound]:
         """Publish reports or results and let the hub come to rest. Returns all that was written because of them."""
         before = len(self.written)
         for value in values:
@@ -139,10 +139,12 @@ class Hub:
             self.rest()
         return self.written[before:]
 
-    def publish(self, value: Report | CommandSettled) -> None:
+    def publish(self, value: Report | CommandSettled | LinkDecision) -> None:
         """Put a report or a result on its topic; nothing is handled yet."""
         if isinstance(value, CommandSettled):
             topic, key = f"sink.{value.target}.result.v1", value.canonical_id
+        elif isinstance(value, LinkDecision):
+            topic, key = "hub.link-decision.report.v1", value.mapping or value.canonical_id or ""
         else:
             topic, key = REPORT_TOPICS[type(value)], f"{value.origin.system}/{value.origin.native_id}"
         self._pass_on(Outbound(topic, key, Typed(type(value).__name__, value), {"ce_correlationid": "c1"}))
@@ -321,6 +323,13 @@ def cost(native_id: str = "WO1", asset_native_id: str | None = None, *amounts: s
 
 def order(native_id: str, fields: OrderFields) -> OrderReport:
     return OrderReport(origin=origin(ERP, "purchase-order", native_id), fields=fields)
+
+
+def decided(action: str, **values: Any) -> LinkDecision:
+    """A person's decision on a record (``mapping``) or on two things."""
+    return LinkDecision(
+        decision_id="d1", action=LinkAction(action), by="ann", reason="looked at both", at=NOW, **values
+    )
 
 
 def settled(
