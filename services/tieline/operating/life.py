@@ -23,7 +23,7 @@ from tieline.operating.telling import Told, tell
 
 SCAN_OFFSETS = 50_000  # newest offsets looked at, by partition
 LETTERS = 1000
-_ORDER = ("report", "identified", "event", "posting", "cost", "command", "result", "ledger")
+_ORDER = ("report", "decision", "identified", "event", "posting", "cost", "command", "result", "ledger")
 _STATE_TOPICS = {"drift": "recon.drift.state.v1", "conflict": "hub.conflict.state.v1"}
 
 
@@ -59,7 +59,11 @@ def read_life(log: LogReader, asset_id: str) -> Life:
     """The life of the asset of this canonical id. Reads only; blocks for some seconds."""
     state = read_rows(log, ASSETS, AssetState, keys=[asset_id]).get(asset_id)
     needle = asset_id.encode()
-    links = [row for row in read_rows(log, LINKS, XRef, needle=needle).values() if row.canonical_id == asset_id]
+    links = [
+        row
+        for row in read_rows(log, LINKS, XRef, needle=needle).values()
+        if asset_id == row.canonical_id or asset_id in row.merged_from
+    ]
     costs = [
         row
         for row in read_rows(log, "cost.document.state.v1", CostState, needle=needle).values()
