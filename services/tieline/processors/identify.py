@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
+from tieline.kernel.matching import MatchRules, load_match_rules
 from tieline.kernel.memory import A_PERSON, HeldReport, LinkAction, LinkDecision, LinkStatus, XRef
 from tieline.kernel.model import AssetReport, BookReport, CommandSettled, CostReport, OrderReport, Origin, SettledAs
 from tieline.kernel.records import Inbound, Outbound, Typed
@@ -29,12 +30,18 @@ class Identify:
     """
 
     def __init__(
-        self, clock: Clock, entropy: Entropy = os.urandom, *, books_kept_by: Collection[str] = frozenset()
+        self,
+        clock: Clock,
+        entropy: Entropy = os.urandom,
+        *,
+        books_kept_by: Collection[str] = frozenset(),
+        rules: MatchRules | None = None,
     ) -> None:
+        self._rules = rules
         self._clock = clock
         self._books_kept_by = frozenset(books_kept_by)
         self._entropy = entropy
-        self.links = Links()
+        self.links = Links(rules)
         self.holds = Holds()
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
@@ -63,7 +70,7 @@ class Identify:
     def _asset(self, record: Inbound, report: AssetReport) -> list[Outbound]:
         origin = report.origin
         known = self.links.of(origin.system, origin.entity, origin.native_id)
-        keys = match_keys(report)
+        keys = match_keys(report, self._rules)
         if known and known.status in ATTACHED:
             if known.match_keys != keys:
                 self.links.table.put(_key(origin), known.model_copy(update={"match_keys": keys}))
@@ -97,11 +104,13 @@ class Identify:
         if known is not None and known.status is LinkStatus.RETIRED:
             return self._claim(origin, self.links.survivor(known.canonical_id), known.rule, "gave its place to")
         for key in keys:
-            candidates = self.links.having(key, origin.system) - rejected
+            candidates, rule = self.links.having(key, origin.system) - rejected, rule_of(key, self._rules)
             if len(candidates) > 1:
-                return Doubt(min(candidates), rule_of(key), f"{key} fits {len(candidates)} assets")
+                return Doubt(min(candidates), rule.rule, f"{key} fits {len(candidates)} assets")
             for candidate in candidates:
-                return self._claim(origin, candidate, rule_of(key), f"has the same {key} as")
+                if rule.decide == "propose":
+                    return Doubt(candidate, rule.rule, f"has the same {key}, which only proposes a link")
+                return self._claim(origin, candidate, rule.rule, f"has the same {key} as")
         return mint_id(self._clock(), self._entropy), "minted"
 
     def _claim(self, origin: Origin, canonical_id: str, rule: str, why: str) -> tuple[str, str] | Doubt:
@@ -121,6 +130,7 @@ class Identify:
             rule=doubt.rule,
             match_keys=keys,
             linked_at=self._clock(),
+            confidence_percent=self._confidence(doubt.rule),
             rejected=self._rejected(_key(origin)),
         )
         known = self.links.table.get(_key(origin))
@@ -223,7 +233,7 @@ class Identify:
         status = LinkStatus.LINKED if first is None else LinkStatus.MERGED_INTO
         held = self.holds.table.get(mapping)
         own = [self._released(held, canonical_id, None, is_second=first is not None)] if held else []
-        link = {"status": status, "linked_by": decision.by, "valid_from": decision.at.date(), "confidence_percent": 100}
+        link = {"status": status, "linked_by": decision.by, "valid_from": decision.at.date()}
         return [*own, *self._link(mapping, canonical_id, "person", row.match_keys, **link)]
 
     def _reject(self, decision: LinkDecision) -> list[Outbound]:
@@ -254,6 +264,11 @@ class Identify:
 
     def _retired(self, row: XRef) -> XRef:
         return row.model_copy(update={"status": LinkStatus.RETIRED, "valid_to": self._clock().date()})
+
+    def _confidence(self, rule: str) -> int:
+        """Of a match rule what the rules say; what was minted, written, referred to or decided is certain."""
+        rules = load_match_rules() if self._rules is None else self._rules
+        return next((one.confidence_percent for one in rules if one.rule == rule), 100)
 
     def _rejected(self, mapping: str) -> tuple[str, ...]:
         row = self.links.table.get(mapping)
@@ -289,6 +304,7 @@ class Identify:
             rule=rule,
             match_keys=keys,
             linked_at=self._clock(),
+            confidence_percent=self._confidence(rule),
             rejected=self._rejected(mapping),
         )
         self.links.table.put(mapping, row.model_copy(update=more))

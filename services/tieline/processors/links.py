@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 
+from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
 from tieline.kernel.tables import Table
-from tieline.processors.identity import PEER_NUMBER, places, rule_of, wanted
+from tieline.processors.identity import places, rule_of, wanted
 
 ASSET_ENTITIES = frozenset({"asset", "purchase-line"})
 ATTACHED = frozenset({LinkStatus.LINKED, LinkStatus.MERGED_INTO})
@@ -16,7 +17,8 @@ ATTACHED = frozenset({LinkStatus.LINKED, LinkStatus.MERGED_INTO})
 class Links:
     """The cross-reference as a table with its indexes: by canonical id, and by match key."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: MatchRules | None = None) -> None:
+        self._rules = rules
         self.table: Table[XRef] = Table("hub.xref.state.v1", XRef, on_change=self._follow)
         self._by_canonical: dict[str, set[str]] = {}
         self._by_match_key: dict[str, set[str]] = {}
@@ -69,7 +71,7 @@ class Links:
         """
         keys = {key for place in wanted(match_key) for key in self._by_match_key.get(place, ())}
         rows = [row for key in keys if (row := self.table.get(key))]
-        if rule_of(match_key) == PEER_NUMBER:
+        if rule_of(match_key, self._rules).between == "systems":
             carriers = Counter(thing for thing, _ in {(r.system, r.canonical_id) for r in rows if r.entity == "asset"})
             carriers[system] += 1
             if max(carriers.values()) > 1:
