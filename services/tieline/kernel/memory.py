@@ -165,6 +165,10 @@ class Conflict(Model):
     owned_value: Text | None = Field(default=None, description="The owner's value, as text.")
     foreign_value: Text | None = Field(default=None, description="The other system's value, as text.")
     detected_at: AwareDatetime = Field(description="When it was first seen (UTC).")
+    owned_version: int | None = Field(
+        default=None, description="The hub's version of the asset with the owner's value."
+    )
+    foreign_version: Text | None = Field(default=None, description="The other system's version of its record.")
 
 
 class SourcePosition(Model):

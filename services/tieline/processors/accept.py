@@ -110,7 +110,7 @@ class Accept:
             return []  # a deletion never makes an asset
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         merged = merge_report(state, report, role, self._ownership, echo=echo)
-        self._note_conflicts(asset_id, report, merged)
+        self._note_conflicts(asset_id, state, report, merged)
         if state is not None and not merged.changed and merged.links == state.links:
             if merged.said_by != state.said_by:
                 # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
@@ -119,7 +119,12 @@ class Accept:
         version = (state.version if state else 0) + 1
         changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
         new = AssetState(
-            asset_id=asset_id, version=version, fields=merged.fields, said_by=merged.said_by, links=merged.links
+            asset_id=asset_id,
+            version=version,
+            fields=merged.fields,
+            said_by=merged.said_by,
+            links=merged.links,
+            said_at=merged.said_at,
         )
         self.assets.put(asset_id, new)
         name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
@@ -127,7 +132,7 @@ class Accept:
         event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
         return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event))]
 
-    def _note_conflicts(self, asset_id: str, report: AssetReport, merged: Merged) -> None:
+    def _note_conflicts(self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged) -> None:
         """Invariant 9: a foreign edit is visible until the system agrees again."""
         system = report.origin.system
         for field, owner in merged.refused.items():
@@ -143,6 +148,8 @@ class Accept:
                     owned_value=owned,
                     foreign_value=foreign,
                     detected_at=known.detected_at if known else self._clock(),
+                    owned_version=state.version if state else None,
+                    foreign_version=report.origin.source_version,
                 )
                 self.conflicts.put(key, row)
         for field in self._ownership.rules if report.deleted else (*merged.agreed, *merged.changed):

@@ -153,6 +153,7 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         fields=row.survivor_before.fields.model_copy(update=kept[False]),
         said_by=authors[False],
         links={system: native for system, native in now.links.items() if system not in row.systems},
+        said_at=now.said_at,
         merged_into=now.merged_into,
     )
     merged = AssetState(
@@ -161,6 +162,7 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         fields=row.merged_before.fields.model_copy(update=kept[True]),
         said_by=authors[True],
         links=gone | moved,
+        said_at=row.merged_before.said_at,
     )
     return survivor, merged
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.memory import LedgerEntry
 from tieline.kernel.model import AssetFields, AssetReport, AssetState, Money, PhysicalStatus
-from tieline.kernel.ownership import Ownership
+from tieline.kernel.ownership import STANDING_POLICIES, FieldRule, Ownership, Policy
 
 # Who "said" a value that an order line proposed: both systems may replace it.
 HUB = "hub"
@@ -30,6 +30,7 @@ class Merged:
     changed: tuple[str, ...]
     refused: Mapping[str, str]
     agreed: tuple[str, ...]
+    said_at: dict[str, dt.datetime]
 
 
 def echoed_version(report: AssetReport, entry: LedgerEntry | None) -> int | None:
@@ -53,12 +54,15 @@ def merge_report(
     """
     fields = state.fields if state else AssetFields()
     said_by = dict(state.said_by) if state else {}
+    said_at = dict(state.said_at) if state else {}
+    recorded_at = report.origin.recorded_at
     speaker = HUB if report.origin.entity == PURCHASE_LINE else report.origin.system
     update: dict[str, object] = {}
     refused: dict[str, str] = {}
     agreed: list[str] = []
     is_behind = echo is not None and state is not None and echo < state.version
-    for name, rule in ownership.rules.items():
+    rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
+    for name, rule in rules.items():
         said, known = getattr(report.fields, name), getattr(fields, name)
         if report.deleted or not _is_word(said):
             continue
@@ -76,20 +80,23 @@ def merge_report(
         ):
             continue
         elif _may_say(
+            rule,
             owns=owns,
             proposes=role in rule.proposers or rule.owner == role,
-            is_open=rule.open,
             known=known,
             author=said_by.get(name),
             speaker=speaker,
+            is_later=name not in said_at or (recorded_at, owns) > (said_at[name], False),
         ):
             update[name] = said
             said_by[name] = speaker
+            if rule.policy is Policy.LWW_BY_VERSION:
+                said_at[name] = recorded_at
         elif speaker != HUB:
             refused[name] = said_by.get(name, rule.owner)
     changed = tuple(name for name in AssetFields.model_fields if name in update)
     links = _linked(state.links if state else {}, report)
-    return Merged(fields.model_copy(update=update), said_by, links, changed, refused, tuple(agreed))
+    return Merged(fields.model_copy(update=update), said_by, links, changed, refused, tuple(agreed), said_at)
 
 
 def _linked(links: Mapping[str, str], report: AssetReport) -> dict[str, str]:
@@ -137,17 +144,21 @@ def _is_word(said: object) -> bool:
     return said is not None and not (isinstance(said, StrEnum) and said.value == "UNKNOWN")
 
 
-def _may_say(*, owns: bool, proposes: bool, is_open: bool, known: object, author: str | None, speaker: str) -> bool:
+def _may_say(
+    rule: FieldRule, *, owns: bool, proposes: bool, known: object, author: str | None, speaker: str, is_later: bool
+) -> bool:
     """Whether this speaker's value replaces the known one (ownership.yaml has the rule in words)."""
-    if owns:
-        return True  # Invariant 9: the owner's word stands
-    if not proposes:
+    if rule.policy in STANDING_POLICIES and known is not None and author != HUB:
         return False
+    if rule.policy is Policy.LWW_BY_VERSION and (owns or proposes) and speaker != HUB:
+        return known is None or author in {speaker, HUB} or is_later
+    if owns or not proposes:
+        return owns  # Invariant 9: the owner's word stands
     if known is None:
         return True
     if speaker == HUB:
         return author == HUB
-    return is_open or author in {speaker, HUB}
+    return rule.open or author in {speaker, HUB}
 
 
 def name_event(

@@ -100,7 +100,8 @@ class Route:
         role, said_by = self._landscape.role_of(flow.target), self._state_of(event).said_by
         # What the target itself said it holds already; written back late it would undo what it said since (4, 8).
         said_there = {field for field, author in said_by.items() if author == flow.target}
-        writable = self._ownership.writable_fields(said_by, flow.target, role)
+        ownership = self._ownership.effective(event.fields.company, event.accepted.recorded_at.date())
+        writable = ownership.writable_fields(said_by, flow.target, role)
         body = WriteAsset(
             dispatch=_dispatch(flow, "asset", event.asset_id, event.accepted.version),
             asset_id=event.asset_id,

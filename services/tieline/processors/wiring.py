@@ -33,10 +33,10 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
-        accept = Accept(landscape, load_ownership(), clock)
+        accept = Accept(landscape, load_ownership(landscape.ownership), clock)
         tables = (accept.assets, accept.books, accept.orders, accept.costs, accept.conflicts, accept.duplicates.table)
         return Processor(name, (IDENTIFIED,), accept.handle, tables, (accept.ledger,))
     if name == "route":
-        route = Route(landscape, load_ownership())
+        route = Route(landscape, load_ownership(landscape.ownership))
         return Processor(name, EVENTS, route.handle, (), (route.assets, route.books))
     raise Stop(f"there is no processor {name!r}; there are identify, accept and route")
