@@ -282,8 +282,8 @@ class AssetEvent(Model):
 class AssetMergeEvent(Model):
     """Shape shared by AssetMerged and AssetSeparated: an asset counts as another one, or no longer."""
 
-    asset_id: Code
-    accepted: Accepted
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
     survivor_id: Code = Field(description="Canonical id of the asset it counts as, or counted as.")
     by: Code = Field(description="Account that decided.")
     reason: Text = Field(description="Why, in the person's words.")

@@ -5,6 +5,7 @@ Everything about one thing then follows in one order on ``hub.identified.report.
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Collection, Iterable
 
@@ -91,7 +92,7 @@ class Identify:
     def _gone(self, mapping: str, known: XRef | None) -> list[Outbound]:
         """A record that was never linked is deleted: there is nothing to make, and nothing left to decide."""
         if known is not None and known.status is LinkStatus.PROPOSED:
-            self.links.table.put(mapping, self._retired(known))
+            self.links.table.put(mapping, retired(known, self._clock()))
         self.holds.table.delete(mapping)
         return []
 
@@ -189,7 +190,7 @@ class Identify:
         previous = self.links.linked(canonical_id, settled.target, settled.entity)
         if previous is not None:
             mapping = xref_key(previous.system, previous.entity, previous.native_id)
-            self.links.table.put(mapping, self._retired(previous))
+            self.links.table.put(mapping, retired(previous, self._clock()))
         keys = known.match_keys if known else ()
         mapping = xref_key(settled.target, settled.entity, native_id)
         held = self.holds.table.get(mapping)
@@ -261,9 +262,6 @@ class Identify:
         canonical_id, rule = found
         own = self._released(held, canonical_id, None)
         return [own, *self._link(mapping, canonical_id, rule, row.match_keys, linked_by=decision.by)]
-
-    def _retired(self, row: XRef) -> XRef:
-        return row.model_copy(update={"status": LinkStatus.RETIRED, "valid_to": self._clock().date()})
 
     def _confidence(self, rule: str) -> int:
         """Of a match rule what the rules say; what was minted, written, referred to or decided is certain."""
@@ -344,6 +342,11 @@ def identified(record: Inbound, canonical_id: str, asset_id: str | None, *, is_s
     if is_second:
         headers[SECOND_RECORD] = "true"
     return Outbound(IDENTIFIED, canonical_id, record.value or b"", headers)
+
+
+def retired(row: XRef, now: dt.datetime) -> XRef:
+    """The cross-reference as history."""
+    return row.model_copy(update={"status": LinkStatus.RETIRED, "valid_to": now.date()})
 
 
 def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:
