@@ -37,6 +37,7 @@ from tieline.kernel.model import (
     CostReport,
     CostState,
     DepreciationPosted,
+    DisposalKind,
     OrderEvent,
     OrderReport,
     PhysicalStatus,
@@ -522,3 +523,27 @@ def test_a_second_erp_is_told_apart() -> None:
     hub = Hub(landscape(sap="erp"))
     hub.say(asset("sap", "1", asset_number="A1", company="ONE"), asset(ERP, "1", asset_number="A1", company="TWO"))
     assert len(hub.rows(AssetState)) == 2
+
+
+def test_t23_a_disposal_that_arrives_before_the_rest_is_not_undone_by_it() -> None:
+    hub = Hub()
+    gone = dt.date(2026, 10, 31)
+    [(name, _)] = asset_events(
+        hub.say(asset(ERP, "5", serial_number="S", disposal_date=gone, disposal_kind=DisposalKind.SALE))
+    )
+    assert name == "AssetRegistered"
+    hub.say(asset(AM, "9", serial_number="S", location="L1", in_service_date=dt.date(2026, 1, 1)))
+    hub.say(asset(ERP, "5", serial_number="S", asset_number="FA1", company="ACME"))  # read before it was disposed of
+    state = hub.the_asset()
+    assert (state.fields.disposal_date, state.fields.disposal_kind) == (gone, DisposalKind.SALE)
+    assert (state.fields.asset_number, state.fields.location) == ("FA1", "L1")
+    writes = [c for c in hub.commands[AM] if isinstance(c, WriteAsset)]
+    assert writes[-1].fields.disposal_date == gone
+
+
+def test_t23_a_stale_proposal_does_not_bring_a_disposed_asset_back() -> None:
+    hub = Hub()
+    pair(hub, {"in_service_date": dt.date(2026, 1, 1)}, {"disposal_date": dt.date(2026, 10, 31)})
+    hub.say(asset(AM, "9", serial_number="S", disposal_date=dt.date(2027, 1, 1)))
+    assert hub.the_asset().fields.disposal_date == dt.date(2026, 10, 31)
+    assert conflicts(hub) == {("disposal_date", AM)}
