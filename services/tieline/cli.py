@@ -19,6 +19,7 @@ from tieline.kernel import commands_topics
 from tieline.kernel.errors import Stop, TielineError
 from tieline.kernel.telemetry import configure_logging
 from tieline.operating.commands import status_command, trace_command
+from tieline.operating.links_commands import app as links
 from tieline.stack.commands import app as stack
 
 DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
@@ -51,6 +52,7 @@ app.add_typer(run, name="run")
 app.add_typer(topics, name="topics")
 app.add_typer(reconcile, name="reconcile")
 app.add_typer(dead_letters, name="dead-letters")
+app.add_typer(links, name="links")
 app.add_typer(landscapes, name="landscape")
 app.add_typer(demo, name="demo")
 app.add_typer(sandboxes, name="sandbox")

@@ -28,6 +28,7 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
         ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"), model.AssetEvent
     ),
+    **dict.fromkeys(("AssetMerged", "AssetSeparated"), model.AssetMergeEvent),
     **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
     **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
     **dict.fromkeys(("GoodsReceived", "GoodsReceiptReversed"), model.ReceiptEvent),

@@ -41,6 +41,7 @@ from tieline.kernel.settling import (
     Failed,
     Outcome,
     Superseded,
+    aggregate_of,
     is_superseded,
     ledger_key,
     needs_read_back,
@@ -76,10 +77,10 @@ class DeliveryLoop:
         self._runtime = runtime
         self._runner = asyncio.Runner()
         self._ledger: Table[LedgerEntry] = Table(
-            "hub.delivery-ledger.state.v1", LedgerEntry, partition_by=_aggregate, keep=lambda key: _mine(key, system)
+            "hub.delivery-ledger.state.v1", LedgerEntry, partition_by=aggregate_of, keep=lambda key: _mine(key, system)
         )
         self._parked: Table[ParkedKey] = Table(
-            "hub.parked.state.v1", ParkedKey, partition_by=_aggregate, keep=lambda key: _mine(key, system)
+            "hub.parked.state.v1", ParkedKey, partition_by=aggregate_of, keep=lambda key: _mine(key, system)
         )
         self._parking = Parking(self._name, system, self._parked, runtime.clock)
         self._recorder = Recorder(system, self._ledger, runtime.clock)
@@ -279,10 +280,6 @@ def _command(body: Model) -> Command:
     if isinstance(body, WriteAsset | WriteBook | PostCost | RemoveRecord):
         return body
     raise Rejected(f"{type(body).__name__} is not a command")
-
-
-def _aggregate(key: str) -> str:
-    return key.split("/", 2)[2]
 
 
 def _mine(key: str, system: str) -> bool:

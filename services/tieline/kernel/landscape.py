@@ -26,11 +26,13 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
 from tieline.kernel.errors import Stop
+from tieline.kernel.model import AssetFields
 
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Role = Literal["erp", "asset-management"]
@@ -169,6 +171,29 @@ class ProcureToPay(Section):
     closed_days: int = Field(default=30, ge=0, description="Closure, from the last step before it.")
 
 
+class OwnershipRule(Section):
+    """Who owns some fields of assets, for a company and from a day on: replaces what ships (ownership.yaml)."""
+
+    entity: Literal["asset"] = Field(default="asset", description="What the fields are of.")
+    fields: tuple[str, ...] = Field(min_length=1, description="Fields of the asset.")
+    company: str | None = Field(default=None, description="Company code; none: every company.")
+    valid_from: dt.date = Field(description="First day on which it holds, by when a system recorded the change.")
+    owner: Role = Field(description="Role that owns the fields.")
+    proposers: tuple[Role, ...] = Field(default=(), description="Roles that may fill them and change their own word.")
+    open: bool = Field(default=False, description="Proposers may also change the owner's word.")
+    policy: Literal["OWNER_WINS", "LWW_BY_VERSION", "ACCEPT_IF_PERIOD_OPEN", "MANUAL", "IMMUTABLE"] = Field(
+        default="OWNER_WINS", description="What happens when two systems say different things."
+    )
+
+    @field_validator("fields")
+    @classmethod
+    def _are_fields(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in AssetFields.model_fields:
+                raise ValueError(f"{name!r} is no field of an asset; there are {', '.join(AssetFields.model_fields)}")
+        return names
+
+
 class Landscape(Section):
     """The whole estate."""
 
@@ -183,6 +208,7 @@ class Landscape(Section):
         description="List, system, and what its codes mean; a list not given for a system: its codes are canonical.",
     )
     procure_to_pay: ProcureToPay = ProcureToPay()
+    ownership: tuple[OwnershipRule, ...] = Field(default=(), description="Changes to who owns which field.")
     views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
 
     @model_validator(mode="after")
@@ -193,6 +219,10 @@ class Landscape(Section):
                     raise ValueError(f"flow {flow.name}: there is no system {end!r} under systems")
             if flow.source == flow.target:
                 raise ValueError(f"flow {flow.name}: source and target are the same system")
+        claims = [(name, one.company, one.valid_from) for one in self.ownership for name in one.fields]
+        for claim in claims:
+            if claims.count(claim) > 1:
+                raise ValueError(f"ownership of {claim[0]} stands twice for the same company and day")
         names = [flow.name for flow in self.flows]
         for name in names:
             if names.count(name) > 1:
@@ -208,6 +238,10 @@ class Landscape(Section):
     def role_of(self, system: str) -> str:
         """Role of a system. Raises ``KeyError`` for an unknown one."""
         return self.systems[system].role
+
+    def having_role(self, role: str) -> tuple[str, ...]:
+        """The systems of a role."""
+        return tuple(name for name, system in self.systems.items() if system.role == role)
 
     def targets(self, kind: str, source: str) -> tuple[Flow, ...]:
         """The enabled flows of this object out of this system."""

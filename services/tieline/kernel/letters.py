@@ -20,7 +20,7 @@ from tieline.kernel.memory import LedgerEntry, LetterAction, LetterCase, ParkedK
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import coordinates_of
 from tieline.kernel.records import Inbound
-from tieline.kernel.settling import is_superseded, ledger_key
+from tieline.kernel.settling import aggregate_of, is_superseded, ledger_key
 
 CASES = "hub.case.state.v1"
 PARKED = "hub.parked.state.v1"
@@ -163,7 +163,7 @@ def read_book(log: LogReader, consumers: Sequence[str], limit: int = DEFAULT_LIM
     letters = [Letter(names[record.topic], record) for record in records]
     cases = read_rows(log, CASES, LetterCase)
     lanes = {letter.parked_key for letter in letters} - {None}
-    rows = read_rows(log, PARKED, ParkedKey, keys=[lane for lane in lanes if lane], partition_by=_aggregate)
+    rows = read_rows(log, PARKED, ParkedKey, keys=[lane for lane in lanes if lane], partition_by=aggregate_of)
     delivered = _delivered(log, [letter for letter in live_letters(letters).values() if letter.parked_key])
     return Book(letters, standings(letters, cases, rows, delivered.__contains__), cases, rows, cut)
 
@@ -231,16 +231,12 @@ def _delivered(log: LogReader, letters: Sequence[Letter]) -> set[str]:
     # A sink that could not even read a command parks nothing, so that no row does not mean: resolved. The ledger knows.
     commands = {letter.letter_id: command for letter in letters if (command := command_of(log, letter)) is not None}
     keys = {ledger_key(command) for command in commands.values()}
-    ledger = read_rows(log, LEDGER, LedgerEntry, keys=keys, partition_by=_aggregate)
+    ledger = read_rows(log, LEDGER, LedgerEntry, keys=keys, partition_by=aggregate_of)
     return {name for name, command in commands.items() if is_superseded(command, ledger.get(ledger_key(command)))}
 
 
 def _age(letter: Letter) -> tuple[int, int]:
     return letter.record.timestamp_ms, letter.record.offset
-
-
-def _aggregate(key: str) -> str:
-    return key.split("/", 2)[2]
 
 
 def _number(text: str | None) -> int | None:

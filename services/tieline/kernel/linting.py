@@ -26,7 +26,7 @@ Mirror = type[Model] | type[StrEnum]
 
 WEEK_MS = 7 * 24 * 60 * 60 * 1000
 WITH_DEAD_LETTERS = frozenset({*PROCESSORS, f"source-{SYSTEM}", f"sink-{SYSTEM}"})
-PARTIES = WITH_DEAD_LETTERS | {CONSUMER, "views", "analysts", "reconciliation", "desk"}
+PARTIES = WITH_DEAD_LETTERS | {CONSUMER, "views", "analysts", "reconciliation", "desk", "operator"}
 
 _PLAIN_TYPES: Mapping[Any, Any] = {
     str: "string",

@@ -5,11 +5,12 @@ Each mirrors an Avro record, like the canonical model.
 
 from __future__ import annotations
 
+import datetime as dt
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from tieline.kernel.model import AssetFields, BookFields, Code, CostFields, Model, OrderFields, Text
+from tieline.kernel.model import AssetFields, AssetState, BookFields, Code, CostFields, Model, OrderFields, Text
 
 
 class LinkStatus(StrEnum):
@@ -19,6 +20,8 @@ class LinkStatus(StrEnum):
     LINKED = "LINKED"
     PROPOSED = "PROPOSED"
     RETIRED = "RETIRED"
+    REJECTED = "REJECTED"
+    MERGED_INTO = "MERGED_INTO"
 
 
 class XRef(Model):
@@ -28,10 +31,64 @@ class XRef(Model):
     entity: Code = Field(description="Kind of record: asset, purchase-order, purchase-line, cost-document.")
     native_id: Code = Field(description="The system's id of the record.")
     canonical_id: Code = Field(description="The hub's id of the thing.")
-    status: LinkStatus = Field(description="LINKED counts; PROPOSED waits for a person; RETIRED is history.")
-    rule: Code = Field(description="Rule that made the link: minted, hub-ref, peer-number, po-line, serial, result.")
+    status: LinkStatus = Field(
+        description="LINKED counts; PROPOSED waits for a person, REJECTED was refused by one; RETIRED is history; "
+        "MERGED_INTO is a second record of the thing, whose reports go with it and change none of its fields."
+    )
+    rule: Code = Field(
+        description="Rule that made the link: minted, hub-ref, peer-number, po-line, serial, result, person."
+    )
     match_keys: tuple[str, ...] = Field(description="Keys by which another system's record of it may be recognised.")
     linked_at: AwareDatetime = Field(description="When the link was made (UTC).")
+    confidence_percent: int | None = Field(default=None, description="How sure the rule is, 0 to 100, where it says.")
+    linked_by: Text | None = Field(default=None, description="Account that decided; none where a rule did.")
+    valid_from: dt.date | None = Field(default=None, description="First day on which the link holds, where known.")
+    valid_to: dt.date | None = Field(default=None, description="Last day on which it held; none while it holds.")
+    merged_from: tuple[str, ...] = Field(default=(), description="Canonical ids it had before merges, oldest first.")
+    rejected: tuple[str, ...] = Field(default=(), description="Canonical ids that a person said it is not.")
+
+
+class LinkAction(StrEnum):
+    """What a person decided about identity."""
+
+    UNKNOWN = "UNKNOWN"
+    CONFIRM = "CONFIRM"
+    REJECT = "REJECT"
+    MERGE = "MERGE"
+    UNMERGE = "UNMERGE"
+
+
+class LinkDecision(Model):
+    """A person's word on identity. CONFIRM and REJECT name a proposed record, MERGE and UNMERGE two canonical ids."""
+
+    decision_id: Code = Field(description="Identifier of the decision.")
+    action: LinkAction = Field(
+        description="CONFIRM: the record is the thing. REJECT: it is not, never propose it again. "
+        "MERGE: other_id is the same thing as canonical_id, which survives. UNMERGE: it is not, after all."
+    )
+    mapping: Text | None = Field(default=None, description="The proposed record: system/entity/native id.")
+    canonical_id: Text | None = Field(
+        default=None, description="The thing; for CONFIRM and REJECT the one that was proposed, if none is given."
+    )
+    other_id: Text | None = Field(default=None, description="The thing that is merged or becomes separate again.")
+    by: Code = Field(description="Account that decided.")
+    reason: Text = Field(description="Why, in the person's words.")
+    at: AwareDatetime = Field(description="When it was decided (UTC).")
+
+
+class AssetMerge(Model):
+    """What a merge changed, so that it can be undone. Key: canonical id of the merged asset."""
+
+    merged_id: Code = Field(description="Canonical id of the asset that counts as another one now.")
+    survivor_id: Code = Field(description="Canonical id of the asset it counts as.")
+    merged_before: AssetState = Field(description="The merged asset before the merge.")
+    survivor_before: AssetState = Field(description="The survivor before the merge.")
+    survivor_after: AssetState = Field(description="The survivor right after the merge.")
+    systems: tuple[str, ...] = Field(description="Systems whose record moved to the survivor.")
+    books: tuple[str, ...] = Field(description="Depreciation books that moved with them.")
+    by: Code = Field(description="Account that decided.")
+    reason: Text = Field(description="Why, in the person's words.")
+    at: AwareDatetime = Field(description="When it was decided (UTC).")
 
 
 class Stage(StrEnum):
@@ -44,7 +101,7 @@ class Stage(StrEnum):
 
 
 class LedgerEntry(Model):
-    """One target's last delivery of one entity. Key: target/entity/canonical id."""
+    """One target's last delivery of one entity. Key: target/entity/canonical id; a book's is asset id|book id."""
 
     target: Code = Field(description="Target system.")
     entity: Code = Field(description="Kind of entity.")
@@ -108,6 +165,10 @@ class Conflict(Model):
     owned_value: Text | None = Field(default=None, description="The owner's value, as text.")
     foreign_value: Text | None = Field(default=None, description="The other system's value, as text.")
     detected_at: AwareDatetime = Field(description="When it was first seen (UTC).")
+    owned_version: int | None = Field(
+        default=None, description="The hub's version of the asset with the owner's value."
+    )
+    foreign_version: Text | None = Field(default=None, description="The other system's version of its record.")
 
 
 class SourcePosition(Model):

@@ -397,6 +397,16 @@ class AssetEvent(Model):
     links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
 
 
+class AssetMergeEvent(Model):
+    """Shape shared by AssetMerged and AssetSeparated: an asset counts as another one, or no longer."""
+
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    survivor_id: Code = Field(description="Canonical id of the asset it counts as, or counted as.")
+    by: Code = Field(description="Account that decided.")
+    reason: Text = Field(description="Why, in the person's words.")
+
+
 class AssetBookChanged(Model):
     """A book or its schedule changed; carries the whole book."""
 
@@ -500,6 +510,10 @@ class AssetState(Model):
     fields: AssetFields = Field(description="What the hub believes, each field as its last rightful speaker said it.")
     said_by: dict[str, str] = Field(description="System that last set each field.")
     links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
+    said_at: dict[str, AwareDatetime] = Field(
+        default={}, description="When its system recorded the value of a field, where its policy asks (LWW_BY_VERSION)."
+    )
+    merged_into: Text | None = Field(default=None, description="Canonical id of the asset it counts as since a merge.")
 
 
 class BookState(Model):

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from importlib import resources
 
 import yaml
 
+from tieline.kernel.landscape import OwnershipRule
 from tieline.kernel.model import AssetFields, AssetState, PhysicalStatus
 
 ERP = "erp"
 ASSET_MANAGEMENT = "asset-management"
+
+
+class Policy(StrEnum):
+    """What happens when two systems say different things of a field.
+
+    OWNER_WINS: the owner's word stands. LWW_BY_VERSION: of owner and proposers the later word, by the time at which its
+    system recorded it, the owner's if both are of one moment. ADDITIVE: documents that are never overwritten; not for
+    fields. ACCEPT_IF_PERIOD_OPEN: as OWNER_WINS, once the period gate has let it pass. MANUAL: a known value stays,
+    also against its owner, until people have made the systems agree. IMMUTABLE: as MANUAL; another value is an error.
+    """
+
+    OWNER_WINS = "OWNER_WINS"
+    LWW_BY_VERSION = "LWW_BY_VERSION"
+    ADDITIVE = "ADDITIVE"
+    ACCEPT_IF_PERIOD_OPEN = "ACCEPT_IF_PERIOD_OPEN"
+    MANUAL = "MANUAL"
+    IMMUTABLE = "IMMUTABLE"
+
+
+STANDING_POLICIES = frozenset({Policy.MANUAL, Policy.IMMUTABLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +45,28 @@ class FieldRule:
     owner: str
     proposers: frozenset[str]
     open: bool
+    policy: Policy = Policy.OWNER_WINS
 
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The rule of every asset field."""
+    """The rule of every asset field. ``overrides`` are an organisation's own, by company and first day."""
 
     rules: Mapping[str, FieldRule]
+    overrides: Sequence[OwnershipRule] = ()
+
+    def effective(self, company: str | None, day: dt.date) -> Ownership:
+        """The rules that hold for a company on a day: of those that have begun the latest, its own before the general.
+
+        A company's rule holds for that company only; one that names none holds for all.
+        """
+        begun = [one for one in self.overrides if one.valid_from <= day and one.company in {None, company}]
+        rules = dict(self.rules)
+        for one in sorted(begun, key=lambda rule: (rule.company is not None, rule.valid_from)):
+            for field in one.fields:
+                group, policy = rules[field].group, Policy(one.policy)
+                rules[field] = FieldRule(group, one.owner, frozenset(one.proposers), one.open, policy)
+        return replace(self, rules=rules, overrides=()) if begun else self
 
     def owner_of(self, field: str) -> str:
         """Role that owns the field."""
@@ -43,17 +81,22 @@ class Ownership:
         )
 
 
-def load_ownership() -> Ownership:
-    """The matrix shipped with the package. Raises ``ValueError`` if a field of ``AssetFields`` has no rule."""
+def load_ownership(overrides: Sequence[OwnershipRule] = ()) -> Ownership:
+    """The matrix shipped with the package, with a landscape's own rules.
+
+    Raises ``ValueError`` if a field of ``AssetFields`` has no rule.
+    """
     text = resources.files("tieline.kernel").joinpath("ownership.yaml").read_text(encoding="utf-8")
     rules: dict[str, FieldRule] = {}
     for group, body in yaml.safe_load(text)["asset"].items():
-        rule = FieldRule(group, body["owner"], frozenset(body.get("proposers", ())), bool(body.get("open", False)))
+        policy = Policy(body.get("policy", Policy.OWNER_WINS))
+        proposers, is_open = frozenset(body.get("proposers", ())), bool(body.get("open", False))
+        rule = FieldRule(group, body["owner"], proposers, is_open, policy)
         rules.update(dict.fromkeys(body["fields"], rule))
     missing = set(AssetFields.model_fields) - set(rules)
     if missing:
         raise ValueError(f"ownership.yaml: no owner for {', '.join(sorted(missing))}")
-    return Ownership(rules)
+    return Ownership(rules, tuple(overrides))
 
 
 def expects_asset(state: AssetState, role: str) -> bool:

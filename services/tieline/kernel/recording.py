@@ -9,7 +9,7 @@ from tieline.kernel.memory import LedgerEntry, Stage
 from tieline.kernel.model import Command, CommandSettled, SettledAs
 from tieline.kernel.protocols import Written
 from tieline.kernel.records import Outbound, Typed
-from tieline.kernel.settling import entity_of, ledger_key
+from tieline.kernel.settling import aggregate_of, entity_of, ledger_key
 from tieline.kernel.tables import Table
 
 
@@ -90,4 +90,5 @@ class Recorder:
             number=number,
             reason=reason,
         )
-        return Outbound(self._topic, canonical_id, Typed("CommandSettled", body))
+        # Invariant 2: behind what was said of the same asset before.
+        return Outbound(self._topic, aggregate_of(ledger_key(command)), Typed("CommandSettled", body))

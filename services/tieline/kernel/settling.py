@@ -54,12 +54,12 @@ Outcome = Confirmed | Failed | Superseded
 
 
 def entity_of(command: Command) -> tuple[str, str]:
-    """Entity and canonical id a command is about: the ledger's key, target aside."""
+    """Entity and canonical id a command is about: the ledger's key, target aside. A book's is ``asset id|book id``."""
     match command:
         case WriteAsset():
             return "asset", command.asset_id
         case WriteBook():
-            return "book", command.asset_id
+            return "book", f"{command.asset_id}|{command.fields.book_id}"
         case PostCost():
             return "cost-document", command.cost_doc_id
         case RemoveRecord():
@@ -70,6 +70,11 @@ def ledger_key(command: Command) -> str:
     """``target/entity/canonical id``."""
     entity, canonical_id = entity_of(command)
     return f"{command.dispatch.target}/{entity}/{canonical_id}"
+
+
+def aggregate_of(key: str) -> str:
+    """Canonical id that decides the partition of ``target/entity/canonical id``: a book lives with its asset."""
+    return key.split("/", 2)[2].split("|", 1)[0]
 
 
 def is_superseded(command: Command, entry: LedgerEntry | None) -> bool:

@@ -14,15 +14,16 @@ from tieline.kernel.fleet import consumers
 from tieline.kernel.inspecting import LogReader, Where, Window, read_latest, read_rows, read_spans, read_windows
 from tieline.kernel.letters import LEDGER, PARKED, read_book
 from tieline.kernel.memory import Conflict, Drift, LedgerEntry, ParkedKey, XRef
-from tieline.kernel.model import AssetState, CostState
+from tieline.kernel.model import AssetState, BookState, CostState
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound
+from tieline.kernel.settling import aggregate_of
 from tieline.operating.finding import ASSET_ENTITIES, ASSETS, LINKS
 from tieline.operating.telling import Told, tell
 
 SCAN_OFFSETS = 50_000  # newest offsets looked at, by partition
 LETTERS = 1000
-_ORDER = ("report", "identified", "event", "posting", "cost", "command", "result", "ledger")
+_ORDER = ("report", "decision", "identified", "event", "posting", "cost", "command", "result", "ledger")
 _STATE_TOPICS = {"drift": "recon.drift.state.v1", "conflict": "hub.conflict.state.v1"}
 
 
@@ -58,7 +59,11 @@ def read_life(log: LogReader, asset_id: str) -> Life:
     """The life of the asset of this canonical id. Reads only; blocks for some seconds."""
     state = read_rows(log, ASSETS, AssetState, keys=[asset_id]).get(asset_id)
     needle = asset_id.encode()
-    links = [row for row in read_rows(log, LINKS, XRef, needle=needle).values() if row.canonical_id == asset_id]
+    links = [
+        row
+        for row in read_rows(log, LINKS, XRef, needle=needle).values()
+        if asset_id == row.canonical_id or asset_id in row.merged_from
+    ]
     costs = [
         row
         for row in read_rows(log, "cost.document.state.v1", CostState, needle=needle).values()
@@ -67,8 +72,9 @@ def read_life(log: LogReader, asset_id: str) -> Life:
     found = _Found()
     wanted = keys_by_topic(log, asset_id, links, costs)
     _read_log(log, wanted, found)
-    ids = [asset_id, *(cost.cost_doc_id for cost in costs)]
-    _read_deliveries(log, ids, found)
+    books = list(read_rows(log, "asset.book.state.v1", BookState, needle=needle))
+    _read_deliveries(log, delivery_keys(log.landscape.systems, asset_id, books, costs), found)
+    _read_parked(log, [asset_id, *(cost.cost_doc_id for cost in costs)], found)
     _read_findings(log, asset_id, needle, found)
     _read_letters(log, set().union(*wanted.values()), found)
     order = {kind: at for at, kind in enumerate(_ORDER)}
@@ -126,18 +132,25 @@ def _step(log: LogReader, record: Inbound) -> Step:
     return Step(_at(record.timestamp_ms), told.kind, told.system, told.what, record.coordinates)
 
 
-def _read_deliveries(log: LogReader, ids: Sequence[str], found: _Found) -> None:
-    systems = list(log.landscape.systems)
-    entities = ("asset", "book", "cost-document")
-    keys = [f"{system}/{entity}/{one}" for system in systems for entity in entities for one in ids]
-    for key, entry in read_rows(log, LEDGER, LedgerEntry, keys=keys, partition_by=_aggregate).items():
+def delivery_keys(systems: Iterable[str], asset_id: str, books: Iterable[str], costs: Iterable[CostState]) -> list[str]:
+    """Keys of the ledger rows that speak of an asset; ``books`` are keys ``asset id|book id``, of any assets."""
+    records = [("asset", asset_id), *(("book", key) for key in books if key.startswith(f"{asset_id}|"))]
+    records += [("cost-document", cost.cost_doc_id) for cost in costs]
+    return [f"{system}/{entity}/{record}" for system in systems for entity, record in records]
+
+
+def _read_deliveries(log: LogReader, keys: Sequence[str], found: _Found) -> None:
+    for key, entry in read_rows(log, LEDGER, LedgerEntry, keys=keys, partition_by=aggregate_of).items():
         number = f", number {entry.number}" if entry.number else ""
         reason = f": {entry.reason}" if entry.reason else ""
         what = f"{entry.entity} {entry.stage} v{entry.version}, holds v{entry.applied_version}"
         what += f", id {entry.native_id or 'unknown'}{number}{reason}"
         found.steps.append(Step(entry.at, "ledger", entry.target, what, key))
-    lanes = [f"{system}/key/{one}" for system in systems for one in ids]
-    for key, row in read_rows(log, PARKED, ParkedKey, keys=lanes, partition_by=_aggregate).items():
+
+
+def _read_parked(log: LogReader, ids: Sequence[str], found: _Found) -> None:
+    lanes = [f"{system}/key/{one}" for system in log.landscape.systems for one in ids]
+    for key, row in read_rows(log, PARKED, ParkedKey, keys=lanes, partition_by=aggregate_of).items():
         what = f"parked with {len(row.letters)} letter(s): {row.reason}"
         found.steps.append(Step(row.since, "parked", row.target, what, key))
 
@@ -175,7 +188,3 @@ def _read_letters(log: LogReader, keys: set[str], found: _Found) -> None:
 
 def _at(millis: int) -> dt.datetime:
     return dt.datetime.fromtimestamp(millis / 1000, tz=dt.UTC)
-
-
-def _aggregate(key: str) -> str:
-    return key.split("/", 2)[2]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieline.kernel.memory import LinkDecision
 from tieline.kernel.model import (
     Accepted,
     AssetBookChanged,
     AssetEvent,
+    AssetMergeEvent,
     AssetReport,
     BookReport,
     CommandSettled,
@@ -44,6 +46,10 @@ def tell(value: Typed, record: Inbound) -> Told:
             told = _report(report, record)
         case AssetEvent() as event:
             told = Told("event", event.accepted.origin_system, _accepted(value.name, event.accepted))
+        case AssetMergeEvent() as event:
+            told = Told("event", "", f"{value.name}, with {event.survivor_id}, by {event.by}: {event.reason}")
+        case LinkDecision() as decision:
+            told = Told("decision", "", f"{decision.action} by {decision.by}: {decision.reason}")
         case AssetBookChanged() as event:
             name = f"{value.name} {event.fields.book_id}"
             told = Told("event", event.accepted.origin_system, _accepted(name, event.accepted))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Conflict, LedgerEntry
+from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision
 from tieline.kernel.model import (
     Accepted,
     AssetBookChanged,
@@ -35,7 +35,8 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
-from tieline.processors.merging import Merged, is_echo, merge_report, name_event
+from tieline.processors.duplicates import Duplicates
+from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
 from tieline.processors.orders import Orders, changed_names, check_sum
 from tieline.processors.reversals import Reversals
 
@@ -60,30 +61,47 @@ class Accept:
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._reversals.follow)
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, clock)
+        self.duplicates = Duplicates(
+            self.assets, self.books, self.conflicts, self._asset, books_kept_by=landscape.having_role(ERP)
+        )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
         match value.body:
             case AssetReport() as report:
-                return self._asset(record.key_text, report)
+                asset_id = self.duplicates.survivor(record.key_text)
+                return [] if self._is_second(record, asset_id, report.origin) else self._asset(asset_id, report)
             case BookReport() as report:
-                return self._book(record.key_text, report)
-            case OrderReport() as report:
-                if self._role(report.origin) != ERP:
-                    raise Rejected("purchase orders are the ERP's to say", field="origin.system")
-                return self.purchasing.accept_order(record.key_text, report)
-            case ReceiptReport() as report:
-                self._role(report.origin)  # any system of the landscape may be the receiving one
-                return self.purchasing.accept_receipt(record.key_text, report)
-            case InvoiceReport() as report:
-                if self._role(report.origin) != ERP:
-                    raise Rejected("supplier invoices are the ERP's to say", field="origin.system")
-                return self.purchasing.accept_invoice(record.key_text, report)
+                return self._book(self.duplicates.survivor(record.key_text), report)
+            case OrderReport() | ReceiptReport() | InvoiceReport() as report:
+                return self._purchase(record.key_text, report)
             case CostReport() as report:
                 return self._cost(record.key_text, report, record.header("tl_asset_id"))
+            case LinkDecision(action=LinkAction.MERGE | LinkAction.UNMERGE) as decision:
+                merges = decision.action is LinkAction.MERGE
+                return self.duplicates.merge(decision) if merges else self.duplicates.separate(decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _purchase(self, po_id: str, report: OrderReport | ReceiptReport | InvoiceReport) -> Iterable[Outbound]:
+        role = self._role(report.origin)
+        match report:
+            case ReceiptReport():  # any system of the landscape may be the receiving one
+                return self.purchasing.accept_receipt(po_id, report)
+            case _ if role != ERP:
+                raise Rejected("purchase orders and invoices are the ERP's to say", field="origin.system")
+            case OrderReport():
+                return self.purchasing.accept_order(po_id, report)
+            case InvoiceReport():
+                return self.purchasing.accept_invoice(po_id, report)
+
+    def _is_second(self, record: Inbound, asset_id: str, origin: Origin) -> bool:
+        """Whether another record of the system speaks for the asset: what this one says changes nothing."""
+        if record.header("tl_second_record"):
+            return True
+        state = self.assets.get(asset_id) if asset_id != record.key_text else None
+        return state is not None and state.links.get(origin.system, origin.native_id) != origin.native_id
 
     def _role(self, origin: Origin) -> str:
         if origin.system not in self._landscape.systems:
@@ -100,9 +118,9 @@ class Accept:
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
-        echo = is_echo(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
+        echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         merged = merge_report(state, report, role, self._ownership, echo=echo)
-        self._note_conflicts(asset_id, report, merged)
+        self._note_conflicts(asset_id, state, report, merged)
         if state is not None and not merged.changed and merged.links == state.links:
             if merged.said_by != state.said_by:
                 # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
@@ -111,7 +129,12 @@ class Accept:
         version = (state.version if state else 0) + 1
         changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
         new = AssetState(
-            asset_id=asset_id, version=version, fields=merged.fields, said_by=merged.said_by, links=merged.links
+            asset_id=asset_id,
+            version=version,
+            fields=merged.fields,
+            said_by=merged.said_by,
+            links=merged.links,
+            said_at=merged.said_at,
         )
         self.assets.put(asset_id, new)
         name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
@@ -119,7 +142,7 @@ class Accept:
         event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
         return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event))]
 
-    def _note_conflicts(self, asset_id: str, report: AssetReport, merged: Merged) -> None:
+    def _note_conflicts(self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged) -> None:
         """Invariant 9: a foreign edit is visible until the system agrees again."""
         system = report.origin.system
         for field, owner in merged.refused.items():
@@ -135,6 +158,8 @@ class Accept:
                     owned_value=owned,
                     foreign_value=foreign,
                     detected_at=known.detected_at if known else self._clock(),
+                    owned_version=state.version if state else None,
+                    foreign_version=report.origin.source_version,
                 )
                 self.conflicts.put(key, row)
         for field in self._ownership.rules if report.deleted else (*merged.agreed, *merged.changed):

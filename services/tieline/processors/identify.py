@@ -6,11 +6,12 @@ Everything about one thing then follows in one order on ``hub.identified.report.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
-from tieline.kernel.memory import A_PERSON, HeldReport, LinkStatus, XRef
+from tieline.kernel.matching import MatchRules
+from tieline.kernel.memory import A_PERSON, LinkAction, LinkDecision, LinkStatus, XRef
 from tieline.kernel.model import (
     AssetReport,
     BookReport,
@@ -25,21 +26,33 @@ from tieline.kernel.model import (
     SettledAs,
 )
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
-from tieline.processors.links import ASSET_ENTITIES, Holds, Links, xref_key
-
-IDENTIFIED = "hub.identified.report.v1"
-_COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
+from tieline.processors.linking import Linking, identified, key_of, retired
+from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
 
 
 class Identify:
-    """The handler. Its state is the cross-reference and the held reports."""
+    """The handler. Its state is the cross-reference and the held reports.
 
-    def __init__(self, clock: Clock, entropy: Entropy = os.urandom) -> None:
+    ``books_kept_by``: systems whose records stand in the books; two of one such system are never made one.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        entropy: Entropy = os.urandom,
+        *,
+        books_kept_by: Collection[str] = frozenset(),
+        rules: MatchRules | None = None,
+    ) -> None:
+        self._rules = rules
         self._clock = clock
+        self._books_kept_by = frozenset(books_kept_by)
         self._entropy = entropy
-        self.links = Links()
-        self.holds = Holds()
+        self._made = Linking(clock, rules)
+        self.links = self._made.links
+        self.holds = self._made.holds
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
@@ -51,30 +64,40 @@ class Identify:
                 _check_entity(report.origin, frozenset({"book"}))
                 asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
                 return self._dependent(record, report.origin, report.asset_native_id, asset, None)
-            case OrderReport() as report:
-                _check_entity(report.origin, frozenset({"purchase-order"}))
-                return self._order(record, report.origin)
-            case ReceiptReport() | InvoiceReport() as report:
-                _check_entity(report.origin, frozenset({"receipt" if value.name == "ReceiptReport" else "invoice"}))
-                return self._document(record, report.origin, report.fields)
+            case OrderReport() | ReceiptReport() | InvoiceReport() as report:
+                return self._purchase(record, report)
             case CostReport() as report:
                 _check_entity(report.origin, frozenset({"cost-document"}))
                 return self._cost(record, report)
             case CommandSettled() as settled:
                 return self._settled(settled)
+            case LinkDecision() as decision:
+                return self._decide(record, decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _purchase(self, record: Inbound, report: OrderReport | ReceiptReport | InvoiceReport) -> list[Outbound]:
+        match report:
+            case OrderReport():
+                _check_entity(report.origin, frozenset({"purchase-order"}))
+                return self._order(record, report.origin)
+            case ReceiptReport():
+                _check_entity(report.origin, frozenset({"receipt"}))
+            case InvoiceReport():
+                _check_entity(report.origin, frozenset({"invoice"}))
+        return self._document(record, report.origin, report.fields)
 
     def _asset(self, record: Inbound, report: AssetReport) -> list[Outbound]:
         origin = report.origin
         known = self.links.of(origin.system, origin.entity, origin.native_id)
-        keys = match_keys(report)
-        if known and known.status is LinkStatus.LINKED:
+        keys = match_keys(report, self._rules)
+        if known and known.status in ATTACHED:
             if known.match_keys != keys:
-                self.links.table.put(_key(origin), known.model_copy(update={"match_keys": keys}))
-            return [identified(record, known.canonical_id, None)]
+                self.links.table.put(key_of(origin), known.model_copy(update={"match_keys": keys}))
+            is_second = known.status is LinkStatus.MERGED_INTO
+            return [identified(record, known.canonical_id, None, is_second=is_second)]
         if report.deleted:
-            return self._gone(_key(origin), known)
+            return self._gone(key_of(origin), known)
         found = self._recognise(origin, known, keys)
         if isinstance(found, Doubt):
             self._propose(record, origin, found, keys)
@@ -82,28 +105,32 @@ class Identify:
         canonical_id, rule = found
         return [
             identified(record, canonical_id, None),
-            *self._link(_key(origin), canonical_id, rule, keys),
+            *self._made.link(key_of(origin), canonical_id, rule, keys, valid_from=origin.recorded_at.date()),
         ]
 
     def _gone(self, mapping: str, known: XRef | None) -> list[Outbound]:
         """A record that was never linked is deleted: there is nothing to make, and nothing left to decide."""
         if known is not None and known.status is LinkStatus.PROPOSED:
-            self.links.table.put(mapping, known.model_copy(update={"status": LinkStatus.RETIRED}))
+            self.links.table.put(mapping, retired(known, self._clock()))
         self.holds.table.delete(mapping)
         return []
 
     def _recognise(self, origin: Origin, known: XRef | None, keys: tuple[str, ...]) -> tuple[str, str] | Doubt:
         """The canonical id of a record that has none yet, and by which rule; or why only a person can tell."""
-        if origin.hub_ref and self.links.knows_asset(origin.hub_ref):
-            return self._claim(origin, origin.hub_ref, "hub-ref", "carries the same reference as")
+        rejected = frozenset(known.rejected) if known else frozenset()
+        referred = self.links.survivor(origin.hub_ref) if origin.hub_ref else None
+        if referred and referred not in rejected and self.links.knows_asset(referred):
+            return self._claim(origin, referred, "hub-ref", "carries the same reference as")
         if known is not None and known.status is LinkStatus.RETIRED:
-            return self._claim(origin, known.canonical_id, known.rule, "gave its place to")
+            return self._claim(origin, self.links.survivor(known.canonical_id), known.rule, "gave its place to")
         for key in keys:
-            candidates = self.links.having(key, origin.system)
+            candidates, rule = self.links.having(key, origin.system) - rejected, rule_of(key, self._rules)
             if len(candidates) > 1:
-                return Doubt(min(candidates), rule_of(key), f"{key} fits {len(candidates)} assets")
+                return Doubt(min(candidates), rule.rule, f"{key} fits {len(candidates)} assets")
             for candidate in candidates:
-                return self._claim(origin, candidate, rule_of(key), f"has the same {key} as")
+                if rule.decide == "propose":
+                    return Doubt(candidate, rule.rule, f"has the same {key}, which only proposes a link")
+                return self._claim(origin, candidate, rule.rule, f"has the same {key} as")
         return mint_id(self._clock(), self._entropy), "minted"
 
     def _claim(self, origin: Origin, canonical_id: str, rule: str, why: str) -> tuple[str, str] | Doubt:
@@ -123,18 +150,20 @@ class Identify:
             rule=doubt.rule,
             match_keys=keys,
             linked_at=self._clock(),
+            confidence_percent=self._made.confidence(doubt.rule),
+            rejected=self._made.rejected(key_of(origin)),
         )
-        known = self.links.table.get(_key(origin))
+        known = self.links.table.get(key_of(origin))
         if known is None or known.model_copy(update={"linked_at": row.linked_at}) != row:
-            self.links.table.put(_key(origin), row)
-        self._hold(record, origin, A_PERSON, doubt.reason)
+            self.links.table.put(key_of(origin), row)
+        self._made.hold(record, origin, A_PERSON, doubt.reason)
 
     def _order(self, record: Inbound, origin: Origin) -> list[Outbound]:
         known = self.links.of(origin.system, origin.entity, origin.native_id)
         if known is not None:
             return [identified(record, known.canonical_id, None)]
         minted = mint_id(self._clock(), self._entropy)
-        return [identified(record, minted, None), *self._link(_key(origin), minted, "minted", ())]
+        return [identified(record, minted, None), *self._made.link(key_of(origin), minted, "minted", ())]
 
     def _document(self, record: Inbound, origin: Origin, fields: ReceiptFields | InvoiceFields) -> list[Outbound]:
         """A receipt or an invoice, under its order's id: one order for all that is said of one purchase."""
@@ -142,15 +171,15 @@ class Identify:
         order = self.links.of(system, "purchase-order", number)
         if order is None:
             waits_for = xref_key(system, "purchase-order", number)
-            self._hold(record, origin, waits_for, f"purchase order {number} of {system} is not known yet")
+            self._made.hold(record, origin, waits_for, f"purchase order {number} of {system} is not known yet")
             return []
-        self.holds.table.delete(_key(origin))
+        self.holds.table.delete(key_of(origin))
         return [identified(record, order.canonical_id, None)]
 
     def _cost(self, record: Inbound, report: CostReport) -> list[Outbound]:
         canonical_id = self._own_id(report.origin)
         if report.fields.asset_native_id is None:
-            self.holds.table.delete(_key(report.origin))
+            self.holds.table.delete(key_of(report.origin))
             return [identified(record, canonical_id, None)]
         asset = self.links.of(report.origin.system, "asset", report.fields.asset_native_id)
         return self._dependent(record, report.origin, report.fields.asset_native_id, asset, canonical_id)
@@ -159,11 +188,11 @@ class Identify:
         self, record: Inbound, origin: Origin, asset_native_id: str, asset: XRef | None, own_id: str | None
     ) -> list[Outbound]:
         """A report about an asset: under the asset's id (or its own), once the asset is known."""
-        if asset is None or asset.status is not LinkStatus.LINKED:
+        if asset is None or asset.status not in ATTACHED:
             waits_for = xref_key(origin.system, "asset", asset_native_id)
-            self._hold(record, origin, waits_for, f"asset {asset_native_id} of {origin.system} is not known yet")
+            self._made.hold(record, origin, waits_for, f"asset {asset_native_id} of {origin.system} is not known yet")
             return []
-        self.holds.table.delete(_key(origin))
+        self.holds.table.delete(key_of(origin))
         return [identified(record, own_id or asset.canonical_id, asset.canonical_id)]
 
     def _own_id(self, origin: Origin) -> str:
@@ -171,17 +200,17 @@ class Identify:
         if known is not None:
             return known.canonical_id
         minted = mint_id(self._clock(), self._entropy)
-        self._put_link(_key(origin), minted, "minted", ())
+        self._made.put_link(key_of(origin), minted, "minted", ())
         return minted
 
     def _settled(self, settled: CommandSettled) -> list[Outbound]:
         if settled.outcome is not SettledAs.CONFIRMED or settled.native_id is None or settled.entity == "book":
             return []
-        native_id, canonical_id = settled.native_id, settled.canonical_id
+        native_id, canonical_id = settled.native_id, self.links.survivor(settled.canonical_id)
         if native_id == canonical_id:
             return []  # a surplus record was removed by its native id: its source reports that it is gone
         known = self.links.of(settled.target, settled.entity, native_id)
-        if known and known.status is LinkStatus.LINKED:
+        if known and known.status in ATTACHED:
             if known.canonical_id != canonical_id:
                 raise Rejected(
                     f"{settled.target} wrote {canonical_id} into record {native_id}, which is {known.canonical_id}",
@@ -197,79 +226,79 @@ class Identify:
             )
         previous = self.links.linked(canonical_id, settled.target, settled.entity)
         if previous is not None:
-            retired = previous.model_copy(update={"status": LinkStatus.RETIRED})
-            self.links.table.put(xref_key(previous.system, previous.entity, previous.native_id), retired)
+            mapping = xref_key(previous.system, previous.entity, previous.native_id)
+            self.links.table.put(mapping, retired(previous, self._clock()))
         keys = known.match_keys if known else ()
         mapping = xref_key(settled.target, settled.entity, native_id)
         held = self.holds.table.get(mapping)
-        own = [self._released(held, canonical_id, None)] if held else []
-        return [*own, *self._link(mapping, canonical_id, "result", keys)]
+        own = [self._made.released(held, canonical_id, None)] if held else []
+        return [*own, *self._made.link(mapping, canonical_id, "result", keys)]
 
-    def _link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...]) -> list[Outbound]:
-        """Make the link, and release what waited for it."""
-        self._put_link(mapping, canonical_id, rule, keys)
-        self.holds.table.delete(mapping)
-        is_asset = mapping.split("/", 2)[1] in ASSET_ENTITIES
-        released: list[Outbound] = []
-        for key, held in self.holds.waiting_for(mapping):
-            own = self.links.table.get(key)
-            own_id = own.canonical_id if own and own.status is LinkStatus.LINKED else canonical_id
-            released.append(self._released(held, own_id, canonical_id if is_asset else None))
-            self.holds.table.delete(key)
-        return released
+    def _decide(self, record: Inbound, decision: LinkDecision) -> list[Outbound]:
+        match decision.action:
+            case LinkAction.CONFIRM:
+                return self._confirm(decision)
+            case LinkAction.REJECT:
+                return self._reject(decision)
+            case LinkAction.MERGE:
+                return [identified(record, merge_links(self.links, decision, self._books_kept_by), None)]
+            case LinkAction.UNMERGE:
+                return [identified(record, separate_links(self.links, decision), None)]
+            case _:
+                raise Rejected(f"{decision.action} is no decision", field="action")
 
-    @staticmethod
-    def _released(held: HeldReport, canonical_id: str, asset_id: str | None) -> Outbound:
-        record = Inbound(held.topic, held.partition, held.offset, held.key.encode(), held.value)
-        return identified(record, canonical_id, asset_id)
+    def _proposed(self, decision: LinkDecision) -> tuple[str, XRef]:
+        mapping = decision.mapping or ""
+        row = self.links.table.get(mapping)
+        if row is None or row.status is not LinkStatus.PROPOSED:
+            standing = "unknown" if row is None else row.status.lower()
+            raise Rejected(f"{mapping} is {standing}, not proposed", field="mapping", remedy="see: tieline links list")
+        return mapping, row
 
-    def _put_link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...]) -> None:
-        system, entity, native_id = mapping.split("/", 2)
-        row = XRef(
-            system=system,
-            entity=entity,
-            native_id=native_id,
-            canonical_id=canonical_id,
-            status=LinkStatus.LINKED,
-            rule=rule,
-            match_keys=keys,
-            linked_at=self._clock(),
+    def _confirm(self, decision: LinkDecision) -> list[Outbound]:
+        """The record is the thing: its own, or a second one there if its system has one already."""
+        mapping, row = self._proposed(decision)
+        canonical_id = self.links.survivor(decision.canonical_id or row.canonical_id)
+        if not self.links.knows_asset(canonical_id):
+            raise Rejected(f"{canonical_id} is no asset of the hub", field="canonical_id")
+        first = self.links.linked(canonical_id, row.system, row.entity)
+        if first is not None and row.system in self._books_kept_by:
+            raise Rejected(
+                f"record {first.native_id} of {row.system} is that asset and stands in the books, as this one does",
+                field="mapping",
+                remedy=f"transfer one to the other in {row.system}, or reject the proposal",
+            )
+        status = LinkStatus.LINKED if first is None else LinkStatus.MERGED_INTO
+        held = self.holds.table.get(mapping)
+        own = [self._made.released(held, canonical_id, None, is_second=first is not None)] if held else []
+        link = {"status": status, "linked_by": decision.by, "valid_from": decision.at.date()}
+        return [*own, *self._made.link(mapping, canonical_id, "person", row.match_keys, **link)]
+
+    def _reject(self, decision: LinkDecision) -> list[Outbound]:
+        """The record is not what was proposed, and that pair is never proposed again: the next key, or a new thing."""
+        mapping, row = self._proposed(decision)
+        update = {
+            "status": LinkStatus.REJECTED,
+            "rejected": (*row.rejected, row.canonical_id),
+            "linked_by": decision.by,
+        }
+        refused = row.model_copy(update=update)
+        self.links.table.put(mapping, refused)
+        held = self.holds.table.get(mapping)
+        if held is None:
+            return []
+        origin = Origin(
+            system=row.system, entity=row.entity, native_id=row.native_id, source_version="", recorded_at=decision.at
         )
-        self.links.table.put(mapping, row)
-
-    def _hold(self, record: Inbound, origin: Origin, waits_for: str, reason: str) -> None:
-        held = self.holds.table.get(_key(origin))
-        if held is not None and held.value == record.value and held.waits_for == waits_for:
-            return
-        row = HeldReport(
-            waits_for=waits_for,
-            reason=reason,
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key_text,
-            value=record.value or b"",
-            since=held.since if held else self._clock(),
-        )
-        self.holds.table.put(_key(origin), row)
-
-
-class Doubt:
-    """A record that may be a known thing, but whose place there is taken, or that fits several: a person decides."""
-
-    def __init__(self, canonical_id: str, rule: str, reason: str) -> None:
-        self.canonical_id = canonical_id
-        self.rule = rule
-        self.reason = reason
-
-
-def identified(record: Inbound, canonical_id: str, asset_id: str | None) -> Outbound:
-    """The report, byte for byte, under its canonical id."""
-    headers: dict[str, str | bytes] = {k: v for k, v in record.headers if k in _COPIED_HEADERS}
-    headers |= {"tl_canonical_id": canonical_id, "tl_origin_record": record.coordinates}
-    if asset_id is not None:
-        headers["tl_asset_id"] = asset_id
-    return Outbound(IDENTIFIED, canonical_id, record.value or b"", headers)
+        found = self._recognise(origin, refused, row.match_keys)
+        if isinstance(found, Doubt):
+            other = {"status": LinkStatus.PROPOSED, "canonical_id": found.canonical_id, "rule": found.rule}
+            self.links.table.put(mapping, refused.model_copy(update=other))
+            self.holds.table.put(mapping, held.model_copy(update={"reason": found.reason}))
+            return []
+        canonical_id, rule = found
+        own = self._made.released(held, canonical_id, None)
+        return [own, *self._made.link(mapping, canonical_id, rule, row.match_keys, linked_by=decision.by)]
 
 
 def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:
@@ -281,5 +310,10 @@ def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:
         )
 
 
-def _key(origin: Origin) -> str:
-    return xref_key(origin.system, origin.entity, origin.native_id)
+class Doubt:
+    """A record that may be a known thing, but whose place there is taken, or that fits several: a person decides."""
+
+    def __init__(self, canonical_id: str, rule: str, reason: str) -> None:
+        self.canonical_id = canonical_id
+        self.rule = rule
+        self.reason = reason

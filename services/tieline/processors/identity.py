@@ -8,15 +8,12 @@ import uuid
 from collections.abc import Callable
 from urllib.parse import quote
 
+from tieline.kernel.matching import MatchRule, MatchRules, load_match_rules, normal_form
 from tieline.kernel.model import AssetReport
 
 Entropy = Callable[[int], bytes]
 
-PEER_NUMBER = "peer-number"
-_RULES = {"asset-number": PEER_NUMBER, "tag": PEER_NUMBER}
 _ANY_COMPANY = "*"
-# What people type where there is no serial number; as a key it would make one thing of all such records.
-_NO_SERIAL = frozenset({"-", "--", "n/a", "na", "none", "null", "unknown", "x", "0"})
 
 
 def mint_id(now: dt.datetime, entropy: Entropy = os.urandom) -> str:
@@ -28,26 +25,22 @@ def mint_id(now: dt.datetime, entropy: Entropy = os.urandom) -> str:
     return str(uuid.UUID(bytes=bytes(raw)))
 
 
-def match_keys(report: AssetReport) -> tuple[str, ...]:
-    """Keys of an asset report, the surest first. Two records with one key in common are one thing.
+def match_keys(report: AssetReport, rules: MatchRules | None = None) -> tuple[str, ...]:
+    """Keys of an asset report, the surest first: ``kind/value`` by the match rules (those shipped, if none are given).
 
-    ``tag`` and ``asset-number`` are numbers that one system gave and another carries: keys between systems only.
-    ``po-line`` is the order line and unit it was bought with; ``serial`` is the maker's number, compared without case
-    and inner spaces: they also reveal a second record of one thing within one system.
+    The company stands before an asset number, because two companies may number alike.
     """
     fields = report.fields
     keys: list[str] = []
-    if number := _trimmed(fields.asset_number):
-        # Quoted, so that no company code can be taken for "any company" or for part of the number.
-        company = quote(_trimmed(fields.company), safe="") or _ANY_COMPANY
-        keys.append(f"asset-number/{company}/{number}")
-    if tag := _trimmed(fields.tag):
-        keys.append(f"tag/{tag}")
-    if po_line := _trimmed(fields.po_line_ref):
-        keys.append(f"po-line/{po_line}")
-    serial = "".join((fields.serial_number or "").split()).casefold()
-    if serial and serial not in _NO_SERIAL:
-        keys.append(f"serial/{serial}")
+    for rule in load_match_rules() if rules is None else rules:
+        value = normal_form(getattr(fields, rule.field), rule.form)
+        if not value or value in rule.ignored:
+            continue
+        if rule.kind == "asset-number":
+            # Quoted, so that no company code can be taken for "any company" or for part of the number.
+            company = quote((fields.company or "").strip(), safe="") or _ANY_COMPANY
+            value = f"{company}/{value}"
+        keys.append(f"{rule.kind}/{value}")
     return tuple(keys)
 
 
@@ -66,11 +59,10 @@ def wanted(key: str) -> tuple[str, ...]:
     return (f"number/{number}",) if company == _ANY_COMPANY else (key, f"asset-number/{_ANY_COMPANY}/{number}")
 
 
-def rule_of(key: str) -> str:
-    """Name of the match rule behind a key, as it stands in the cross-reference."""
+def rule_of(key: str, rules: MatchRules | None = None) -> MatchRule:
+    """The match rule behind a key. A key of a rule that is no longer there counts as one that only proposes."""
     kind = key.partition("/")[0]
-    return _RULES.get(kind, kind)
-
-
-def _trimmed(text: str | None) -> str:
-    return (text or "").strip()
+    for rule in load_match_rules() if rules is None else rules:
+        if rule.kind == kind:
+            return rule
+    return MatchRule(kind=kind, rule=kind, field="tag", between="systems", confidence_percent=0, decide="propose")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
 from tieline.kernel.tables import Table
-from tieline.processors.identity import PEER_NUMBER, places, rule_of, wanted
+from tieline.processors.identity import places, rule_of, wanted
 
 ASSET_ENTITIES = frozenset({"asset", "purchase-line"})
+ATTACHED = frozenset({LinkStatus.LINKED, LinkStatus.MERGED_INTO})
+"""A record of one of these standings has its canonical id: its reports go on."""
 
 
 class Links:
     """The cross-reference as a table with its indexes: by canonical id, and by match key."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: MatchRules | None = None) -> None:
+        self._rules = rules
         self.table: Table[XRef] = Table("hub.xref.state.v1", XRef, on_change=self._follow)
         self._by_canonical: dict[str, set[str]] = {}
         self._by_match_key: dict[str, set[str]] = {}
+        self._merged: dict[str, set[str]] = {}
 
     def of(self, system: str, entity: str, native_id: str) -> XRef | None:
         """The cross-reference of one record."""
@@ -29,6 +36,25 @@ class Links:
         """Whether this canonical id is an asset's."""
         return any(key.split("/", 2)[1] in ASSET_ENTITIES for key in self._by_canonical.get(canonical_id, ()))
 
+    def survivor(self, canonical_id: str) -> str:
+        """The canonical id it counts as since a merge; itself if it was never merged."""
+        for key in self._merged.get(canonical_id, ()):
+            row = self.table.get(key)
+            if row is not None:
+                return row.canonical_id
+        return canonical_id
+
+    def attached(self, canonical_id: str) -> list[tuple[str, XRef]]:
+        """Records of the canonical id with their keys, those that speak for it first."""
+        rows = [(key, row) for key in self._by_canonical.get(canonical_id, ()) if (row := self.table.get(key))]
+        found = [(key, row) for key, row in rows if row.status in ATTACHED]
+        return sorted(found, key=lambda item: (item[1].status is not LinkStatus.LINKED, item[0]))
+
+    def merged_from(self, canonical_id: str) -> list[tuple[str, XRef]]:
+        """Records that were of this canonical id before a merge, the fewest merges first."""
+        rows = [(key, row) for key in self._merged.get(canonical_id, ()) if (row := self.table.get(key))]
+        return sorted(rows, key=lambda item: (len(item[1].merged_from), item[0]))
+
     def linked(self, canonical_id: str, system: str, entity: str) -> XRef | None:
         """The record of that system and entity that is linked to the canonical id."""
         for key in sorted(self._by_canonical.get(canonical_id, ())):
@@ -38,11 +64,19 @@ class Links:
         return None
 
     def having(self, match_key: str, system: str) -> set[str]:
-        """Canonical ids with a linked record of this match key, as a record of ``system`` sees them."""
+        """Canonical ids with a linked record of this match key, as a record of ``system`` sees them.
+
+        A number that two records of one system carry names neither of them, and the asking record is one of its
+        system's: such a number finds nothing.
+        """
         keys = {key for place in wanted(match_key) for key in self._by_match_key.get(place, ())}
         rows = [row for key in keys if (row := self.table.get(key))]
-        between_systems = rule_of(match_key) == PEER_NUMBER
-        return {row.canonical_id for row in rows if not (between_systems and row.system == system)}
+        if rule_of(match_key, self._rules).between == "systems":
+            carriers = Counter(thing for thing, _ in {(r.system, r.canonical_id) for r in rows if r.entity == "asset"})
+            carriers[system] += 1
+            if max(carriers.values()) > 1:
+                return set()
+        return {row.canonical_id for row in rows}
 
     def _follow(self, key: str, old: XRef | None, new: XRef | None) -> None:
         if old:
@@ -50,9 +84,13 @@ class Links:
             for match in old.match_keys:
                 for place in places(match):
                     _drop(self._by_match_key, place, key)
-        if new and new.status in {LinkStatus.LINKED, LinkStatus.RETIRED}:
+            for former in old.merged_from:
+                _drop(self._merged, former, key)
+        if new and new.status in {*ATTACHED, LinkStatus.RETIRED}:
             self._by_canonical.setdefault(new.canonical_id, set()).add(key)
-        if new and new.status is LinkStatus.LINKED:
+        if new and new.status in ATTACHED:
+            for former in new.merged_from:
+                self._merged.setdefault(former, set()).add(key)
             for match in new.match_keys:
                 for place in places(match):
                     self._by_match_key.setdefault(place, set()).add(key)

@@ -10,6 +10,7 @@ from tieline.kernel.model import (
     AcquisitionEvent,
     AssetBookChanged,
     AssetEvent,
+    AssetMergeEvent,
     AssetReport,
     AssetState,
     BookState,
@@ -50,6 +51,8 @@ class Route:
                 self.assets.load(event.asset_id, self._state_of(event))
                 commands = [self._write_asset(event, flow) for flow in self._asset_flows(event)]
                 return [*commands, *self._books_for_new_links(event)]
+            case AssetMergeEvent():
+                return []  # what changes in the systems follows from the events beside it
             case AssetBookChanged() as event:
                 book = BookState(asset_id=event.asset_id, version=event.accepted.version, fields=event.fields)
                 self.books.load(f"{event.asset_id}|{event.fields.book_id}", book)
@@ -101,7 +104,8 @@ class Route:
         role, said_by = self._landscape.role_of(flow.target), self._state_of(event).said_by
         # What the target itself said it holds already; written back late it would undo what it said since (4, 8).
         said_there = {field for field, author in said_by.items() if author == flow.target}
-        writable = self._ownership.writable_fields(said_by, flow.target, role)
+        ownership = self._ownership.effective(event.fields.company, event.accepted.recorded_at.date())
+        writable = ownership.writable_fields(said_by, flow.target, role)
         body = WriteAsset(
             dispatch=_dispatch(flow, "asset", event.asset_id, event.accepted.version),
             asset_id=event.asset_id,
@@ -128,7 +132,7 @@ class Route:
         if native_id is None:
             return []
         body = WriteBook(
-            dispatch=_dispatch(flow, "book", book.asset_id, book.version),
+            dispatch=_dispatch(flow, "book", f"{book.asset_id}|{book.fields.book_id}", book.version),
             asset_id=book.asset_id,
             native_id=native_id,
             fields=book.fields,

@@ -6,9 +6,10 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.ownership import load_ownership
+from tieline.kernel.ownership import ERP, load_ownership
 from tieline.processors.accept import Accept
-from tieline.processors.identify import IDENTIFIED, Identify
+from tieline.processors.identify import Identify
+from tieline.processors.linking import IDENTIFIED
 from tieline.processors.route import Route
 
 REPORTS = (
@@ -18,6 +19,7 @@ REPORTS = (
     "procurement.receipt.report.v1",
     "procurement.invoice.report.v1",
     "cost.document.report.v1",
+    "hub.link-decision.report.v1",
 )
 EVENTS = (
     "asset.asset.event.v1",
@@ -30,16 +32,17 @@ EVENTS = (
 def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
     """The processor of that name. Raises ``Stop`` for one that does not exist."""
     if name == "identify":
-        identify = Identify(clock)
+        identify = Identify(clock, books_kept_by=landscape.having_role(ERP))
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
-        accept = Accept(landscape, load_ownership(), clock)
+        accept = Accept(landscape, load_ownership(landscape.ownership), clock)
         bought = accept.purchasing
         documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
-        tables = (accept.assets, accept.books, bought.orders, *documents, accept.costs, accept.conflicts)
+        things = (accept.assets, accept.books, accept.conflicts, accept.duplicates.table)
+        tables = (*things, bought.orders, *documents, accept.costs)
         return Processor(name, (IDENTIFIED,), accept.handle, tables, (accept.ledger,))
     if name == "route":
-        route = Route(landscape, load_ownership())
+        route = Route(landscape, load_ownership(landscape.ownership))
         return Processor(name, EVENTS, route.handle, (), (route.assets, route.books))
     raise Stop(f"there is no processor {name!r}; there are identify, accept and route")

@@ -34,7 +34,7 @@ def _absent(bench: Bench, state: AssetState) -> Finding:
     effects = negated((*bench.asset_effects(state, state.fields), *_books_of(bench, state)))
     unreadable = bench.blind(ASSET, natives)
     if unreadable is not None:
-        return unreadable_record(bench, unreadable, ASSET, state.asset_id, effects)
+        return unreadable_record(bench, unreadable, ASSET, state.asset_id, effects=effects)
     cost = state.fields.acquisition_cost if bench.scope.compares(state, bench.system, "acquisition_cost") else None
     return bench.find(
         DriftKind.MISSING,
@@ -141,7 +141,13 @@ def _why_surplus(bench: Bench, xref: XRef | None) -> str:
 
 
 def unreadable_record(
-    bench: Bench, row: Observed, entity: str, canonical_id: str | None, effects: Effects = ()
+    bench: Bench,
+    row: Observed,
+    entity: str,
+    canonical_id: str | None,
+    *,
+    effects: Effects = (),
+    state_key: str | None = None,
 ) -> Finding:
     """The finding for a record that is there but cannot be mapped."""
     return bench.find(
@@ -155,6 +161,7 @@ def unreadable_record(
         cause=row.unreadable or "unreadable",
         remedy=Remedy.PERSON,
         effects=effects,
+        state_key=state_key,
     )
 
 

@@ -79,6 +79,8 @@ class Bench:
         return state.asset_id in self._in_scope
 
     def _expects(self, state: AssetState) -> bool:
+        if state.merged_into is not None:
+            return False  # its records are the survivor's now
         if self.asset_links.natives(state.asset_id):
             return True
         if self.asset_links.retired(state.asset_id):
@@ -179,7 +181,7 @@ class Bench:
             amount=amount_text(amount[0]) if amount else None,
             currency=amount[1] if amount else None,
         )
-        return Finding(drift, remedy, effects)
+        return Finding(drift, remedy, effects, state_key)
 
 
 def asset_native_of(native: str) -> str:

@@ -10,7 +10,7 @@ from tieline.kernel.model import BookFields, BookState, ScheduleLine
 from tieline.reconciliation.assets import unreadable_record
 from tieline.reconciliation.bench import Bench, asset_native_of
 from tieline.reconciliation.deliveries import MISSED, Verdict, judge, judge_absence
-from tieline.reconciliation.evidence import BOOK
+from tieline.reconciliation.evidence import BOOK, book_key
 from tieline.reconciliation.findings import Effect, Finding, Remedy, as_text, book_effects, negated
 
 VALUES = ("currency", "gross_cost", "accumulated", "net_book_value")
@@ -39,8 +39,8 @@ def _absent(bench: Bench, key: str, state: BookState, native: str) -> Finding:
     effects = negated(book_effects(state.fields, bench.company_of(state.asset_id)))
     unreadable = bench.blind(BOOK, (native,))
     if unreadable is not None:
-        return unreadable_record(bench, unreadable, BOOK, state.asset_id, effects)
-    entry = bench.evidence.delivery(bench.system, BOOK, state.asset_id)
+        return unreadable_record(bench, unreadable, BOOK, state.asset_id, effects=effects, state_key=key)
+    entry = bench.evidence.delivery(bench.system, BOOK, book_key(state))
     copy = bench.scope.receives(BOOK, bench.system)
     return bench.find(
         DriftKind.MISSING,
@@ -101,7 +101,7 @@ def _moved(bench: Bench, state: BookState, held: BookFields, field: str, names: 
 def _verdict(bench: Bench, state: BookState, held: BookFields) -> Verdict:
     if not bench.scope.receives(BOOK, bench.system):
         return MISSED
-    entry = bench.evidence.delivery(bench.system, BOOK, state.asset_id)
+    entry = bench.evidence.delivery(bench.system, BOOK, book_key(state))
     return judge(entry, state.version, held, foreign_edit_seen=False)
 
 

@@ -78,7 +78,7 @@ def _count(bench: Bench, findings: Sequence[Finding]) -> int:
     expected = {
         (bench.system, "asset", a.row.asset_id) for a in evidence.assets.values() if bench.asset_in_scope(a.row)
     }
-    expected |= {(bench.system, "book", b.row.asset_id) for b in evidence.books.values() if bench.book_in_scope(b.row)}
+    expected |= {(bench.system, "book", key) for key, b in evidence.books.items() if bench.book_in_scope(b.row)}
     expected |= {
         (bench.system, "cost-document", c.row.cost_doc_id)
         for c in evidence.costs.values()

@@ -52,7 +52,7 @@ def _absent(bench: Bench, state: CostState, natives: list[str]) -> Finding:
     effects = negated(cost_effects(state.fields))
     unreadable = bench.blind(COST, natives)
     if unreadable is not None:
-        return unreadable_record(bench, unreadable, COST, state.cost_doc_id, effects)
+        return unreadable_record(bench, unreadable, COST, state.cost_doc_id, effects=effects)
     own = state.origin_system == bench.system
     entry = bench.evidence.delivery(bench.system, COST, state.cost_doc_id)
     return bench.find(

@@ -62,7 +62,7 @@ class Evidence:
     closing: Mapping[str, int] = field(default_factory=dict)
 
     def delivery(self, system: str, entity: str, canonical_id: str) -> LedgerEntry | None:
-        """The target's ledger entry of this entity; a book's stands under its asset's id."""
+        """The target's ledger entry of this entity; a book's id is ``asset id|book id``."""
         placed = self.ledger.get(f"{system}/{entity}/{canonical_id}")
         return placed.row if placed else None
 
@@ -74,6 +74,11 @@ class Evidence:
     def unreadable(self, system: str) -> Iterator[Observed]:
         """The system's records that could not be mapped; their ``entity`` may be the name of a stream."""
         return (row for row in self.observed.get(system, {}).values() if row.unreadable is not None)
+
+
+def book_key(state: BookState) -> str:
+    """Key of a book in state and ledger: ``asset id|book id``."""
+    return f"{state.asset_id}|{state.fields.book_id}"
 
 
 class Links:

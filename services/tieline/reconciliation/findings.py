@@ -45,11 +45,15 @@ Effects = tuple[Effect, ...]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One difference. ``effects`` are what the system's totals have more (or less) because of it."""
+    """One difference. ``effects`` are what the system's totals have more (or less) because of it.
+
+    ``state_key`` is the key of the hub's row where it is not the canonical id: a book's is ``asset id|book id``.
+    """
 
     drift: Drift
     remedy: Remedy
     effects: Effects = ()
+    state_key: str | None = None
 
     @property
     def in_flight(self) -> bool:
@@ -60,7 +64,7 @@ class Finding:
     def record(self) -> tuple[str, str, str]:
         """System, entity and id of the record: several differences may be of one record."""
         drift = self.drift
-        return drift.system, drift.entity, drift.canonical_id or drift.native_id or NONE
+        return drift.system, drift.entity, self.state_key or drift.canonical_id or drift.native_id or NONE
 
     @property
     def order(self) -> tuple[str, str, str, str, str]:

@@ -58,9 +58,9 @@ class Flight:
 
     def _moves(self, system: str, entity: str, canonical_id: str, state_key: str) -> Iterator[str]:
         # A book travels behind its asset, on the same key: the asset's delivery is the book's as well.
-        entities = (BOOK, ASSET) if entity == BOOK else (entity,)
-        for each in entities:
-            entry = self._evidence.ledger.get(f"{system}/{each}/{canonical_id}")
+        behind = (f"{system}/{ASSET}/{canonical_id}",) if entity == BOOK else ()
+        for key in (f"{system}/{entity}/{state_key}", *behind):
+            entry = self._evidence.ledger.get(key)
             if entry is None:
                 continue
             if entry.row.stage is Stage.INTENT:

@@ -14,8 +14,9 @@ from tieline.kernel.memory import DriftKind
 from tieline.kernel.model import Command, Dispatch, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.settling import entity_of
 from tieline.reconciliation.compare import Comparison
-from tieline.reconciliation.evidence import ASSET, BOOK, COST, Evidence
+from tieline.reconciliation.evidence import ASSET, BOOK, COST, Evidence, book_key
 from tieline.reconciliation.findings import Finding, Remedy, stable_id
 from tieline.reconciliation.scope import Scope
 
@@ -48,7 +49,10 @@ class Step:
     @property
     def key(self) -> str:
         """Key its commands travel on."""
-        return f"{self.system}/{self.entity}/{self.record_id}" if self.action == "remove" else self.record_id
+        if self.action == "remove":
+            return f"{self.system}/{self.entity}/{self.record_id}"
+        # A book (asset id|book id) travels behind its asset (Invariant 2).
+        return self.record_id.split("|", 1)[0] if self.entity == BOOK else self.record_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +162,8 @@ class _Builder:
                 return (self._asset(system, record_id, group, drift.native_id, fields),)
             case "book":
                 asset_native = drift.native_id.rsplit("|", 1)[0] if drift.native_id else None
-                return self._books(system, record_id, group, asset_native)
+                books = self._books(system, record_id.split("|", 1)[0], group, asset_native)
+                return tuple(write for write in books if entity_of(write)[1] == record_id)
             case "cost-document":
                 return (self._cost(system, record_id, group),)
             case _:
@@ -195,7 +200,7 @@ class _Builder:
         )
         return tuple(
             WriteBook(
-                dispatch=self._dispatch(system, BOOK, asset_id, row.version, group),
+                dispatch=self._dispatch(system, BOOK, book_key(row), row.version, group),
                 asset_id=asset_id,
                 native_id=native_id,
                 fields=row.fields,

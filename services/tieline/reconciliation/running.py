@@ -56,7 +56,7 @@ class Hub:
             unknown = sorted(fields - set(AssetFields.model_fields))
             if unknown:
                 raise Stop(f"{system}: objects.asset.fields names {unknown[0]!r}, which is no field of an asset")
-        return Scope(self.landscape, load_ownership(), self.held)
+        return Scope(self.landscape, load_ownership(self.landscape.ownership), self.held, self.clock().date())
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,6 +21,7 @@ class Scope:
     landscape: Landscape
     ownership: Ownership
     held: Held
+    today: dt.date = dt.date.max
     _enabled: frozenset[tuple[str, str, str]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -65,4 +67,5 @@ class Scope:
         """Whether the hub decides what the system holds in this field; if not, the system's own word counts."""
         if state.said_by.get(name) in {None, system}:
             return False
-        return name in self.ownership.writable_fields(state.said_by, system, self.role(system))
+        ownership = self.ownership.effective(state.fields.company, self.today)
+        return name in ownership.writable_fields(state.said_by, system, self.role(system))

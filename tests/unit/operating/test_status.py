@@ -11,7 +11,7 @@ import pytest
 from tieline.kernel.errors import Stop
 from tieline.kernel.inspecting import Span
 from tieline.kernel.landscape import Flow
-from tieline.kernel.memory import Conflict, Drift, DriftKind, LedgerEntry, ParkedKey, Stage
+from tieline.kernel.memory import Conflict, Drift, DriftKind, LedgerEntry, LinkAction, LinkDecision, ParkedKey, Stage
 from tieline.kernel.model import Accepted, AssetFields, AssetState, DepreciationPosted, Money
 from tieline.kernel.records import Inbound, Typed
 from tieline.operating.finding import named, names
@@ -217,3 +217,11 @@ def test_a_flow_of_orders_is_not_counted_as_none_delivered() -> None:
     assert status.counted
     orders = status.flow.model_copy(update={"object": "purchase-order"})
     assert not replace(status, flow=orders).counted
+
+
+def test_a_persons_decision_is_told_with_who_and_why() -> None:
+    decision = LinkDecision(
+        decision_id="d", action=LinkAction.MERGE, canonical_id="A", other_id="B", by="ann", reason="same pump", at=NOW
+    )
+    told = tell(Typed("LinkDecision", decision), Inbound("hub.identified.report.v1", 0, 0, b"A", b""))
+    assert (told.kind, told.what) == ("decision", "MERGE by ann: same pump")

@@ -13,7 +13,7 @@ from tieline.kernel.codecs import model_of
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, XRef
+from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, LinkAction, LinkDecision, XRef
 from tieline.kernel.model import (
     AssetEvent,
     AssetFields,
@@ -133,8 +133,9 @@ class Hub:
         self.commands: dict[str, list[Model]] = {system: [] for system in estate.systems}
         self.dead: list[Rejected] = []
         self._offsets = count()
+        self._unread: deque[LedgerEntry] = deque()
 
-    def say(self, *values: Report | CommandSettled) -> list[Outbound]:
+    def say(self, *values: Report | CommandSettled | LinkDecision) -> list[Outbound]:
         """Publish reports or results and let the hub come to rest. Returns all that was written because of them."""
         before = len(self.written)
         for value in values:
@@ -142,16 +143,20 @@ class Hub:
             self.rest()
         return self.written[before:]
 
-    def publish(self, value: Report | CommandSettled) -> None:
+    def publish(self, value: Report | CommandSettled | LinkDecision) -> None:
         """Put a report or a result on its topic; nothing is handled yet."""
         if isinstance(value, CommandSettled):
             topic, key = f"sink.{value.target}.result.v1", value.canonical_id
+        elif isinstance(value, LinkDecision):
+            topic, key = "hub.link-decision.report.v1", value.mapping or value.canonical_id or ""
         else:
             topic, key = REPORT_TOPICS[type(value)], f"{value.origin.system}/{value.origin.native_id}"
         self._pass_on(Outbound(topic, key, Typed(type(value).__name__, value), {"ce_correlationid": "c1"}))
 
     def rest(self) -> None:
         """Handle everything that waits."""
+        while self._unread:
+            self.catch_up()
         while any(stage.inbox for stage in self.stages.values()):
             for name in self.stages:
                 self.step(name)
@@ -171,8 +176,17 @@ class Hub:
                 self.commands[outbound.topic.split(".")[1]].append(outbound.value.body)
             self._pass_on(outbound)
 
+    def write_ledger(self, entry: LedgerEntry) -> None:
+        """A sink has written its ledger; accept reads it when it catches up, at the latest when all comes to rest."""
+        self._unread.append(entry)
+
+    def catch_up(self) -> None:
+        """Let accept read the oldest ledger row it has not read."""
+        if self._unread:
+            self.follow(self._unread.popleft())
+
     def follow(self, entry: LedgerEntry) -> None:
-        """A sink has written its ledger."""
+        """A sink has written its ledger, and accept has read it."""
         key = f"{entry.target}/{entry.entity}/{entry.canonical_id}"
         self.stages["accept"].table(LedgerEntry).load(key, entry)
 
@@ -313,6 +327,13 @@ def cost(native_id: str = "WO1", asset_native_id: str | None = None, *amounts: s
 
 def order(native_id: str, fields: OrderFields) -> OrderReport:
     return OrderReport(origin=origin(ERP, "purchase-order", native_id), fields=fields)
+
+
+def decided(action: str, **values: Any) -> LinkDecision:
+    """A person's decision on a record (``mapping``) or on two things."""
+    return LinkDecision(
+        decision_id="d1", action=LinkAction(action), by="ann", reason="looked at both", at=NOW, **values
+    )
 
 
 def settled(

@@ -37,9 +37,11 @@ from tieline.kernel.model import (
     CostReport,
     CostState,
     DepreciationPosted,
+    DisposalKind,
     OrderEvent,
     OrderReport,
     PhysicalStatus,
+    WriteAsset,
 )
 
 EVENT_TOPICS = (
@@ -284,6 +286,55 @@ def test_an_echo_in_the_targets_own_form_changes_nothing() -> None:
     assert hub.the_asset().fields.location == "a long name of a place"
 
 
+@pytest.mark.parametrize(
+    ("written", "held_there"),
+    [
+        ({"location": "Hall  2 east"}, {"location": "hall 2 EAST"}),
+        ({"location": "a long name of a place"}, {"location": "a long name"}),
+        ({"acquisition_cost": euros("900.0049")}, {"acquisition_cost": euros("900.00")}),
+        ({"quantity": Decimal("2.666667")}, {"quantity": Decimal("2.67")}),
+    ],
+)
+def test_t27_the_targets_form_of_what_we_wrote_is_no_edit(written: dict[str, Any], held_there: dict[str, Any]) -> None:
+    hub = Hub()
+    asset_id = pair(hub, written, {})
+    echo = asset(ERP, "5", serial_number="S", **held_there)
+    hub.follow(wrote(echo, asset_id, applied_version=hub.the_asset().version))
+    before = hub.the_asset()
+    for _ in range(20):
+        assert asset_events(hub.say(echo)) == []
+    assert (hub.the_asset().fields, conflicts(hub)) == (before.fields, set())
+
+
+@pytest.mark.parametrize(
+    ("ours", "edited"),
+    [
+        ({"location": "Hall 2"}, {"location": "Hall 3"}),
+        ({"location": "Hall 2"}, {"location": "Hall"}),
+        ({"physical_status": PhysicalStatus.IN_SERVICE}, {"physical_status": PhysicalStatus.MISSING}),
+    ],
+)
+def test_a_foreign_edit_between_our_write_and_its_answer_is_seen(ours: dict[str, Any], edited: dict[str, Any]) -> None:
+    hub = Hub()
+    asset_id = pair(hub, ours, {})
+    answered = asset(ERP, "5", serial_number="S", **edited)
+    hub.follow(wrote(answered, asset_id, applied_version=hub.the_asset().version))
+    assert asset_events(hub.say(answered)) == []
+    assert conflicts(hub) == {(field, ERP) for field in edited}
+
+
+def test_a_proposal_between_our_write_and_its_answer_reaches_the_other_side() -> None:
+    hub = Hub()
+    asset_id = pair(hub, {"location": "L1"}, {"cost_centre": "CC1"})
+    answered = asset(AM, "9", serial_number="S", location="L1", cost_centre="CC2")
+    hub.follow(wrote(answered, asset_id, applied_version=hub.the_asset().version))
+    [(_, event)] = asset_events(hub.say(answered))
+    assert event.fields.cost_centre == "CC2"
+    command = hub.commands[ERP][-1]
+    assert isinstance(command, WriteAsset)
+    assert (command.fields.cost_centre, "cost_centre" in command.writable_fields) == ("CC2", True)
+
+
 def test_a_stale_echo_does_not_speak_for_the_owner() -> None:
     hub = Hub()
     asset_id = pair(hub, {"in_service_date": dt.date(2026, 4, 1)}, {})
@@ -472,3 +523,27 @@ def test_a_second_erp_is_told_apart() -> None:
     hub = Hub(landscape(sap="erp"))
     hub.say(asset("sap", "1", asset_number="A1", company="ONE"), asset(ERP, "1", asset_number="A1", company="TWO"))
     assert len(hub.rows(AssetState)) == 2
+
+
+def test_t23_a_disposal_that_arrives_before_the_rest_is_not_undone_by_it() -> None:
+    hub = Hub()
+    gone = dt.date(2026, 10, 31)
+    [(name, _)] = asset_events(
+        hub.say(asset(ERP, "5", serial_number="S", disposal_date=gone, disposal_kind=DisposalKind.SALE))
+    )
+    assert name == "AssetRegistered"
+    hub.say(asset(AM, "9", serial_number="S", location="L1", in_service_date=dt.date(2026, 1, 1)))
+    hub.say(asset(ERP, "5", serial_number="S", asset_number="FA1", company="ACME"))  # read before it was disposed of
+    state = hub.the_asset()
+    assert (state.fields.disposal_date, state.fields.disposal_kind) == (gone, DisposalKind.SALE)
+    assert (state.fields.asset_number, state.fields.location) == ("FA1", "L1")
+    writes = [c for c in hub.commands[AM] if isinstance(c, WriteAsset)]
+    assert writes[-1].fields.disposal_date == gone
+
+
+def test_t23_a_stale_proposal_does_not_bring_a_disposed_asset_back() -> None:
+    hub = Hub()
+    pair(hub, {"in_service_date": dt.date(2026, 1, 1)}, {"disposal_date": dt.date(2026, 10, 31)})
+    hub.say(asset(AM, "9", serial_number="S", disposal_date=dt.date(2027, 1, 1)))
+    assert hub.the_asset().fields.disposal_date == dt.date(2026, 10, 31)
+    assert conflicts(hub) == {("disposal_date", AM)}

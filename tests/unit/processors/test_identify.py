@@ -14,6 +14,7 @@ from tests.unit.processors.bench import (
     cost,
     decode,
     held,
+    landscape,
     line,
     links,
     order,
@@ -142,9 +143,38 @@ def test_a_copied_reference_waits_for_a_person() -> None:
     assert held(hub) == {"unio24/asset/2": "person"}
 
 
-def test_a_key_that_fits_two_things_waits_for_a_person() -> None:
+def test_a_number_that_two_records_of_one_system_carry_names_neither() -> None:
     hub = Hub()
-    hub.say(asset(AM, "1", tag="T"), asset(AM, "2", tag="T"))
+    hub.say(asset(ERP, "1", asset_number="FA1", company="ACME"), asset(ERP, "2", asset_number="FA1", company="ACME"))
+    assert len(identified(hub.say(asset(AM, "9", asset_number="FA1", company="ACME")))) == 1
+    assert len(set(links(hub).values())) == 3
+    assert xref(hub, "unio24/asset/9").rule == "minted"
+    assert held(hub) == {}
+
+
+def test_behind_an_ambiguous_number_the_next_key_counts() -> None:
+    hub = Hub()
+    hub.say(asset(ERP, "1", asset_number="FA1"), asset(ERP, "2", asset_number="FA1", serial_number="S2"))
+    hub.say(asset(AM, "9", asset_number="FA1", serial_number="S2"))
+    assert (xref(hub, "unio24/asset/9").canonical_id, xref(hub, "unio24/asset/9").rule) == (
+        links(hub)["tryton/asset/2"],
+        "serial",
+    )
+
+
+def test_a_second_record_with_a_taken_number_is_not_held_by_what_the_other_side_carries() -> None:
+    hub = Hub()
+    hub.say(asset(ERP, "1", asset_number="FA1"), asset(AM, "9", asset_number="FA1"))
+    assert len(identified(hub.say(asset(ERP, "2", asset_number="FA1")))) == 1
+    ids = links(hub)
+    assert ids["tryton/asset/1"] == ids["unio24/asset/9"] != ids["tryton/asset/2"]
+    assert held(hub) == {}
+
+
+def test_a_number_that_fits_things_of_two_systems_waits_for_a_person() -> None:
+    hub = Hub(landscape(other="asset-management"))
+    hub.say(asset(AM, "1", tag="T", serial_number="S1"), asset("other", "2", serial_number="S2"))
+    hub.say(asset("other", "2", tag="T", serial_number="S2"))
     assert identified(hub.say(asset(ERP, "5", tag="T"))) == []
     assert xref(hub, "tryton/asset/5").status is LinkStatus.PROPOSED
     assert "fits 2 assets" in hub.rows(HeldReport)["tryton/asset/5"].reason

@@ -41,7 +41,7 @@ def test_a_serial_number_that_says_nothing_is_no_key(serial: str) -> None:
 
 def test_rules_are_named_as_in_the_cross_reference() -> None:
     keys = ("asset-number/*/1", "tag/1", "po-line/1", "serial/1")
-    assert [rule_of(key) for key in keys] == ["peer-number", "peer-number", "po-line", "serial"]
+    assert [rule_of(key).rule for key in keys] == ["peer-number", "peer-number", "po-line", "serial"]
 
 
 @pytest.mark.parametrize(

@@ -186,9 +186,19 @@ def test_a_book_is_shown_in_asset_management() -> None:
     written = hub.say(book("5", ["01:D1"]))
     [command] = [v.body for v in named(written, "WriteBook") if isinstance(v.body, WriteBook)]
     assert (command.native_id, command.fields.accumulated) == ("9", Decimal(100))
-    assert command.dispatch.command_id == f"unio24/book/{command.asset_id}/1"
+    assert command.dispatch.command_id == f"unio24/book/{command.asset_id}|main/1"
     [outbound] = [o for o in written if o.topic == "sink.unio24.command.v1"]
     assert outbound.key == command.asset_id, "behind the asset's own commands"
+
+
+def test_t18_two_books_of_one_asset_are_two_effects_in_one_order() -> None:
+    hub = Hub()
+    hub.say(asset(ERP, "5", asset_number="FA1"), asset(AM, "9", asset_number="FA1"))
+    written = hub.say(book("5", ["01:D1"]), book("5", ["01:T1"], book_id="tax"))
+    commands = [v.body for v in named(written, "WriteBook") if isinstance(v.body, WriteBook)]
+    assert [(c.fields.book_id, c.dispatch.version) for c in commands] == [("main", 1), ("tax", 1)]
+    assert len({c.dispatch.command_id for c in commands}) == 2
+    assert {o.key for o in written if o.topic == "sink.unio24.command.v1"} == {commands[0].asset_id}
 
 
 def posted(written: list[Outbound]) -> PostCost:

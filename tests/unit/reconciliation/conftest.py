@@ -274,7 +274,16 @@ class Estate:
         for system in (ERP, AM):
             record = f"{native(system, n)}|main"
             self.put(Observed(run_id=self.run_id, system=system, entity="book", native_id=record, book=fields))
-        self._deliver(AM, "book", f"a{n}", n, version=2, digest=digest_fields(fields), record=f"U{n}")
+        self._deliver(AM, "book", f"a{n}|main", n, version=2, digest=digest_fields(fields), record=f"U{n}")
+
+    def add_second_book(self, n: int, book_id: str) -> None:
+        """Another book of an asset that has one, healthy at both systems."""
+        fields = book_fields(n).model_copy(update={"book_id": book_id})
+        self.books[f"a{n}|{book_id}"] = Placed(BookState(asset_id=f"a{n}", version=1, fields=fields), n % PARTITIONS, n)
+        for system in (ERP, AM):
+            record = f"{native(system, n)}|{book_id}"
+            self.put(Observed(run_id=self.run_id, system=system, entity="book", native_id=record, book=fields))
+        self._deliver(AM, "book", f"a{n}|{book_id}", n, version=1, digest=digest_fields(fields), record=f"U{n}")
 
     def _add_cost(self, n: int) -> None:
         fields = cost_fields(n)

@@ -13,8 +13,9 @@ import pytest
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.landscape import Mode
 from tieline.kernel.memory import A_PERSON, DriftKind, LinkStatus, Observed, Stage
-from tieline.kernel.model import CostFields, Money, PhysicalStatus
+from tieline.kernel.model import CostFields, Money, PhysicalStatus, WriteBook
 from tieline.reconciliation.compare import Comparison, compare
+from tieline.reconciliation.repair import make_plan
 from tieline.reconciliation.scope import Scope
 
 if TYPE_CHECKING:
@@ -165,16 +166,16 @@ CASES: dict[str, tuple[Plant, set[Label]]] = {
     "second record": (plant_duplicate, {("EXTRA", ERP, "asset", "9041", "")}),
     "link waits for a person": (plant_proposed, {("EXTRA", ERP, "asset", "9043", "")}),
     "there again": (plant_resurrected, {("EXTRA", AM, "asset", "U45", "")}),
-    "book copy gone": (plant_missing(AM, "book", "U64|main"), {("MISSING", AM, "book", "a64", "")}),
+    "book copy gone": (plant_missing(AM, "book", "U64|main"), {("MISSING", AM, "book", "a64|main", "")}),
     "book copy the hub does not know": (plant_copy_without_book, {("EXTRA", AM, "book", "U61|main", "")}),
     "book value edited": (
         lambda e: e.edit_book(66, net_book_value=Decimal("0.00")),
-        {("MISMATCH", AM, "book", "a66", "net_book_value")},
+        {("MISMATCH", AM, "book", "a66|main", "net_book_value")},
     ),
-    "schedule line edited by a cent": (plant_lines, {("MISMATCH", AM, "book", "a62", "lines")}),
+    "schedule line edited by a cent": (plant_lines, {("MISMATCH", AM, "book", "a62|main", "lines")}),
     "schedule cut short": (
         lambda e: e.edit_book(68, lines=()),
-        {("MISMATCH", AM, "book", "a68", "lines")},
+        {("MISMATCH", AM, "book", "a68|main", "lines")},
     ),
     "posting gone": (
         plant_missing(ERP, "cost-document", "M30"),
@@ -304,7 +305,7 @@ IN_FLIGHT: dict[str, tuple[Plant, str]] = {
         lambda e: e.pending[ERP].update({"c10": "sink.tryton.command.v1/2/17"}),
         "cost-document",
     ),
-    "the outcome is unknown": (lambda e: e.delivery(AM, "book", "a10", stage=Stage.INTENT), "book"),
+    "the outcome is unknown": (lambda e: e.delivery(AM, "book", "a10|main", stage=Stage.INTENT), "book"),
     "the key is parked": (lambda e: e.park(ERP, "cost-document", "c10"), "cost-document"),
     "the report is held": (lambda e: e.hold(ERP, "asset", "10"), "asset"),
 }
@@ -465,3 +466,28 @@ def test_credits_and_zero_sums_are_compared_like_any_other(make_estate: Callable
     comparison = compare(estate.evidence(), estate.scope)
     assert [f.drift.amount for f in comparison.drifts] == ["90.00"]
     assert_ties(comparison)
+
+
+def test_t18_each_book_of_an_asset_is_compared_with_its_own_copy(make_estate: Callable[[int], Estate]) -> None:
+    estate = make_estate(20)
+    estate.add_second_book(10, "tax")
+    assert labels(compare(estate.evidence(), estate.scope)) == set()
+    estate.remove(AM, "book", "U10|tax")
+    found = compare(estate.evidence(), estate.scope)
+    assert labels(found) == {("MISSING", AM, "book", "a10|tax", "")}
+    [step] = make_plan(found, estate.evidence(), estate.scope).steps
+    [command] = step.commands
+    assert isinstance(command, WriteBook)
+    assert (command.fields.book_id, step.key) == ("tax", "a10")
+    assert command.dispatch.command_id.startswith(f"{AM}/book/a10|tax/")
+
+
+def test_t18_one_book_under_way_leaves_the_other_books_difference_to_be_seen(
+    make_estate: Callable[[int], Estate],
+) -> None:
+    estate = make_estate(20)
+    estate.add_second_book(10, "tax")
+    estate.edit_book(10, net_book_value=Decimal(1))
+    estate.delivery(AM, "book", "a10|tax", stage=Stage.INTENT)
+    found = compare(estate.evidence(), estate.scope)
+    assert labels(found) == {("MISMATCH", AM, "book", "a10|main", "net_book_value")}

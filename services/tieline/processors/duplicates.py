@@ -1,0 +1,207 @@
+"""What a merge of two assets does to the hub's word on them, and how it is undone. Nothing is thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+
+from tieline.kernel.memory import AssetMerge, Conflict, LinkDecision
+from tieline.kernel.model import (
+    Accepted,
+    AssetBookChanged,
+    AssetEvent,
+    AssetFields,
+    AssetMergeEvent,
+    AssetReport,
+    AssetState,
+    BookState,
+    Origin,
+)
+from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.tables import Table
+
+ASSET_EVENTS = "asset.asset.event.v1"
+BOOK_EVENTS = "asset.book.event.v1"
+Hear = Callable[[str, AssetReport], list[Outbound]]
+
+
+class Duplicates:
+    """The merges of accept. ``hear`` takes a report of an asset the usual way: ownership, conflicts, events."""
+
+    def __init__(
+        self,
+        assets: Table[AssetState],
+        books: Table[BookState],
+        conflicts: Table[Conflict],
+        hear: Hear,
+        *,
+        books_kept_by: Collection[str],
+    ) -> None:
+        self._books_kept_by = frozenset(books_kept_by)
+        self.table: Table[AssetMerge] = Table("hub.merge.state.v1", AssetMerge)
+        self._assets = assets
+        self._books = books
+        self._conflicts = conflicts
+        self._hear = hear
+
+    def survivor(self, asset_id: str) -> str:
+        """The asset that a report speaks of which was identified before a merge."""
+        while (merge := self.table.get(asset_id)) is not None:
+            asset_id = merge.survivor_id
+        return asset_id
+
+    def merge(self, decision: LinkDecision) -> list[Outbound]:
+        """The survivor hears what the merged asset's records said; the merged one keeps its own state, marked."""
+        survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
+        before, merged = self._assets.get(survivor_id), self._assets.get(merged_id)
+        if before is None or merged is None or self.table.get(merged_id) is not None:
+            return []  # what has no accepted state yet will be heard under the survivor; a merge is done once
+        systems = tuple(system for system in sorted(merged.links) if system not in before.links)
+        written = [out for s in systems for out in self._hear(survivor_id, _said_by(s, merged, decision))]
+        books = self._move_books(merged_id, survivor_id, None)
+        row = AssetMerge(
+            merged_id=merged_id,
+            survivor_id=survivor_id,
+            merged_before=merged,
+            survivor_before=before,
+            survivor_after=self._assets.get(survivor_id) or before,
+            systems=systems,
+            books=tuple(state.fields.book_id for state in books),
+            by=decision.by,
+            reason=decision.reason,
+            at=decision.at,
+        )
+        self.table.put(merged_id, row)
+        marked = merged.model_copy(update={"merged_into": survivor_id, "version": merged.version + 1})
+        self._assets.put(merged_id, marked)
+        return [
+            *written,
+            *self._book_events(books, systems, decision),
+            _merge_event("AssetMerged", marked, survivor_id, decision),
+        ]
+
+    def separate(self, decision: LinkDecision) -> list[Outbound]:
+        """Both as they were (T39), and with what each one's records have said since."""
+        survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
+        row, marked, now = self.table.get(merged_id), self._assets.get(merged_id), self._assets.get(survivor_id)
+        if row is None or marked is None or now is None:
+            return []
+        survivor, merged = separate_states(row, now, marked)
+        books = self._move_books(survivor_id, merged_id, row.books)
+        self._assets.put(survivor_id, survivor)
+        self._assets.put(merged_id, merged)
+        for system in row.systems:
+            for field in AssetFields.model_fields:
+                self._conflicts.delete(f"{survivor_id}|{field}|{system}")
+        self.table.delete(merged_id)
+        staying = next(iter(sorted(survivor.links)), "hub")
+        return [
+            _merge_event("AssetSeparated", merged, survivor_id, decision),
+            # In the name of the other's system each time, so that the systems which hold the asset are written.
+            _changed_event(now, survivor, row.systems[0] if row.systems else "hub", decision),
+            _changed_event(now, merged, staying, decision),
+            *self._book_events(books, row.systems, decision),
+        ]
+
+    def _move_books(self, source: str, target: str, only: tuple[str, ...] | None) -> list[BookState]:
+        """The books at their new asset. Posted lines stay known there: none is published twice (Invariant 3)."""
+        moved: list[BookState] = []
+        for key, state in list(self._books.items()):
+            book_id = state.fields.book_id
+            new_key = f"{target}|{book_id}"
+            there = self._books.get(new_key)
+            if state.asset_id != source or (only is not None and book_id not in only) or (only is None and there):
+                continue
+            version = max(state.version, there.version if there else 0) + 1
+            book = state.model_copy(update={"asset_id": target, "version": version})
+            self._books.put(new_key, book)
+            if only is not None:
+                self._books.delete(key)
+            moved.append(book)
+        return moved
+
+    def _book_events(
+        self, books: list[BookState], systems: Collection[str], decision: LinkDecision
+    ) -> Iterator[Outbound]:
+        # In the name of the system that keeps them, so that those which show them are written.
+        keeper = next((system for system in systems if system in self._books_kept_by), "hub")
+        for book in books:
+            accepted = _accepted(book.version, keeper, decision.decision_id, decision, ("book_id",))
+            body = AssetBookChanged(asset_id=book.asset_id, accepted=accepted, fields=book.fields)
+            yield Outbound(BOOK_EVENTS, book.asset_id, Typed("AssetBookChanged", body))
+
+
+def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tuple[AssetState, AssetState]:
+    """Survivor and merged asset after an undone merge. Pure.
+
+    Each gets back what it held before; what changed since the merge goes to the asset whose system said it. Versions
+    only grow (Invariant 4).
+    """
+    kept: dict[bool, dict[str, object]] = {True: {}, False: {}}
+    authors = {True: dict(row.merged_before.said_by), False: dict(row.survivor_before.said_by)}
+    after = row.survivor_after
+    for field in AssetFields.model_fields:
+        value, author = getattr(now.fields, field), now.said_by.get(field)
+        if author is not None and (value, author) != (getattr(after.fields, field), after.said_by.get(field)):
+            leaves = author in row.systems
+            kept[leaves][field] = value
+            authors[leaves][field] = author
+    moved = {system: native for system, native in now.links.items() if system in row.systems}
+    gone = {s: n for s, n in row.merged_before.links.items() if s not in row.systems}
+    survivor = AssetState(
+        asset_id=now.asset_id,
+        version=now.version + 1,
+        fields=row.survivor_before.fields.model_copy(update=kept[False]),
+        said_by=authors[False],
+        links={system: native for system, native in now.links.items() if system not in row.systems},
+        said_at=now.said_at,
+        merged_into=now.merged_into,
+    )
+    merged = AssetState(
+        asset_id=marked.asset_id,
+        version=marked.version + 1,
+        fields=row.merged_before.fields.model_copy(update=kept[True]),
+        said_by=authors[True],
+        links=gone | moved,
+        said_at=row.merged_before.said_at,
+    )
+    return survivor, merged
+
+
+def _said_by(system: str, state: AssetState, decision: LinkDecision) -> AssetReport:
+    """What a system's record has said of the merged asset, as that system's report."""
+    said = {field: getattr(state.fields, field) for field, author in state.said_by.items() if author == system}
+    origin = Origin(
+        system=system,
+        entity="asset",
+        native_id=state.links[system],
+        source_version=f"merge {decision.decision_id}",
+        recorded_at=decision.at,
+    )
+    return AssetReport(origin=origin, fields=AssetFields().model_copy(update=said))
+
+
+def _accepted(version: int, system: str, native_id: str, decision: LinkDecision, changed: tuple[str, ...]) -> Accepted:
+    return Accepted(
+        version=version,
+        origin_system=system,
+        origin_native_id=native_id,
+        effective_date=decision.at.date(),
+        recorded_at=decision.at,
+        changed_fields=changed,
+    )
+
+
+def _merge_event(name: str, state: AssetState, survivor_id: str, decision: LinkDecision) -> Outbound:
+    accepted = _accepted(state.version, "hub", decision.decision_id, decision, ())
+    body = AssetMergeEvent(
+        asset_id=state.asset_id, accepted=accepted, survivor_id=survivor_id, by=decision.by, reason=decision.reason
+    )
+    return Outbound(ASSET_EVENTS, state.asset_id, Typed(name, body))
+
+
+def _changed_event(was: AssetState, state: AssetState, system: str, decision: LinkDecision) -> Outbound:
+    names = AssetFields.model_fields
+    changed = tuple(name for name in names if getattr(was.fields, name) != getattr(state.fields, name))
+    accepted = _accepted(state.version, system, decision.decision_id, decision, (*changed, "links"))
+    body = AssetEvent(asset_id=state.asset_id, accepted=accepted, fields=state.fields, links=state.links)
+    return Outbound(ASSET_EVENTS, state.asset_id, Typed("AssetChanged", body))

@@ -1,0 +1,110 @@
+"""Making links and keeping what waits for one: the steps that identify is made of."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from tieline.kernel.clock import Clock
+from tieline.kernel.matching import MatchRules, load_match_rules
+from tieline.kernel.memory import HeldReport, LinkStatus, XRef
+from tieline.kernel.model import Origin
+from tieline.kernel.records import Inbound, Outbound
+from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xref_key
+
+IDENTIFIED = "hub.identified.report.v1"
+SECOND_RECORD = "tl_second_record"
+_COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
+
+
+class Linking:
+    """Writes cross-references and held reports. Its state is those two tables."""
+
+    def __init__(self, clock: Clock, rules: MatchRules | None) -> None:
+        self._clock = clock
+        self._rules = rules
+        self.links = Links(rules)
+        self.holds = Holds()
+
+    def confidence(self, rule: str) -> int:
+        """Of a match rule what the rules say; what was minted, written, referred to or decided is certain."""
+        rules = load_match_rules() if self._rules is None else self._rules
+        return next((one.confidence_percent for one in rules if one.rule == rule), 100)
+
+    def rejected(self, mapping: str) -> tuple[str, ...]:
+        """Canonical ids that a person said the record is not."""
+        row = self.links.table.get(mapping)
+        return row.rejected if row else ()
+
+    def link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...], **more: object) -> list[Outbound]:
+        """Make the link, and release what waited for it. ``more`` are further fields of the cross-reference."""
+        self.put_link(mapping, canonical_id, rule, keys, **more)
+        self.holds.table.delete(mapping)
+        is_asset = mapping.split("/", 2)[1] in ASSET_ENTITIES
+        freed: list[Outbound] = []
+        for key, held in self.holds.waiting_for(mapping):
+            own = self.links.table.get(key)
+            own_id = own.canonical_id if own and own.status in ATTACHED else canonical_id
+            freed.append(self.released(held, own_id, canonical_id if is_asset else None))
+            self.holds.table.delete(key)
+        return freed
+
+    @staticmethod
+    def released(held: HeldReport, canonical_id: str, asset_id: str | None, *, is_second: bool = False) -> Outbound:
+        """The held report, as if it came now."""
+        record = Inbound(held.topic, held.partition, held.offset, held.key.encode(), held.value)
+        return identified(record, canonical_id, asset_id, is_second=is_second)
+
+    def put_link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...], **more: object) -> None:
+        """Write the cross-reference. ``more`` are further fields of it."""
+        system, entity, native_id = mapping.split("/", 2)
+        row = XRef(
+            system=system,
+            entity=entity,
+            native_id=native_id,
+            canonical_id=canonical_id,
+            status=LinkStatus.LINKED,
+            rule=rule,
+            match_keys=keys,
+            linked_at=self._clock(),
+            confidence_percent=self.confidence(rule),
+            rejected=self.rejected(mapping),
+        )
+        self.links.table.put(mapping, row.model_copy(update=more))
+
+    def hold(self, record: Inbound, origin: Origin, waits_for: str, reason: str) -> None:
+        """Keep a report until ``waits_for`` is known; the last of one record is kept."""
+        held = self.holds.table.get(key_of(origin))
+        if held is not None and held.value == record.value and held.waits_for == waits_for:
+            return
+        row = HeldReport(
+            waits_for=waits_for,
+            reason=reason,
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key_text,
+            value=record.value or b"",
+            since=held.since if held else self._clock(),
+        )
+        self.holds.table.put(key_of(origin), row)
+
+
+def identified(record: Inbound, canonical_id: str, asset_id: str | None, *, is_second: bool = False) -> Outbound:
+    """The report, byte for byte, under its canonical id. ``is_second``: another record of the system speaks for it."""
+    headers: dict[str, str | bytes] = {k: v for k, v in record.headers if k in _COPIED_HEADERS}
+    headers |= {"tl_canonical_id": canonical_id, "tl_origin_record": record.coordinates}
+    if asset_id is not None:
+        headers["tl_asset_id"] = asset_id
+    if is_second:
+        headers[SECOND_RECORD] = "true"
+    return Outbound(IDENTIFIED, canonical_id, record.value or b"", headers)
+
+
+def retired(row: XRef, now: dt.datetime) -> XRef:
+    """The cross-reference as history."""
+    return row.model_copy(update={"status": LinkStatus.RETIRED, "valid_to": now.date()})
+
+
+def key_of(origin: Origin) -> str:
+    """Key of a record's cross-reference."""
+    return xref_key(origin.system, origin.entity, origin.native_id)

@@ -1,0 +1,54 @@
+"""The ledger rows and results of deliveries: one row for each thing that is delivered."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from tieline.kernel.clock import utc_now
+from tieline.kernel.memory import LedgerEntry
+from tieline.kernel.model import BookFields, CommandSettled, Dispatch, WriteBook
+from tieline.kernel.protocols import Written
+from tieline.kernel.recording import Recorder
+from tieline.kernel.records import Typed
+from tieline.kernel.settling import aggregate_of, is_superseded, ledger_key
+from tieline.kernel.tables import Table
+
+LEDGER = "hub.delivery-ledger.state.v1"
+
+
+def write_book(book_id: str, version: int) -> WriteBook:
+    fields = BookFields(
+        book_id=book_id,
+        currency="EUR",
+        method="SL",
+        gross_cost=Decimal(100),
+        salvage=Decimal(0),
+        accumulated=Decimal(0),
+        net_book_value=Decimal(100),
+        as_of=dt.date(2026, 1, 1),
+        lines=(),
+    )
+    dispatch = Dispatch(command_id=f"cmms/book/A|{book_id}/{version}", target="cmms", version=version)
+    return WriteBook(dispatch=dispatch, asset_id="A", fields=fields)
+
+
+def test_t18_one_book_never_supersedes_another_of_its_asset() -> None:
+    ledger = Table(LEDGER, LedgerEntry)
+    recorder = Recorder("cmms", ledger, utc_now)
+    main, tax = write_book("main", 7), write_book("tax", 1)
+    recorder.confirm(main, Written("U1|main"))
+    assert not is_superseded(tax, ledger.get(ledger_key(tax)))
+    recorder.confirm(tax, Written("U1|tax"))
+    assert {key: row.applied_version for key, row in ledger.items()} == {"cmms/book/A|main": 7, "cmms/book/A|tax": 1}
+    assert is_superseded(write_book("main", 6), ledger.get("cmms/book/A|main"))
+
+
+def test_ledger_and_result_of_a_book_live_with_its_asset() -> None:
+    ledger = Table(LEDGER, LedgerEntry, partition_by=aggregate_of)
+    row, result = Recorder("cmms", ledger, utc_now).confirm(write_book("tax", 1), Written("U1|tax"))
+    assert (row.key, row.partition_key) == ("cmms/book/A|tax", "A")
+    assert result.key == "A"
+    assert isinstance(result.value, Typed)
+    assert isinstance(result.value.body, CommandSettled)
+    assert result.value.body.canonical_id == "A|tax"

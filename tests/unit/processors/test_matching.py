@@ -1,0 +1,93 @@
+"""The match rules as data: normal forms, order, what links and what only proposes."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, encode
+
+from tieline.kernel.matching import NormalForm, load_match_rules, normal_form, read_match_rules
+from tieline.kernel.memory import LinkStatus, XRef
+from tieline.kernel.model import AssetReport
+from tieline.kernel.records import Inbound, Typed
+from tieline.processors.identify import Identify
+
+LADDER = """
+asset:
+  - {kind: tag, rule: exact, field: tag, form: exact, between: systems, confidence_percent: 99, decide: link}
+  - {kind: tag-case, rule: case-folded, field: tag, form: case-folded, between: systems, confidence_percent: 90,
+     decide: link}
+  - {kind: tag-number, rule: number-part, field: tag, form: number-part, between: systems, confidence_percent: 60,
+     decide: propose}
+"""
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "normal"),
+    [
+        ("exact", " Ab 1 ", "Ab 1"),
+        ("case-folded", " Ab 1 ", "ab 1"),
+        ("squeezed", " Ab 1 ", "ab1"),
+        ("number-part", "PUMP-000420-A", "420"),
+        ("number-part", "7/0012", "12"),
+        ("number-part", "000", "0"),
+        ("number-part", "none", ""),
+        ("exact", None, ""),
+    ],
+)
+def test_a_normal_form_keeps_what_counts(form: str, text: str | None, normal: str) -> None:
+    assert normal_form(text, NormalForm(form)) == normal
+
+
+def test_t28_two_registers_with_reformatted_identifiers_match_by_rules_in_known_numbers() -> None:
+    """Ten tags: four as they were, three in another case, two with zeros and a suffix, one that is nowhere."""
+    there = [f"PUMP-{n}" for n in range(10)]
+    here = [*there[:4], *(tag.lower() for tag in there[4:7]), "P00007", "P00008", "NEW-99"]
+    identify = Identify(lambda: NOW, rules=read_match_rules(LADDER))
+
+    def hear(report: AssetReport, offset: int) -> None:
+        typed = Typed("AssetReport", report)
+        list(identify.handle(Inbound("asset.asset.report.v1", 0, offset, b"k", encode(typed)), typed))
+
+    for n, tag in enumerate(there):
+        hear(asset(ERP, str(n), tag=tag), n)
+    for n, tag in enumerate(here):
+        hear(asset(AM, str(n), tag=tag), 100 + n)
+    rows = {key: row for key, row in identify.links.table.items() if row.system == AM}
+    assert Counter(row.rule for row in rows.values()) == {
+        "exact": 4,
+        "case-folded": 3,
+        "number-part": 2,
+        "minted": 1,
+    }
+    proposed = {key for key, row in rows.items() if row.status is LinkStatus.PROPOSED}
+    assert proposed == {"unio24/asset/7", "unio24/asset/8"}
+    assert {row.confidence_percent for row in rows.values()} == {99, 90, 60, 100}
+    right = {f"unio24/asset/{n}": identify.links.of(ERP, "asset", str(n)) for n in range(9)}
+    assert all(other is not None and rows[key].canonical_id == other.canonical_id for key, other in right.items())
+
+
+def test_a_link_says_how_sure_its_rule_is_and_since_when_it_holds() -> None:
+    hub = Hub()
+    hub.say(asset(AM, "1", serial_number="S1"), asset(ERP, "5", serial_number="s 1"))
+    row = hub.rows(XRef)["tryton/asset/5"]
+    assert (row.rule, row.confidence_percent, row.valid_from, row.valid_to) == ("serial", 90, NOW.date(), None)
+
+
+def test_the_shipped_rules_stand_surest_key_first() -> None:
+    assert [rule.kind for rule in load_match_rules()] == ["asset-number", "tag", "po-line", "serial"]
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "why"),
+    [
+        ("field: tag, form: exact", "field: colour, form: exact", "no asset field 'colour'"),
+        ("form: exact", "form: soundex", "exact"),
+        ("kind: tag-case", "kind: tag", "stands twice"),
+        ("decide: propose", "decide: guess", "propose"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_refused_with_its_reason(was: str, becomes: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        read_match_rules(LADDER.replace(was, becomes))
