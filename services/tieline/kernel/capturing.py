@@ -29,7 +29,7 @@ from tieline.kernel.consuming import (
 )
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import SourcePosition
-from tieline.kernel.model import AssetReport, BookReport, CostReport, OrderReport, Report
+from tieline.kernel.model import AssetReport, BookReport, CostReport, FiscalPeriodReport, OrderReport, Report
 from tieline.kernel.observing import Observer
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, Page, RawItem
@@ -48,6 +48,7 @@ REPORT_TOPICS: Mapping[type[object], str] = {
     BookReport: "asset.book.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
     CostReport: "cost.document.report.v1",
+    FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }
 
 

@@ -30,6 +30,7 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
     ),
     **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
     **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
+    **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),
 }
 
 

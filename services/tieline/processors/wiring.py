@@ -8,6 +8,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.ownership import load_ownership
 from tieline.processors.accept import Accept
+from tieline.processors.fiscal_periods import PERIOD_REPORTS
 from tieline.processors.identify import IDENTIFIED, Identify
 from tieline.processors.route import Route
 
@@ -33,8 +34,9 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
         accept = Accept(landscape, load_ownership(), clock)
-        tables = (accept.assets, accept.books, accept.orders, accept.costs, accept.conflicts)
-        return Processor(name, (IDENTIFIED,), accept.handle, tables, (accept.ledger,))
+        own = (accept.assets, accept.books, accept.orders, accept.costs, accept.conflicts)
+        tables = (*own, accept.gate.periods.table, accept.gate.holds)
+        return Processor(name, (IDENTIFIED, PERIOD_REPORTS), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership())
         return Processor(name, EVENTS, route.handle, (), (route.assets, route.books))

@@ -26,6 +26,7 @@ from tieline.kernel.model import (
     CostKind,
     CostLine,
     CostReport,
+    FiscalPeriodReport,
     Model,
     Money,
     OrderFields,
@@ -53,6 +54,7 @@ REPORT_TOPICS: dict[type[Model], str] = {
     BookReport: "asset.book.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
     CostReport: "cost.document.report.v1",
+    FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }
 M = TypeVar("M", bound=Model)
 
