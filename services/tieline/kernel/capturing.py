@@ -29,7 +29,16 @@ from tieline.kernel.consuming import (
 )
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import SourcePosition
-from tieline.kernel.model import AssetReport, BookReport, CostReport, FiscalPeriodReport, OrderReport, Report
+from tieline.kernel.model import (
+    AssetReport,
+    BookReport,
+    CostReport,
+    FiscalPeriodReport,
+    InvoiceReport,
+    OrderReport,
+    ReceiptReport,
+    Report,
+)
 from tieline.kernel.observing import Observer
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, Page, RawItem
@@ -47,6 +56,8 @@ REPORT_TOPICS: Mapping[type[object], str] = {
     AssetReport: "asset.asset.report.v1",
     BookReport: "asset.book.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
+    ReceiptReport: "procurement.receipt.report.v1",
+    InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }

@@ -9,14 +9,25 @@ Three environment variables override endpoints, so that one file serves inside a
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from tieline.kernel.calendars import CALENDAR_YEAR, Calendar
 from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
@@ -90,8 +101,40 @@ class Flow(Section):
         return f"{self.object}:{self.source}>{self.target}"
 
 
+def _no_float(value: object) -> object:
+    if isinstance(value, float):
+        # Invariant 11: YAML reads an unquoted 800.10 as a binary fraction.
+        raise ValueError('write an amount with a point in quotes, as "800.10"')  # noqa: TRY004  - pydantic reports it
+    return value
+
+
+Limit = Annotated[Decimal, BeforeValidator(_no_float), Field(ge=0)]
+
+
+class TreatmentRule(Section):
+    """Which purchases the books treat in which way. It speaks of a purchase if class, date and amount all fit."""
+
+    name: str = Field(min_length=1, max_length=200, description="Stands beside every decision this rule makes.")
+    asset_class: str | None = Field(default=None, min_length=1, description="Class it speaks of; none: any.")
+    threshold: Limit | None = Field(default=None, description="Acquisition cost from which up it speaks; none: any.")
+    currency: str | None = Field(default=None, pattern=r"^[A-Z]{3}$", description="Currency of the threshold.")
+    per: Literal["unit", "line"] = Field(default="unit", description="What is compared: one unit or the whole line.")
+    at_limit: Literal["included", "excluded"] = Field(
+        default="included", description="Whether it speaks of a cost of exactly the threshold."
+    )
+    from_date: dt.date | None = Field(default=None, description="First date of receipt it speaks of; none: any.")
+    before_date: dt.date | None = Field(default=None, description="First date it speaks of no more; none: never.")
+    treatment: Literal["CAPITALISE", "LOW_VALUE", "EXPENSE", "UNDER_CONSTRUCTION"]
+
+    @model_validator(mode="after")
+    def _threshold_has_a_currency(self) -> TreatmentRule:
+        if (self.threshold is None) != (self.currency is None):
+            raise ValueError(f"rule {self.name}: a threshold and its currency go together")
+        return self
+
+
 class Capitalisation(Section):
-    """How approved order lines become asset records."""
+    """How order lines become asset records, and how the books treat them."""
 
     explode_up_to_units: int = Field(
         default=10,
@@ -99,6 +142,32 @@ class Capitalisation(Section):
         le=1000,
         description="Whole quantities up to this become one record a unit; larger, one record.",
     )
+    chunk_units: int | None = Field(
+        default=None, ge=1, description="Larger quantities become records of at most so many units; none: one record."
+    )
+    fractions: Literal["hold", "accept"] = Field(
+        default="hold", description="Quantities that are not whole: held for a decision, or one record as it is."
+    )
+    rules: tuple[TreatmentRule, ...] = Field(
+        default=(TreatmentRule(name="everything", treatment="CAPITALISE"),),
+        description="Tried in this order; the first that speaks of a purchase decides. If none does, it is held.",
+    )
+    fiscal_year_starts: str = Field(
+        default="01-01",
+        pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
+        description="Month and day on which the fiscal year begins: tells a prior-year cost from this year's.",
+    )
+
+
+class ProcureToPay(Section):
+    """When each step of a purchase is due: calendar days after the step before it."""
+
+    approved_days: int = Field(default=5, ge=0, description="Approval, from the date of the order.")
+    received_days: int = Field(default=30, ge=0, description="Receipt of everything, from the approval.")
+    invoiced_days: int = Field(default=30, ge=0, description="Invoice for everything, from the receipt.")
+    capitalised_days: int = Field(default=5, ge=0, description="Decision on everything, from the receipt.")
+    in_service_days: int = Field(default=30, ge=0, description="First use, from the receipt.")
+    closed_days: int = Field(default=30, ge=0, description="Closure, from the last step before it.")
 
 
 CALENDAR_YEAR_NAME = "calendar-year"
@@ -185,6 +254,7 @@ class Landscape(Section):
         default_factory=dict,
         description="List, system, and what its codes mean; a list not given for a system: its codes are canonical.",
     )
+    procure_to_pay: ProcureToPay = ProcureToPay()
     views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
 
     @model_validator(mode="after")

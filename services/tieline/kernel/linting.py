@@ -251,9 +251,13 @@ def _record_mirrored(name: str, schema: Schema, mirror: type[Model]) -> Iterator
         if (in_class.description or "") != field.get("doc", ""):
             yield Finding("model-mirror", place, "its doc is not the description of the class's field, word for word")
         if in_class.is_required() == ("default" in field) or (
-            not in_class.is_required() and in_class.default != field.get("default")
+            not in_class.is_required() and _json_default(in_class.default) != field.get("default")
         ):
             yield Finding("model-mirror", place, "its default is not that of the class")
+
+
+def _json_default(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else value
 
 
 def avro_type(hint: Any) -> Any:

@@ -98,6 +98,48 @@ class ApprovalStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class Progress(StrEnum):
+    """How far the receipt or the invoicing of a purchase order has come."""
+
+    UNKNOWN = "UNKNOWN"
+    NONE = "NONE"
+    PART = "PART"
+    ALL = "ALL"
+
+
+class MatchType(StrEnum):
+    """What an invoice is checked against before it is paid (the four kinds of BPI Challenge 2019)."""
+
+    UNKNOWN = "UNKNOWN"
+    TWO_WAY = "TWO_WAY"
+    THREE_WAY_RECEIPT_FIRST = "THREE_WAY_RECEIPT_FIRST"
+    THREE_WAY_INVOICE_FIRST = "THREE_WAY_INVOICE_FIRST"
+    CONSIGNMENT = "CONSIGNMENT"
+
+
+class Treatment(StrEnum):
+    """What the books do with what was bought."""
+
+    UNKNOWN = "UNKNOWN"
+    CAPITALISE = "CAPITALISE"
+    LOW_VALUE = "LOW_VALUE"
+    EXPENSE = "EXPENSE"
+    UNDER_CONSTRUCTION = "UNDER_CONSTRUCTION"
+
+
+class ProposalStatus(StrEnum):
+    """Where a proposed asset stands on its way into the books."""
+
+    UNKNOWN = "UNKNOWN"
+    NEW = "NEW"
+    ON_HOLD = "ON_HOLD"
+    CAPITALISED = "CAPITALISED"
+    LOW_VALUE = "LOW_VALUE"
+    EXPENSED = "EXPENSED"
+    UNDER_CONSTRUCTION = "UNDER_CONSTRUCTION"
+    REVERSED = "REVERSED"
+
+
 class CostKind(StrEnum):
     """What a maintenance cost line paid for."""
 
@@ -122,7 +164,9 @@ class Origin(Model):
     """Which record of which system a report speaks of."""
 
     system: Code = Field(description="Name of the system in the landscape.")
-    entity: Code = Field(description="asset, book, purchase-order, purchase-line, cost-document or fiscal-period.")
+    entity: Code = Field(
+        description="asset, book, purchase-order, purchase-line, receipt, invoice, cost-document or fiscal-period."
+    )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
     recorded_at: AwareDatetime = Field(description="When the system recorded this state (UTC).")
@@ -211,6 +255,15 @@ class OrderLine(Model):
     unit: Text | None = Field(default=None, description="Unit of the quantity.")
     unit_price: UnitPrice = Field(description="Price of one unit in the order's currency.")
     net_amount: Amount = Field(description="Net amount of the line in the order's currency.")
+    tax_amount: Amount | None = Field(default=None, description="Tax on the line, all units; none: nothing is said.")
+    recoverable_tax: Amount | None = Field(
+        default=None, description="Part of the tax that is reclaimed; the rest is cost. None: all of it is reclaimed."
+    )
+    match_type: MatchType | None = Field(default=None, description="What the invoice is checked against.")
+    gr_expected: bool = Field(default=True, description="False when the invoice alone shows that it was delivered.")
+    gr_valuated: bool = Field(default=True, description="False when a receipt has no value until the invoice comes.")
+    final_delivery: bool = Field(default=False, description="True when nothing more is delivered.")
+    final_invoice: bool = Field(default=False, description="True when nothing more is invoiced.")
 
 
 class OrderFields(Model):
@@ -224,6 +277,10 @@ class OrderFields(Model):
     approval_status: ApprovalStatus = Field(description="Approval of the order.")
     net_total: Amount = Field(description="Sum of the lines' net amounts, in the order's currency.")
     lines: tuple[OrderLine, ...] = Field(description="The lines, in order.")
+    fulfilment_status: Progress | None = Field(default=None, description="Receipt, as the ERP sees it.")
+    invoice_status: Progress | None = Field(default=None, description="Invoicing, as the ERP sees it.")
+    closed: bool = Field(default=False, description="True when the ERP expects nothing more of the order.")
+    blanket: bool = Field(default=False, description="True for a framework order: call-offs buy, it buys nothing.")
 
 
 class OrderReport(Model):
@@ -231,6 +288,69 @@ class OrderReport(Model):
 
     origin: Origin = Field(description="Which record of which system this speaks of.")
     fields: OrderFields = Field(description="The whole order, lines included.")
+
+
+class ReceiptLine(Model):
+    """What one receipt says of one order line."""
+
+    line_id: Code = Field(description="The order line's id in the system of the order.")
+    quantity: Quantity = Field(description="Quantity received: accepted and rejected together.")
+    accepted: Quantity = Field(description="Quantity that passed the inspection.")
+    rejected: Quantity = Field(description="Quantity that did not.")
+
+
+class ReceiptFields(Model):
+    """A receipt of goods: a document that adds to others, never overwritten."""
+
+    order_native_id: Code = Field(description="Native id of the purchase order.")
+    order_system: Text | None = Field(default=None, description="System of the order; none: the reporting one.")
+    number: Text | None = Field(default=None, description="Number for people.")
+    received_on: dt.date = Field(description="Date the goods arrived; the date of capitalisation.")
+    lines: tuple[ReceiptLine, ...] = Field(description="The lines, in order.")
+    reversal_of: Text | None = Field(
+        default=None, description="Native id of the receipt that this one takes back, as far as its lines say."
+    )
+
+
+class ReceiptReport(Model):
+    """The receiving system's word on one receipt."""
+
+    origin: Origin = Field(description="Which record of which system this speaks of.")
+    fields: ReceiptFields = Field(description="The receipt.")
+
+
+class InvoiceLine(Model):
+    """What one supplier invoice charges for one order line."""
+
+    line_id: Code = Field(description="The order line's id in the system of the order.")
+    quantity: Quantity = Field(description="Quantity charged; zero for a charge or credit on the price alone.")
+    net_amount: Amount = Field(description="Net amount; negative for a credit.")
+    tax_amount: Amount | None = Field(default=None, description="Tax on the line; none: nothing is said.")
+    recoverable_tax: Amount | None = Field(
+        default=None, description="Part of the tax that is reclaimed; the rest is cost. None: all of it is reclaimed."
+    )
+
+
+class InvoiceFields(Model):
+    """A supplier's invoice matched to one order: a document that adds to others, never overwritten."""
+
+    order_native_id: Code = Field(description="Native id of the purchase order.")
+    order_system: Text | None = Field(default=None, description="System of the order; none: the reporting one.")
+    number: Text | None = Field(default=None, description="Number for people.")
+    invoiced_on: dt.date = Field(description="Date of the invoice.")
+    currency: Currency = Field(description="ISO 4217 code of every amount in the record.")
+    net_total: Amount = Field(description="Sum of the lines' net amounts.")
+    lines: tuple[InvoiceLine, ...] = Field(description="The lines, in order.")
+    reversal_of: Text | None = Field(
+        default=None, description="Native id of the invoice that this one takes back, as far as its lines say."
+    )
+
+
+class InvoiceReport(Model):
+    """The ERP's word on one supplier invoice."""
+
+    origin: Origin = Field(description="Which record of which system this speaks of.")
+    fields: InvoiceFields = Field(description="The invoice.")
 
 
 class CostLine(Model):
@@ -339,12 +459,63 @@ class DepreciationPosted(Model):
     document: Text | None = Field(default=None, description="Number or id of the posted document.")
 
 
+class AcquiredRecord(Model):
+    """What was acquired so far for one asset record of an order line."""
+
+    unit_ref: Code = Field(description="line id/unit, unit from 1: the asset record among those of its order line.")
+    quantity: Quantity = Field(description="Units acquired.")
+    cost: Money = Field(description="Their cost.")
+    acquired_on: dt.date = Field(description="Date of the first acquisition.")
+
+
 class OrderEvent(Model):
     """Shape shared by PoApproved and PoChanged."""
 
     po_id: Code = Field(description="Canonical id of the purchase order.")
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
     fields: OrderFields = Field(description="The whole order as it is now.")
+    records: tuple[AcquiredRecord, ...] = Field(
+        default=(), description="Asset records with an acquisition: their cost is no longer the order's price."
+    )
+
+
+class ReceiptEvent(Model):
+    """Shape shared by GoodsReceived and GoodsReceiptReversed."""
+
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    fields: ReceiptFields = Field(description="The receipt.")
+
+
+class InvoiceEvent(Model):
+    """Shape shared by InvoiceMatched and InvoiceReversed."""
+
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    fields: InvoiceFields = Field(description="The invoice.")
+
+
+class AcquisitionEvent(Model):
+    """Shape shared by AssetCapitalised, AssetCostAdjusted, AssetReclassified and AssetCapitalisationReversed.
+
+    A financial document: the amounts of one proposal's documents add up to its cost in the books. The effective date
+    is the date of the acquisition, however late the document came.
+    """
+
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    proposal: Code = Field(description="line id/receipt/unit.")
+    po_line_ref: Code = Field(description="Asset record it belongs to: system/line id/unit.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    treatment: Treatment = Field(description="What the books do with it.")
+    rule: Text | None = Field(default=None, description="Rule of the landscape that decided the treatment.")
+    quantity: Quantity = Field(description="Change of the quantity in the books; negative for a reversal.")
+    amount: Money = Field(description="Change of the cost in the books.")
+    cost_after: Money = Field(description="The proposal's cost in the books afterwards.")
+    record: AcquiredRecord = Field(description="The asset record as a whole afterwards, all its receipts together.")
+    document: Code = Field(description="Document that caused it: system/native id.")
+    document_date: dt.date = Field(description="Date of that document.")
+    prior_year: bool = Field(description="True when the document's fiscal year is later than the acquisition's.")
+    reason: Text = Field(description="Why, for people.")
 
 
 class CostEvent(Model):
@@ -390,6 +561,45 @@ class OrderState(Model):
     po_id: Code = Field(description="Canonical id of the purchase order.")
     version: int = Field(description="Version of the order in the hub: one more with each accepted change.")
     fields: OrderFields = Field(description="The whole order as it is now.")
+
+
+class ReceiptState(Model):
+    """What the hub accepted of one receipt. Key: purchase order id|system/native id."""
+
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    version: int = Field(description="Version of the entity in the hub.")
+    origin_system: Code = Field(description="System whose report caused it.")
+    origin_native_id: Code = Field(description="Native id of the reported record.")
+    fields: ReceiptFields = Field(description="The receipt.")
+
+
+class InvoiceState(Model):
+    """What the hub accepted of one supplier invoice. Key: purchase order id|system/native id."""
+
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    version: int = Field(description="Version of the entity in the hub.")
+    origin_system: Code = Field(description="System whose report caused it.")
+    origin_native_id: Code = Field(description="Native id of the reported record.")
+    fields: InvoiceFields = Field(description="The invoice.")
+
+
+class ProposedAsset(Model):
+    """What one receipt delivered for one asset record. Key: purchase order id|line id/receipt/unit."""
+
+    po_id: Code = Field(description="Canonical id of the purchase order.")
+    version: int = Field(description="Version of the entity in the hub.")
+    po_line_ref: Text | None = Field(default=None, description="Asset record: system/line id/unit; none while held.")
+    line_id: Code = Field(description="The order line.")
+    document: Code = Field(description="Receipt (or invoice, where none is expected) behind it: system/native id.")
+    unit: int = Field(description="Asset record among those of its line, from 1; 0 while that is not decided.")
+    quantity: Quantity = Field(description="Units.")
+    status: ProposalStatus = Field(description="Where it stands on its way into the books.")
+    treatment: Treatment | None = Field(default=None, description="What the books do with it; none while undecided.")
+    rule: Text | None = Field(default=None, description="Rule of the landscape that decided the treatment.")
+    cost: Money | None = Field(default=None, description="Cost in the books, or expensed; none while undecided.")
+    acquired_on: dt.date | None = Field(default=None, description="Date of the receipt (or invoice).")
+    reason: Text = Field(description="Why it has this status.")
+    conflict: Text | None = Field(default=None, description="What contradicts it since; for a person to settle.")
 
 
 class CostState(Model):
@@ -506,5 +716,5 @@ class CommandSettled(Model):
     reason: Text | None = Field(default=None, description="Why, when it did not simply succeed.")
 
 
-Report = AssetReport | BookReport | OrderReport | CostReport | FiscalPeriodReport
+Report = AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -14,7 +14,7 @@ from tieline.kernel import broker
 from tieline.kernel.consuming import Runtime, next_offsets
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
-from tieline.kernel.model import AssetReport, BookReport, CostReport, OrderReport, Report
+from tieline.kernel.model import AssetReport, BookReport, CostReport, FiscalPeriodReport, OrderReport, Report
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
@@ -53,8 +53,10 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case _:
+        case FiscalPeriodReport():
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
+        case _:
+            pass  # of a receipt or an invoice only the identity is compared
     return Observed.model_validate(
         {
             "run_id": run_id,

@@ -14,9 +14,12 @@ from tieline.kernel.model import (
     CostEvent,
     CostReport,
     DepreciationPosted,
+    InvoiceReport,
     OrderReport,
     PostCost,
+    ReceiptReport,
     RemoveRecord,
+    Report,
     WriteAsset,
     WriteBook,
 )
@@ -37,7 +40,7 @@ class Told:
 def tell(value: Typed, record: Inbound) -> Told:
     """What a report, event, command or result says; amounts with their currency, never rounded."""
     match value.body:
-        case AssetReport() | BookReport() | CostReport() | OrderReport() as report:
+        case AssetReport() | BookReport() | CostReport() | OrderReport() | ReceiptReport() | InvoiceReport() as report:
             told = _report(report, record)
         case AssetEvent() as event:
             told = Told("event", event.accepted.origin_system, _accepted(value.name, event.accepted))
@@ -63,7 +66,7 @@ def tell(value: Typed, record: Inbound) -> Told:
     return told
 
 
-def _report(report: AssetReport | BookReport | CostReport | OrderReport, record: Inbound) -> Told:
+def _report(report: Report, record: Inbound) -> Told:
     origin = report.origin
     gone = " deleted" if isinstance(report, AssetReport) and report.deleted else ""
     told = f"{origin.entity} {origin.native_id}{gone}, version {origin.source_version}"

@@ -13,7 +13,6 @@ from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry
 from tieline.kernel.model import (
     Accepted,
-    ApprovalStatus,
     AssetBookChanged,
     AssetEvent,
     AssetReport,
@@ -26,12 +25,12 @@ from tieline.kernel.model import (
     CostState,
     DepreciationPosted,
     FiscalPeriodReport,
+    InvoiceReport,
     Model,
     Money,
-    OrderEvent,
     OrderReport,
-    OrderState,
     Origin,
+    ReceiptReport,
     ScheduleLine,
 )
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
@@ -39,6 +38,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.merging import Merged, is_echo, merge_report, name_event
+from tieline.processors.orders import Orders, changed_names, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
 from tieline.processors.reversals import Reversals
@@ -46,7 +46,6 @@ from tieline.processors.reversals import Reversals
 ASSET_EVENTS = "asset.asset.event.v1"
 BOOK_EVENTS = "asset.book.event.v1"
 POSTING_EVENTS = "depreciation.posting.event.v1"
-ORDER_EVENTS = "procurement.purchase-order.event.v1"
 COST_EVENTS = "cost.document.event.v1"
 
 
@@ -61,10 +60,10 @@ class Accept:
         self.books: Table[BookState] = Table(
             "asset.book.state.v1", BookState, partition_by=lambda key: key.split("|", 1)[0]
         )
-        self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState)
         self._reversals = Reversals()
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._reversals.follow)
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
+        self.purchasing = Orders(landscape.capitalisation, self.conflicts, clock)
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
         self.gate = PeriodGate(landscape, clock)
 
@@ -76,7 +75,16 @@ class Accept:
             case BookReport() as report:
                 return self._book(record.key_text, report)
             case OrderReport() as report:
-                return self._order(record.key_text, report)
+                if self._role(report.origin) != ERP:
+                    raise Rejected("purchase orders are the ERP's to say", field="origin.system")
+                return self.purchasing.accept_order(record.key_text, report)
+            case ReceiptReport() as report:
+                self._role(report.origin)  # any system of the landscape may be the receiving one
+                return self.purchasing.accept_receipt(record.key_text, report)
+            case InvoiceReport() as report:
+                if self._role(report.origin) != ERP:
+                    raise Rejected("supplier invoices are the ERP's to say", field="origin.system")
+                return self.purchasing.accept_invoice(record.key_text, report)
             case FiscalPeriodReport() as report:
                 return self._period(report)
             case _:
@@ -120,7 +128,7 @@ class Accept:
         if isinstance(report, CostReport):
             if self._role(report.origin) != ASSET_MANAGEMENT:
                 raise Rejected("work orders and their costs are asset management's to say", field="origin.system")
-            _check_sum(report.fields.total, (line.amount for line in report.fields.lines), "fields.total")
+            check_sum(report.fields.total, (line.amount for line in report.fields.lines), "fields.total")
             if self.costs.get(arrival.canonical_id) is None:
                 self._reversals.check(report)
                 self.gate.check_reversal(report)
@@ -229,7 +237,7 @@ class Accept:
         version = (state.version if state else 0) + 1
         posted = _newly_posted(state.fields if state else None, fields)
         self.books.put(key, BookState(asset_id=asset_id, version=version, fields=fields))
-        changed = _changed(state.fields if state else None, fields)
+        changed = changed_names(state.fields if state else None, fields)
         accepted = _accepted(version, origin, fields.as_of, changed)
         return [
             Outbound(
@@ -256,23 +264,6 @@ class Accept:
             document=line.document,
         )
         return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
-
-    def _order(self, po_id: str, report: OrderReport) -> list[Outbound]:
-        fields, origin = report.fields, report.origin
-        if self._role(origin) != ERP:
-            raise Rejected("purchase orders are the ERP's to say", field="origin.system")
-        _check_sum(fields.net_total, (line.net_amount for line in fields.lines), "fields.net_total")
-        state = self.orders.get(po_id)
-        if state is not None and state.fields == fields:
-            return []
-        version = (state.version if state else 0) + 1
-        self.orders.put(po_id, OrderState(po_id=po_id, version=version, fields=fields))
-        was_approved = state is not None and state.fields.approval_status is ApprovalStatus.APPROVED
-        approved_now = fields.approval_status is ApprovalStatus.APPROVED and not was_approved
-        effective = fields.order_date or origin.recorded_at.date()
-        accepted = _accepted(version, origin, effective, _changed(state.fields if state else None, fields))
-        event = OrderEvent(po_id=po_id, accepted=accepted, fields=fields)
-        return [Outbound(ORDER_EVENTS, po_id, Typed("PoApproved" if approved_now else "PoChanged", event))]
 
     def _cost(self, cost_doc_id: str, report: CostReport, asset_id: str | None) -> list[Outbound] | Waits:
         fields, origin = report.fields, report.origin
@@ -343,17 +334,6 @@ def _accepted(
         changed_fields=changed,
         posting_date=posts.date if posts else None,
     )
-
-
-def _check_sum(total: Decimal, parts: Iterable[Decimal], field: str) -> None:
-    found = sum(parts, Decimal(0))
-    if found != total:
-        # Invariant 11: a sum stays the sum of its parts.
-        raise Rejected(f"is {total}, but the lines add up to {found}", field=field, remedy="correct it at its source")
-
-
-def _changed(old: Model | None, new: Model) -> tuple[str, ...]:
-    return tuple(name for name in type(new).model_fields if old is None or getattr(old, name) != getattr(new, name))
 
 
 def _text(fields: Model, name: str) -> str | None:

@@ -11,7 +11,19 @@ from collections.abc import Iterable
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import A_PERSON, HeldReport, LinkStatus, XRef
-from tieline.kernel.model import AssetReport, BookReport, CommandSettled, CostReport, OrderReport, Origin, SettledAs
+from tieline.kernel.model import (
+    AssetReport,
+    BookReport,
+    CommandSettled,
+    CostReport,
+    InvoiceFields,
+    InvoiceReport,
+    OrderReport,
+    Origin,
+    ReceiptFields,
+    ReceiptReport,
+    SettledAs,
+)
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
 from tieline.processors.links import ASSET_ENTITIES, Holds, Links, xref_key
@@ -41,7 +53,10 @@ class Identify:
                 return self._dependent(record, report.origin, report.asset_native_id, asset, None)
             case OrderReport() as report:
                 _check_entity(report.origin, frozenset({"purchase-order"}))
-                return [identified(record, self._own_id(report.origin), None)]
+                return self._order(record, report.origin)
+            case ReceiptReport() | InvoiceReport() as report:
+                _check_entity(report.origin, frozenset({"receipt" if value.name == "ReceiptReport" else "invoice"}))
+                return self._document(record, report.origin, report.fields)
             case CostReport() as report:
                 _check_entity(report.origin, frozenset({"cost-document"}))
                 return self._cost(record, report)
@@ -114,6 +129,24 @@ class Identify:
             self.links.table.put(_key(origin), row)
         self._hold(record, origin, A_PERSON, doubt.reason)
 
+    def _order(self, record: Inbound, origin: Origin) -> list[Outbound]:
+        known = self.links.of(origin.system, origin.entity, origin.native_id)
+        if known is not None:
+            return [identified(record, known.canonical_id, None)]
+        minted = mint_id(self._clock(), self._entropy)
+        return [identified(record, minted, None), *self._link(_key(origin), minted, "minted", ())]
+
+    def _document(self, record: Inbound, origin: Origin, fields: ReceiptFields | InvoiceFields) -> list[Outbound]:
+        """A receipt or an invoice, under its order's id: one order for all that is said of one purchase."""
+        system, number = fields.order_system or origin.system, fields.order_native_id
+        order = self.links.of(system, "purchase-order", number)
+        if order is None:
+            waits_for = xref_key(system, "purchase-order", number)
+            self._hold(record, origin, waits_for, f"purchase order {number} of {system} is not known yet")
+            return []
+        self.holds.table.delete(_key(origin))
+        return [identified(record, order.canonical_id, None)]
+
     def _cost(self, record: Inbound, report: CostReport) -> list[Outbound]:
         canonical_id = self._own_id(report.origin)
         if report.fields.asset_native_id is None:
@@ -176,11 +209,12 @@ class Identify:
         """Make the link, and release what waited for it."""
         self._put_link(mapping, canonical_id, rule, keys)
         self.holds.table.delete(mapping)
+        is_asset = mapping.split("/", 2)[1] in ASSET_ENTITIES
         released: list[Outbound] = []
         for key, held in self.holds.waiting_for(mapping):
             own = self.links.table.get(key)
             own_id = own.canonical_id if own and own.status is LinkStatus.LINKED else canonical_id
-            released.append(self._released(held, own_id, canonical_id))
+            released.append(self._released(held, own_id, canonical_id if is_asset else None))
             self.holds.table.delete(key)
         return released
 

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Flow, Landscape
 from tieline.kernel.model import (
+    AcquisitionEvent,
     AssetBookChanged,
     AssetEvent,
+    AssetReport,
     AssetState,
     BookState,
     CostEvent,
@@ -22,7 +24,7 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import ERP, Ownership, expects_asset
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
-from tieline.processors.capitalise import propose_assets
+from tieline.processors.capitalise import propose_assets, report_acquisition
 
 ASSET_REPORTS = "asset.asset.report.v1"
 
@@ -58,6 +60,8 @@ class Route:
                 return [self._post_cost(event, flow) for flow in flows]
             case OrderEvent() as event:
                 return self._proposals(event)
+            case AcquisitionEvent() as event:
+                return self._acquisition(event)
             case _:
                 raise Rejected(f"{value.name} is not an event of {record.topic}")
 
@@ -162,13 +166,17 @@ class Route:
         system = event.accepted.origin_system
         if not self._flows("purchase-order", system):
             return []
-        reports = propose_assets(
-            system, event.fields, event.accepted.version, event.accepted.recorded_at, self._landscape.capitalisation
-        )
-        return [
-            Outbound(ASSET_REPORTS, f"{system}/{report.origin.native_id}", Typed("AssetReport", report))
-            for report in reports
-        ]
+        return [_asset_report(report) for report in propose_assets(event, self._landscape.capitalisation)]
+
+    def _acquisition(self, event: AcquisitionEvent) -> list[Outbound]:
+        """The asset record's cost and date as receipts and invoices have them, by the same way as the order's price."""
+        system = event.po_line_ref.split("/", 1)[0]
+        return [_asset_report(report_acquisition(system, event))] if self._flows("purchase-order", system) else []
+
+
+def _asset_report(report: AssetReport) -> Outbound:
+    key = f"{report.origin.system}/{report.origin.native_id}"
+    return Outbound(ASSET_REPORTS, key, Typed("AssetReport", report))
 
 
 def _dispatch(flow: Flow, entity: str, canonical_id: str, version: int) -> Dispatch:

@@ -16,6 +16,8 @@ REPORTS = (
     "asset.asset.report.v1",
     "asset.book.report.v1",
     "procurement.purchase-order.report.v1",
+    "procurement.receipt.report.v1",
+    "procurement.invoice.report.v1",
     "cost.document.report.v1",
 )
 EVENTS = (
@@ -34,8 +36,10 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
         accept = Accept(landscape, load_ownership(), clock)
-        own = (accept.assets, accept.books, accept.orders, accept.costs, accept.conflicts)
-        tables = (*own, accept.gate.periods.table, accept.gate.holds)
+        bought = accept.purchasing
+        documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
+        believed = (accept.assets, accept.books, bought.orders, *documents, accept.costs, accept.conflicts)
+        tables = (*believed, accept.gate.periods.table, accept.gate.holds)
         return Processor(name, (IDENTIFIED, PERIOD_REPORTS), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership())

@@ -32,6 +32,8 @@ REPORT_TOPICS = (
     "asset.asset.report.v1",
     "asset.book.report.v1",
     "procurement.purchase-order.report.v1",
+    "procurement.receipt.report.v1",
+    "procurement.invoice.report.v1",
     "cost.document.report.v1",
 )
 IDENTIFIED_TOPIC = "hub.identified.report.v1"

@@ -17,7 +17,7 @@ from tieline.catalogue.inputs import Inputs, read_inputs
 from tieline.catalogue.page import render_catalogue
 from tieline.kernel.correspondence import Place, RecordTable
 from tieline.kernel.landscape import Capitalisation
-from tieline.kernel.model import ApprovalStatus, AssetFields, OrderFields, OrderLine
+from tieline.kernel.model import Accepted, ApprovalStatus, AssetFields, OrderEvent, OrderFields, OrderLine
 from tieline.processors.capitalise import propose_assets
 
 ROOT = Path(__file__).parents[3]
@@ -148,7 +148,15 @@ OTHERS: Mapping[str, object] = {
 
 
 def _asset(order: OrderFields) -> AssetFields:
-    [report] = propose_assets("tryton", order, 1, dt.datetime(2025, 1, 1, tzinfo=dt.UTC), Capitalisation())
+    accepted = Accepted(
+        version=1,
+        origin_system="tryton",
+        origin_native_id="1",
+        effective_date=dt.date(2025, 1, 1),
+        recorded_at=dt.datetime(2025, 1, 1, tzinfo=dt.UTC),
+        changed_fields=(),
+    )
+    [report] = propose_assets(OrderEvent(po_id="p1", accepted=accepted, fields=order), Capitalisation())
     return report.fields
 
 
@@ -156,7 +164,7 @@ def test_what_an_order_becomes_is_what_capitalisation_makes_of_it() -> None:
     before = dict(_asset(ORDER))
     for record, part in (("OrderFields", ORDER), ("OrderLine", LINE)):
         for name in type(part).model_fields:
-            if name in ("lines", "approval_status"):
+            if name in ("lines", "approval_status", "blanket"):  # the last two: whether there is an asset at all
                 continue
             changed = part.model_copy(update={name: OTHERS.get(name, "MARK")})
             order = changed if isinstance(changed, OrderFields) else ORDER.model_copy(update={"lines": (changed,)})

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from tests.unit.processors.bench import ERP, NOW
 
 from tieline.kernel.landscape import Capitalisation
-from tieline.kernel.model import ApprovalStatus, AssetReport, OrderFields, OrderLine, PhysicalStatus
+from tieline.kernel.model import (
+    Accepted,
+    ApprovalStatus,
+    AssetReport,
+    OrderEvent,
+    OrderFields,
+    OrderLine,
+    PhysicalStatus,
+)
 from tieline.processors.capitalise import propose_assets, split_amount
 
 RULE = Capitalisation(explode_up_to_units=10)
@@ -45,7 +53,15 @@ def an_order(*lines: OrderLine, approval: str = "APPROVED", currency: str = "EUR
 
 
 def proposals(order: OrderFields, rule: Capitalisation = RULE) -> list[AssetReport]:
-    return list(propose_assets(ERP, order, 4, NOW, rule))
+    accepted = Accepted(
+        version=4,
+        origin_system=ERP,
+        origin_native_id="7",
+        effective_date=NOW.date(),
+        recorded_at=NOW,
+        changed_fields=(),
+    )
+    return list(propose_assets(OrderEvent(po_id="p1", accepted=accepted, fields=order), rule))
 
 
 def test_each_unit_becomes_a_record_of_its_own() -> None:

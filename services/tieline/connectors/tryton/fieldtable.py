@@ -80,6 +80,7 @@ _SCHEDULE = {
     "posted": Place(("lines.move.state",)),
     "document": Place(("lines.move.number", "lines.move.state"), (), "of a posted line"),
 }
+_UNSAID = Place((), (), "not said")
 _ORDER = {
     "company": Place(("company.party.code",)),
     "po_number": Place(("number",)),
@@ -90,6 +91,10 @@ _ORDER = {
         ("state",), (), "quotation = PENDING; confirmed, processing, done = APPROVED; draft and cancelled as they are"
     ),
     "net_total": Place(("lines.amount",), (), "the sum"),
+    "fulfilment_status": _UNSAID,
+    "invoice_status": _UNSAID,
+    "closed": Place(("state",), (), "done = closed"),
+    "blanket": Place((), (), "never: a call-off is an order of its own"),
 }
 _ORDER_LINE = {
     "line_id": Place(("lines.id",)),
@@ -105,6 +110,13 @@ _ORDER_LINE = {
     "unit": Place(("lines.unit.symbol",)),
     "unit_price": Place(("lines.unit_price",)),
     "net_amount": Place(("lines.amount",)),
+    "tax_amount": _UNSAID,
+    "recoverable_tax": _UNSAID,
+    "match_type": _UNSAID,
+    "gr_expected": Place((), (), "always"),
+    "gr_valuated": Place((), (), "always"),
+    "final_delivery": Place((), (), "never"),
+    "final_invoice": Place((), (), "never"),
 }
 _COST = {
     "work_order": Place(("description: work order", "number"), ("description: work order",), "else the move's number"),

@@ -211,6 +211,7 @@ def order_report(context: Context, purchase: Purchase) -> OrderReport:
             approval_status=APPROVAL_STATUS[purchase.state],
             net_total=sum((line.net_amount for line in lines), Decimal(0)),
             lines=lines,
+            closed=purchase.state == "done",
         )
         return OrderReport(origin=origin, fields=fields)
 

@@ -60,7 +60,7 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
     "Decimal": {"decimal": "77.77"}, "date": {"day": 3, "month": 2, "year": 2024}, "datetime": {"year": 2027},
 }  # fmt: skip
 TEXTS = ("MARK", "MACHINE", "USD", "2031", "purchase.line,99", "account.asset,99", "PART x 7: MARK", "assets", "goods",
-         "draft", "running", "closed", "posted", "quotation", "cancelled")  # fmt: skip
+         "draft", "running", "closed", "posted", "quotation", "done", "cancelled")  # fmt: skip
 # What turns a record into another one: it is chosen by this, not made of it.
 CHOOSES = {("purchase-orders", "lines.type"), ("costs", "lines.account.code"), ("costs", "lines.id")}
 

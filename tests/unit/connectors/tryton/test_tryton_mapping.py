@@ -10,6 +10,7 @@ import pytest
 from tieline.connectors.tryton.comment import KEYS
 from tieline.connectors.tryton.mapping import STREAMS, Context, map_item, path
 from tieline.kernel.errors import Rejected
+from tieline.kernel.model import ApprovalStatus, OrderReport
 from tieline.kernel.protocols import RawItem
 
 CASES = sorted((Path(__file__).parents[3] / "golden" / "tryton").iterdir())
@@ -43,6 +44,15 @@ def test_there_are_golden_cases_of_both_sorts() -> None:
 def test_every_stream_has_a_golden_case() -> None:
     streams = {json.loads((case / "expected.json").read_text(encoding="utf-8"))["stream"] for case in CASES}
     assert set(STREAMS) <= streams
+
+
+@pytest.mark.parametrize(("state", "closed"), [("processing", False), ("done", True)])
+def test_an_order_that_is_done_is_closed(context: Context, state: str, *, closed: bool) -> None:
+    document = json.loads((case_named("order-approved") / "given.json").read_text(encoding="utf-8"))
+    document["state"] = state
+    [report] = map_item(context, RawItem("purchase-orders", "1", json.dumps(document).encode()))
+    assert isinstance(report, OrderReport)
+    assert (report.fields.closed, report.fields.approval_status) == (closed, ApprovalStatus.APPROVED)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from tieline.connectors.tryton.source import RECORDS, WATCHES
 from tieline.kernel.calendars import FiscalPeriodKey, MonthCalendar, NamedAfter, WeekCalendar, Weekday
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import FiscalPeriodReport
+from tieline.kernel.observing import observe_report
 from tieline.kernel.protocols import RawItem
 
 CONTEXT = Context("tryton", {}, "MAINT-EXPENSE")
@@ -109,4 +110,6 @@ def test_who_changed_it_last_is_said_as_a_number(written: dt.datetime | None, ex
 def test_periods_are_followed_but_not_compared() -> None:
     assert set(STREAMS) - set(SNAPSHOT_STREAMS) == {"fiscal-periods"}
     assert {watch.column for watch in WATCHES["fiscal-periods"]} == {"create_date", "write_date"}
+    with pytest.raises(Rejected, match="not compared"):
+        observe_report("run1", report("2026", months(1), 0))
     assert RECORDS["fiscal-periods"] == ("account.period", models.PERIOD_FIELDS)

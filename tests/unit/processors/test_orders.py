@@ -1,0 +1,112 @@
+"""Orders and their documents between the processors: who may say what, what undo leaves, what targets are told."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from tests.unit.processors.bench import AM, Hub, Stage, held, landscape, named, order, origin, ticking
+from tests.unit.processors.test_acquisitions import FINANCIAL, INVOICED, RECEIVED, bought, invoice, receipt
+from tests.unit.processors.test_capitalise import an_order
+
+from tieline.kernel.model import AssetReport, InvoiceEvent, ProposedAsset, ReceiptState, WriteAsset
+from tieline.processors.orders import OfOrder
+from tieline.processors.wiring import build_processor
+
+RECEIPT = receipt("R1", "1")
+
+
+def row(po_id: str) -> ReceiptState:
+    return ReceiptState(po_id=po_id, version=1, origin_system="erp", origin_native_id="R1", fields=RECEIPT.fields)
+
+
+def test_rows_are_found_by_their_order_and_live_on_its_partition() -> None:
+    receipts = OfOrder("procurement.receipt.state.v1", ReceiptState)
+    for po_id, native_id in (("p1", "R2"), ("p1", "R1"), ("p10", "R1")):
+        receipts.put(po_id, origin("erp", "receipt", native_id), row(po_id))
+    assert {found.po_id for found in receipts.of("p1")} == {"p1"}
+    assert len(receipts.of("p1")) == 2
+    assert [(out.key, out.partition_key) for out in receipts.table.drain()] == [
+        ("p1|erp/R2", "p1"),
+        ("p1|erp/R1", "p1"),
+        ("p10|erp/R1", "p10"),
+    ]
+
+
+def test_an_aborted_transaction_leaves_no_row_behind() -> None:
+    receipts = OfOrder("procurement.receipt.state.v1", ReceiptState)
+    receipts.put("p1", origin("erp", "receipt", "R1"), row("p1"))
+    receipts.table.commit()
+    receipts.put("p1", origin("erp", "receipt", "R2"), row("p1"))
+    receipts.table.rollback()
+    assert len(receipts.of("p1")) == 1
+    receipts.table.delete("p1|erp/R1")
+    receipts.table.rollback()
+    assert len(receipts.of("p1")) == 1
+
+
+def test_a_restart_from_the_log_goes_on_where_the_books_stood() -> None:
+    hub = Hub()
+    hub.say(bought(), receipt("R1", "2"))
+    restarted = Stage(build_processor("accept", landscape(), ticking()))
+    for old, new in zip(hub.stages["accept"].processor.tables, restarted.processor.tables, strict=True):
+        for key, value in old.items():
+            new.load(key, value)
+    restarted.inbox.extend(hub.stages["accept"].inbox)
+    hub.stages["accept"] = restarted
+    written = hub.say(receipt("R1", "2"), receipt("R2", "1"))
+    assert [value.name for value in named(written, *FINANCIAL)] == ["AssetCapitalised"], "the third unit only"
+
+
+def test_asset_management_is_told_the_cost_that_the_invoice_gave() -> None:
+    hub = Hub()
+    hub.say(bought("1", "1000.00"), receipt("R1", "1"))
+    hub.say(invoice("I1", "1", "1100.00"))
+    command = hub.commands[AM][-1]
+    assert isinstance(command, WriteAsset)
+    assert command.fields.acquisition_cost is not None
+    assert command.fields.acquisition_cost.amount == Decimal("1100.00")
+    assert command.fields.acquisition_date == RECEIVED
+    assert command.fields.description == "Laptop", "the shell is the same record"
+    [report] = [v.body for v in named(hub.written[-40:], "AssetReport") if isinstance(v.body, AssetReport)][-1:]
+    assert (report.origin.entity, report.origin.native_id) == ("purchase-line", "7/1")
+
+
+def test_without_a_flow_of_orders_no_record_is_told_a_cost() -> None:
+    hub = Hub(landscape([("asset", AM, "tryton")]))
+    hub.say(bought(), receipt("R1", "3"))
+    assert len(hub.rows(ProposedAsset)) == 3, "the books are kept all the same"
+    assert named(hub.written, "AssetReport") == []
+
+
+def test_only_the_erp_says_invoices_and_any_system_may_receive() -> None:
+    hub = Hub()
+    hub.say(bought())
+    bill = invoice("I1", "3", "3000.00", order_system="tryton")
+    hub.say(bill.model_copy(update={"origin": origin(AM, "invoice", "I1")}))
+    assert [dead.field for dead in hub.dead] == ["origin.system"]
+    hub.dead.clear()
+    wrong = receipt("R1", "3").model_copy(update={"origin": origin("tryton", "invoice", "R1")})
+    hub.say(wrong)
+    assert [dead.field for dead in hub.dead] == ["origin.entity"]
+
+
+def test_documents_of_an_order_that_was_refused_wait_for_its_correction() -> None:
+    hub = Hub()
+    wrong = an_order().model_copy(update={"net_total": Decimal(1)})
+    hub.say(order("1", wrong), receipt("R1", "3"))
+    assert (len(hub.dead), len(hub.rows(ReceiptState)), len(hub.rows(ProposedAsset))) == (1, 1, 0)
+    hub.say(bought())
+    assert len(hub.rows(ProposedAsset)) == 3
+
+
+def test_each_document_is_one_event_with_its_own_date() -> None:
+    hub = Hub()
+    hub.say(bought(), receipt("R1", "3"), receipt("R9", "1", reversal_of="R1"))
+    written = hub.say(invoice("I1", "2", "2000.00"), invoice("I9", "2", "2000.00", reversal_of="I1"))
+    names = ("GoodsReceived", "GoodsReceiptReversed", "InvoiceMatched", "InvoiceReversed")
+    assert [value.name for value in named(hub.written, *names)] == list(names)
+    topics = {out.topic for out in written if out.topic.startswith("procurement.invoice")}
+    assert topics == {"procurement.invoice.event.v1", "procurement.invoice.state.v1"}
+    events = [value.body for value in named(written, "InvoiceMatched", "InvoiceReversed")]
+    assert [e.accepted.effective_date for e in events if isinstance(e, InvoiceEvent)] == [INVOICED, INVOICED]
+    assert held(hub) == {}
