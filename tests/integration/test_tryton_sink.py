@@ -21,6 +21,7 @@ from tests.parts.tryton import (
 )
 
 from tieline.connectors.tryton import demo
+from tieline.connectors.tryton import wire as wire_form
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.connector import connect
 from tieline.kernel.digests import digest_fields
@@ -620,6 +621,23 @@ async def test_nothing_is_posted_into_a_closed_period_until_it_is_open_again(
     finally:
         await demo.reopen_period(client, day)
     written = await connector.sink.write(command, None)
+    assert (await cost_report(connector, written.native_id)).fields.effective_date == day
+
+
+async def test_t10_a_late_document_is_posted_in_an_open_period_and_keeps_its_own_date(
+    connector: Connector, client: TrytonClient
+) -> None:
+    day, given = dt.date(2024, 2, 14), dt.date(2024, 3, 1)
+    await demo.close_period(client, day)
+    try:
+        command = post_cost(effective_date=day).model_copy(update={"posting_date": given})
+        written = await connector.sink.write(command, None)
+        assert written == await connector.sink.read_back(command, None)
+    finally:
+        await demo.reopen_period(client, day)
+    [move] = await moves_of(client, command.cost_doc_id)
+    [period] = await client.search_read("account.move", [("id", "=", move["id"])], ["date", "period.name"])
+    assert (wire_form.date(period["date"]), period["period."]["name"]) == (given, "2024-03")
     assert (await cost_report(connector, written.native_id)).fields.effective_date == day
 
 

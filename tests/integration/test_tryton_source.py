@@ -16,9 +16,18 @@ from tieline.connectors.tryton import demo, wire
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.connector import connect
 from tieline.connectors.tryton.cursors import micros, moment
-from tieline.connectors.tryton.mapping import STREAMS
+from tieline.connectors.tryton.mapping import PERIODS, SNAPSHOT_STREAMS, STREAMS
 from tieline.kernel.errors import Stop, Unavailable
-from tieline.kernel.model import ApprovalStatus, AssetReport, BookReport, CostReport, OrderReport
+from tieline.kernel.model import (
+    ApprovalStatus,
+    AssetReport,
+    BookReport,
+    CostReport,
+    FiscalPeriodFields,
+    FiscalPeriodReport,
+    OrderReport,
+    PeriodStatus,
+)
 from tieline.kernel.protocols import Connector, Page, RawItem
 
 pytestmark = pytest.mark.integration
@@ -227,6 +236,31 @@ async def test_one_record_is_read_as_it_is_now(connector: Connector, client: Try
         await connector.source.read_one("parties", "1")
 
 
+async def test_a_period_is_reported_when_it_is_closed_and_when_it_is_opened_again(
+    connector: Connector, client: TrytonClient
+) -> None:
+    items, position = await drain(connector, {})
+    day = dt.date(2025, 3, 1)
+    assert {f"2025-{month:03}" for month in range(1, 13)} <= {said.period for said in periods(connector, items)}
+    await demo.close_period(client, day)
+    try:
+        closed, position = await drain(connector, position)
+    finally:
+        await demo.reopen_period(client, day)
+    opened, _ = await drain(connector, position)
+    for items, status in ((closed, PeriodStatus.CLOSED), (opened, PeriodStatus.OPEN)):
+        [said] = periods(connector, items)
+        assert (said.company, said.period, said.status) == ("ACME", "2025-003", status)
+        assert (said.first_date, said.last_date) == (day, dt.date(2025, 3, 31))
+        assert said.changed_by is not None
+        assert said.changed_by.isdecimal()
+
+
+def periods(connector: Connector, items: list[RawItem]) -> list[FiscalPeriodFields]:
+    reports = [report for item in items if item.stream == PERIODS for report in connector.map_item(item)]
+    return [report.fields for report in reports if isinstance(report, FiscalPeriodReport)]
+
+
 async def test_a_whole_read_gives_each_record_once_and_maps(connector: Connector, part: TrytonPart) -> None:
     small = connect("tryton", part.settings(page_size=3))
     await connector.sink.write(post_cost(), None)
@@ -236,8 +270,8 @@ async def test_a_whole_read_gives_each_record_once_and_maps(connector: Connector
         assert len({item.native_id for item in items}) == len(items)
         assert items == [item async for item in connector.source.read_all(stream)]
         kinds |= {type(report) for item in items for report in small.map_item(item)}
-    assert kinds == {AssetReport, BookReport, OrderReport, CostReport}
-    assert small.snapshot_streams == STREAMS
+    assert kinds == {AssetReport, BookReport, OrderReport, CostReport, FiscalPeriodReport}
+    assert small.snapshot_streams == SNAPSHOT_STREAMS
     closing = small.close()
     assert hasattr(closing, "__await__")
     await closing

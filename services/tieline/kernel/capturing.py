@@ -33,6 +33,7 @@ from tieline.kernel.model import (
     AssetReport,
     BookReport,
     CostReport,
+    FiscalPeriodReport,
     InvoiceReport,
     OrderReport,
     ReceiptReport,
@@ -58,6 +59,7 @@ REPORT_TOPICS: Mapping[type[object], str] = {
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
+    FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }
 
 

@@ -31,6 +31,7 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(("AssetMerged", "AssetSeparated"), model.AssetMergeEvent),
     **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
     **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
+    **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),
     **dict.fromkeys(("GoodsReceived", "GoodsReceiptReversed"), model.ReceiptEvent),
     **dict.fromkeys(("InvoiceMatched", "InvoiceReversed"), model.InvoiceEvent),
     **dict.fromkeys(

@@ -30,6 +30,7 @@ from pydantic import (
     model_validator,
 )
 
+from tieline.kernel.calendars import CALENDAR_YEAR, Calendar
 from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
 from tieline.kernel.errors import Stop
 from tieline.kernel.model import AssetFields
@@ -194,6 +195,76 @@ class OwnershipRule(Section):
         return names
 
 
+CALENDAR_YEAR_NAME = "calendar-year"
+CalendarName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$")]
+
+
+class Late(StrEnum):
+    """What becomes of a document whose period is closed."""
+
+    NEXT_OPEN = "next-open"
+    HOLD = "hold"
+
+
+class FiscalCompany(Section):
+    """The fiscal calendars of one company."""
+
+    calendar: CalendarName = Field(default=CALENDAR_YEAR_NAME, description="Calendar of the company's ledger.")
+    books: dict[str, CalendarName] = Field(
+        default_factory=dict, description="Calendar of each depreciation book that has another one than the ledger."
+    )
+    ledger: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Book whose periods decide over documents that name no book; none: the company's own periods.",
+    )
+
+
+class Fiscal(Section):
+    """Fiscal calendars, and what becomes of a document that falls in a closed period."""
+
+    calendars: dict[CalendarName, Calendar] = Field(
+        default_factory=dict,
+        description=f"Calendars by name; {CALENDAR_YEAR_NAME} (January to December) is always there.",
+    )
+    companies: dict[str, FiscalCompany] = Field(
+        default_factory=dict, description="Companies by code; one that is not named keeps the calendar year."
+    )
+    default_company: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Company of an asset that names none; none: nothing is known of its periods.",
+    )
+    late: Late = Field(
+        default=Late.NEXT_OPEN,
+        description="next-open: post in the next period that is open, with the effective date kept; hold: wait until "
+        "the document's own period is open again.",
+    )
+    periods: Literal["optional", "required"] = Field(
+        default="optional",
+        description="optional: a period that no system ever reported counts as open; required: it counts as closed.",
+    )
+    max_held: int = Field(
+        default=10_000, ge=1, le=1_000_000, description="Documents that may wait for periods; past it the hub stops."
+    )
+
+    @model_validator(mode="after")
+    def _companies_name_calendars(self) -> Fiscal:
+        known = sorted({CALENDAR_YEAR_NAME, *self.calendars})
+        if CALENDAR_YEAR_NAME in self.calendars:
+            raise ValueError(f"{CALENDAR_YEAR_NAME} is January to December and cannot be another; choose another name")
+        for code, company in self.companies.items():
+            for name in (company.calendar, *company.books.values()):
+                if name not in known:
+                    raise ValueError(f"company {code}: there is no calendar {name!r}; there are {', '.join(known)}")
+        return self
+
+    def calendar_of(self, company: str, book: str | None = None) -> Calendar:
+        """The calendar of a company's book; of its ledger for no book or one that has none of its own."""
+        found = self.companies.get(company, FiscalCompany())
+        return self.calendars.get(found.books.get(book or "", found.calendar), CALENDAR_YEAR)
+
+
 class Landscape(Section):
     """The whole estate."""
 
@@ -203,6 +274,7 @@ class Landscape(Section):
     systems: dict[SystemName, System] = Field(min_length=1)
     flows: tuple[Flow, ...] = Field(min_length=1)
     capitalisation: Capitalisation = Capitalisation()
+    fiscal: Fiscal = Fiscal()
     code_lists: dict[ListName, dict[SystemName, tuple[CodeEntry, ...]]] = Field(
         default_factory=dict,
         description="List, system, and what its codes mean; a list not given for a system: its codes are canonical.",

@@ -10,7 +10,19 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from tieline.kernel.model import AssetFields, AssetState, BookFields, Code, CostFields, Model, OrderFields, Text
+from tieline.kernel.model import (
+    AssetFields,
+    AssetReport,
+    AssetState,
+    BookFields,
+    Code,
+    CostFields,
+    CostReport,
+    Model,
+    OrderFields,
+    Period,
+    Text,
+)
 
 
 class LinkStatus(StrEnum):
@@ -152,6 +164,23 @@ class HeldReport(Model):
     offset: int = Field(description="Offset it came from.")
     key: Text = Field(description="Key of the record.")
     value: bytes = Field(description="The record's bytes, untouched.")
+    since: AwareDatetime = Field(description="When it was held (UTC).")
+
+
+class PeriodHold(Model):
+    """A report that waits for a fiscal period. Key: lane|place. Exactly one of the reports is set."""
+
+    lane: Code = Field(description="What waits together, in order: asset/asset id, or cost/cost document id.")
+    place: int = Field(description="Place in the lane; the lowest is the first to be released.")
+    reason: Text = Field(description="Why it waits, with the period or what it waits behind.")
+    company: Text | None = Field(default=None, description="Company whose period is closed; none for one that follows.")
+    period: Period | None = Field(default=None, description="The closed period; none for one that follows.")
+    effective_date: dt.date = Field(description="The report's own date, which is never changed.")
+    canonical_id: Code = Field(description="Canonical id of the asset or cost document.")
+    asset_id: Text | None = Field(default=None, description="Canonical id of the asset a cost document is about.")
+    correlation_id: Text | None = Field(default=None, description="Correlation id of the report's record.")
+    asset: AssetReport | None = Field(default=None, description="The report, if it is of an asset.")
+    cost: CostReport | None = Field(default=None, description="The report, if it is of a cost document.")
     since: AwareDatetime = Field(description="When it was held (UTC).")
 
 

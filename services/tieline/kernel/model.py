@@ -151,11 +151,22 @@ class CostKind(StrEnum):
     OTHER = "OTHER"
 
 
+class PeriodStatus(StrEnum):
+    """Whether a fiscal period takes postings. CLOSING takes no more than CLOSED does; UNKNOWN takes none."""
+
+    UNKNOWN = "UNKNOWN"
+    OPEN = "OPEN"
+    CLOSING = "CLOSING"
+    CLOSED = "CLOSED"
+
+
 class Origin(Model):
     """Which record of which system a report speaks of."""
 
     system: Code = Field(description="Name of the system in the landscape.")
-    entity: Code = Field(description="asset, book, purchase-order, purchase-line, receipt, invoice or cost-document.")
+    entity: Code = Field(
+        description="asset, book, purchase-order, purchase-line, receipt, invoice, cost-document or fiscal-period."
+    )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
     recorded_at: AwareDatetime = Field(description="When the system recorded this state (UTC).")
@@ -373,6 +384,29 @@ class CostReport(Model):
     fields: CostFields = Field(description="The whole document.")
 
 
+class FiscalPeriodFields(Model):
+    """One fiscal period of one company and book; owned by the ERP."""
+
+    company: Code = Field(description="Company code.")
+    book: Text | None = Field(default=None, description="Book the status is of; none for the company's every book.")
+    period: Period = Field(description="Fiscal year and period, YYYY-PPP; 013 to 016 are special periods.")
+    first_date: dt.date = Field(description="First date of the period.")
+    last_date: dt.date = Field(description="Last date of the period.")
+    status: PeriodStatus = Field(description="Whether it takes postings.")
+    changed_by: Text | None = Field(
+        default=None,
+        description="Who last changed the status: the system's own opaque id of the account, never a name.",
+    )
+    reason: Text | None = Field(default=None, description="Why the status was changed, where the system says so.")
+
+
+class FiscalPeriodReport(Model):
+    """The ERP's word on one fiscal period."""
+
+    origin: Origin = Field(description="Which record of which system this speaks of.")
+    fields: FiscalPeriodFields = Field(description="The period as the system has it.")
+
+
 # ---- what the hub accepted -----------------------------------------------------------------------------------
 
 
@@ -386,6 +420,9 @@ class Accepted(Model):
     recorded_at: AwareDatetime = Field(description="When the source recorded it (UTC).")
     posting_period: Period | None = Field(default=None, description="Fiscal period of a financial event.")
     changed_fields: tuple[str, ...] = Field(description="Names of the fields this event changed.")
+    posting_date: dt.date | None = Field(
+        default=None, description="Date to post on, where the effective date's own period is closed; else none."
+    )
 
 
 class AssetEvent(Model):
@@ -502,6 +539,14 @@ class CostEvent(Model):
     fields: CostFields = Field(description="The whole document; it never changes afterwards.")
 
 
+class PeriodEvent(Model):
+    """Shape shared by PeriodOpened, PeriodClosing, PeriodClosed and PeriodReopened."""
+
+    period_id: Code = Field(description="company|book|period; * stands for every book.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    fields: FiscalPeriodFields = Field(description="The period from now on: its status, who set it and why.")
+
+
 class AssetState(Model):
     """What the hub believes of one asset."""
 
@@ -582,6 +627,18 @@ class CostState(Model):
     origin_system: Code = Field(description="System whose report it was.")
     origin_native_id: Code = Field(description="Native id of the reported record.")
     fields: CostFields = Field(description="The whole document; it never changes afterwards.")
+    posting_date: dt.date | None = Field(
+        default=None, description="Date to post on, where the effective date's own period is closed; else none."
+    )
+
+
+class FiscalPeriodState(Model):
+    """What the hub knows of one fiscal period."""
+
+    period_id: Code = Field(description="company|book|period; * stands for every book.")
+    version: int = Field(description="Version of the period in the hub.")
+    fields: FiscalPeriodFields = Field(description="The period as last reported.")
+    recorded_at: AwareDatetime = Field(description="When the system recorded this state (UTC).")
 
 
 # ---- what sinks are told, and what they answered -------------------------------------------------------------
@@ -633,6 +690,9 @@ class PostCost(Model):
     )
     asset_number: Text | None = Field(default=None, description="The target's own number of the asset, where known.")
     fields: CostFields = Field(description="The document to post.")
+    posting_date: dt.date | None = Field(
+        default=None, description="Date to post on, where the effective date's own period is closed; else none."
+    )
 
 
 class RemoveRecord(Model):
@@ -670,5 +730,5 @@ class CommandSettled(Model):
     reason: Text | None = Field(default=None, description="Why, when it did not simply succeed.")
 
 
-Report = AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport
+Report = AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -14,7 +14,7 @@ from tieline.kernel import broker
 from tieline.kernel.consuming import Runtime, next_offsets
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
-from tieline.kernel.model import AssetReport, BookReport, CostReport, OrderReport, Report
+from tieline.kernel.model import AssetReport, BookReport, CostReport, FiscalPeriodReport, OrderReport, Report
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
@@ -41,7 +41,7 @@ def observed_topic(system: str) -> str:
 
 
 def observe_report(run_id: str, report: Report) -> Observed:
-    """A mapped record as an observation."""
+    """A mapped record as an observation. Raises ``Rejected`` for one that no reconciliation compares."""
     origin = report.origin
     groups: dict[str, object] = {}
     match report:
@@ -53,6 +53,8 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
+        case FiscalPeriodReport():
+            raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared
     return Observed.model_validate(

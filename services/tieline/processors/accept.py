@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from decimal import Decimal
 
 from tieline.kernel.clock import Clock
@@ -24,6 +25,7 @@ from tieline.kernel.model import (
     CostReport,
     CostState,
     DepreciationPosted,
+    FiscalPeriodReport,
     InvoiceReport,
     Model,
     Money,
@@ -36,8 +38,11 @@ from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.duplicates import Duplicates
+from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
 from tieline.processors.orders import Orders, changed_names, check_sum
+from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
+from tieline.processors.postings import dates_to_post
 from tieline.processors.reversals import Reversals
 
 ASSET_EVENTS = "asset.asset.event.v1"
@@ -62,22 +67,26 @@ class Accept:
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, clock)
         self.duplicates = Duplicates(
-            self.assets, self.books, self.conflicts, self._asset, books_kept_by=landscape.having_role(ERP)
+            self.assets, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
+        self.gate = PeriodGate(landscape, clock)
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
         match value.body:
             case AssetReport() as report:
                 asset_id = self.duplicates.survivor(record.key_text)
-                return [] if self._is_second(record, asset_id, report.origin) else self._asset(asset_id, report)
+                arrival = replace(arrival_of(record, report), canonical_id=asset_id)
+                return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
+            case CostReport() as report:
+                return self._arrive(arrival_of(record, report))
             case BookReport() as report:
                 return self._book(self.duplicates.survivor(record.key_text), report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
-            case CostReport() as report:
-                return self._cost(record.key_text, report, record.header("tl_asset_id"))
+            case FiscalPeriodReport() as report:
+                return self._period(report)
             case LinkDecision(action=LinkAction.MERGE | LinkAction.UNMERGE) as decision:
                 merges = decision.action is LinkAction.MERGE
                 return self.duplicates.merge(decision) if merges else self.duplicates.separate(decision)
@@ -112,7 +121,54 @@ class Accept:
             )
         return self._landscape.role_of(origin.system)
 
-    def _asset(self, asset_id: str, report: AssetReport) -> list[Outbound]:
+    def _period(self, report: FiscalPeriodReport) -> list[Outbound]:
+        if self._role(report.origin) != ERP:
+            raise Rejected("fiscal periods are the ERP's to say", field="origin.system")
+        written = self.gate.periods.take(report)
+        for lane in self.gate.lanes_of(report.fields.company):
+            written += self.gate.release(lane, self._post)
+        return written
+
+    def _arrive(self, arrival: Arrival) -> list[Outbound]:
+        """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
+        books_say = self._role(arrival.report.origin) == ERP
+        lane = self.gate.lane_of(arrival)
+        if self.gate.is_waiting(lane) and not books_say and self.costs.get(arrival.canonical_id) is None:
+            self._check(arrival)
+            self.gate.hold(lane, arrival)  # Invariants 2 and 6: it follows what waits before it
+            return []
+        posted = self._post(arrival)
+        if isinstance(posted, Waits):
+            self.gate.hold(lane, arrival, posted)
+            return []
+        # The books may now say themselves what a held report wanted to post.
+        return [*posted, *self.gate.release(lane, self._post)]
+
+    def _hear(self, asset_id: str, report: AssetReport) -> list[Outbound]:
+        """What a record said that a person moved to this asset, as if it came now."""
+        return self._arrive(Arrival(asset_id, None, report, None))
+
+    def _check(self, arrival: Arrival) -> None:
+        """What is wrong with a report by itself: said when it comes, not only when it is released."""
+        report = arrival.report
+        if isinstance(report, CostReport):
+            if self._role(report.origin) != ASSET_MANAGEMENT:
+                raise Rejected("work orders and their costs are asset management's to say", field="origin.system")
+            check_sum(report.fields.total, (line.amount for line in report.fields.lines), "fields.total")
+            if self.costs.get(arrival.canonical_id) is None:
+                self._reversals.check(report)
+                self.gate.check_reversal(report)
+
+    def _post(self, arrival: Arrival) -> list[Outbound] | Waits:
+        """What the report gives, or why it must wait; nothing has changed then."""
+        self._check(arrival)
+        match arrival.report:
+            case AssetReport() as report:
+                return self._asset(arrival.canonical_id, report)
+            case CostReport() as report:
+                return self._cost(arrival.canonical_id, report, arrival.asset_id)
+
+    def _asset(self, asset_id: str, report: AssetReport) -> list[Outbound] | Waits:
         origin = report.origin
         role = self._role(origin)
         state = self.assets.get(asset_id)
@@ -120,6 +176,9 @@ class Accept:
             return []  # a deletion never makes an asset
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         merged = merge_report(state, report, role, self._ownership, echo=echo)
+        posts = self._where(state, merged, report)
+        if isinstance(posts, Waits):
+            return posts
         self._note_conflicts(asset_id, state, report, merged)
         if state is not None and not merged.changed and merged.links == state.links:
             if merged.said_by != state.said_by:
@@ -138,9 +197,27 @@ class Accept:
         )
         self.assets.put(asset_id, new)
         name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
-        accepted = _accepted(version, origin, effective, changed)
+        period = posts.period
+        if period is None and name in {"AssetDisposed", "AssetPlacedInService"}:
+            period = self.gate.periods.period_of(new.fields.company, effective)
+        accepted = _accepted(version, origin, effective, changed, Posts(period, posts.date))
         event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
         return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event))]
+
+    def _where(self, state: AssetState | None, merged: Merged, report: AssetReport) -> Posts | Waits:
+        """Where the in-service date or the disposal posts that this report would bring to the ERP (Invariant 10)."""
+        where = Posts(None)
+        for field, day in dates_to_post(state, merged, report, self._erps_of(report.origin)):
+            decided = self.gate.periods.decide(merged.fields.company, day, f"fields.{field}")
+            if isinstance(decided, Waits):
+                return decided
+            where = decided
+        return where
+
+    def _erps_of(self, origin: Origin) -> frozenset[str]:
+        """ERPs that learn of the system's asset records."""
+        flows = self._landscape.targets("asset", origin.system)
+        return frozenset(flow.target for flow in flows if self._landscape.role_of(flow.target) == ERP)
 
     def _note_conflicts(self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged) -> None:
         """Invariant 9: a foreign edit is visible until the system agrees again."""
@@ -201,24 +278,36 @@ class Accept:
                 asset_id,
                 Typed("AssetBookChanged", AssetBookChanged(asset_id=asset_id, accepted=accepted, fields=fields)),
             ),
-            *(_posting(asset_id, fields, line, _accepted(version, origin, line.date, ("lines",))) for line in posted),
+            *(self._posting(asset_id, fields, line, origin, version) for line in posted),
         ]
 
-    def _cost(self, cost_doc_id: str, report: CostReport, asset_id: str | None) -> list[Outbound]:
+    def _posting(self, asset_id: str, book: BookFields, line: ScheduleLine, origin: Origin, version: int) -> Outbound:
+        """A posting of the ERP's, in the period the ERP says; in that of its date where it does not say."""
+        state = self.assets.get(asset_id)
+        own = self.gate.periods.period_of(state.fields.company if state else None, line.date, book.book_id)
+        posts = Posts(line.posting_period or own)
+        body = DepreciationPosted(
+            asset_id=asset_id,
+            book_id=book.book_id,
+            accepted=_accepted(version, origin, line.date, ("lines",), posts),
+            amount=Money(amount=line.depreciation, currency=book.currency),
+            accumulated_after=line.accumulated_after,
+            net_book_value_after=line.net_book_value_after,
+            scheduled_date=line.date,
+            document=line.document,
+        )
+        return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
+
+    def _cost(self, cost_doc_id: str, report: CostReport, asset_id: str | None) -> list[Outbound] | Waits:
         fields, origin = report.fields, report.origin
-        if self._role(origin) != ASSET_MANAGEMENT:
-            raise Rejected("work orders and their costs are asset management's to say", field="origin.system")
-        check_sum(fields.total, (line.amount for line in fields.lines), "fields.total")
         state = self.costs.get(cost_doc_id)
         if state is not None:
             if state.fields != fields:
-                raise Rejected(
-                    "a settled cost document was changed",
-                    field="fields",
-                    remedy="correct it by a reversal document in its system",
-                )
+                raise changed_document()
             return []
-        self._reversals.check(report)
+        posts = self.gate.periods.decide(fields.company, fields.effective_date, "fields.effective_date")
+        if isinstance(posts, Waits):
+            return posts
         self.costs.put(
             cost_doc_id,
             CostState(
@@ -228,9 +317,10 @@ class Accept:
                 origin_system=origin.system,
                 origin_native_id=origin.native_id,
                 fields=fields,
+                posting_date=posts.date,
             ),
         )
-        accepted = _accepted(1, origin, fields.effective_date, tuple(type(fields).model_fields))
+        accepted = _accepted(1, origin, fields.effective_date, tuple(type(fields).model_fields), posts)
         event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields)
         name = "CostPosted" if fields.reversal_of is None else "CostReversed"
         return [Outbound(COST_EVENTS, cost_doc_id, Typed(name, event))]
@@ -264,28 +354,18 @@ def _identity(line: ScheduleLine) -> tuple[dt.date, Decimal, str | None]:
     return line.date, line.depreciation, line.document
 
 
-def _posting(asset_id: str, book: BookFields, line: ScheduleLine, accepted: Accepted) -> Outbound:
-    body = DepreciationPosted(
-        asset_id=asset_id,
-        book_id=book.book_id,
-        accepted=accepted.model_copy(update={"posting_period": line.posting_period}),
-        amount=Money(amount=line.depreciation, currency=book.currency),
-        accumulated_after=line.accumulated_after,
-        net_book_value_after=line.net_book_value_after,
-        scheduled_date=line.date,
-        document=line.document,
-    )
-    return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
-
-
-def _accepted(version: int, origin: Origin, effective: dt.date, changed: tuple[str, ...]) -> Accepted:
+def _accepted(
+    version: int, origin: Origin, effective: dt.date, changed: tuple[str, ...], posts: Posts | None = None
+) -> Accepted:
     return Accepted(
         version=version,
         origin_system=origin.system,
         origin_native_id=origin.native_id,
         effective_date=effective,
         recorded_at=origin.recorded_at,
+        posting_period=posts.period if posts else None,
         changed_fields=changed,
+        posting_date=posts.date if posts else None,
     )
 
 

@@ -49,8 +49,8 @@ def merge_report(
     An echo (Invariant 8) contradicts nobody: it confirms what the owner holds, and speaks for itself only where the
     hub has no value (a number the target gave at creation), at the same system's own earlier word, and where the value
     is no form of ours: then somebody edited the record there between our write and the target's answer. While a newer
-    version may be on its way (``echo`` is older than the state) such an edit is not taken over, because that write would
-    settle it; an edit that is refused is a conflict all the same, and the write, if it comes, ends it.
+    version may be on its way (``echo`` is older than the state) such an edit is not taken over, because that write
+    would settle it; an edit that is refused is a conflict all the same, and the write, if it comes, ends it.
     A report of a deletion only ends the link.
     """
     fields = state.fields if state else AssetFields()

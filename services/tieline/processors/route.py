@@ -154,6 +154,7 @@ class Route:
             asset_id=event.asset_id,
             asset_number=self._number_at(flow.target, state),
             fields=event.fields,
+            posting_date=event.accepted.posting_date,
         )
         return _command(flow, event.cost_doc_id, body)
 

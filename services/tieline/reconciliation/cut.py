@@ -12,7 +12,16 @@ from typing import Protocol, TypeVar
 
 from tieline.kernel.errors import Rejected, TielineError
 from tieline.kernel.kafka_log import LogRecord, Row
-from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, Observed, ParkedKey, SystemObserved, XRef
+from tieline.kernel.memory import (
+    Conflict,
+    HeldReport,
+    LedgerEntry,
+    Observed,
+    ParkedKey,
+    PeriodHold,
+    SystemObserved,
+    XRef,
+)
 from tieline.kernel.model import AssetState, BookState, CostState, Model
 from tieline.kernel.records import Typed
 from tieline.reconciliation.evidence import ASSET_STATE, BOOK_STATE, COST_STATE, LEDGER, Evidence, Placed
@@ -166,6 +175,8 @@ def gather(log: Log, run_id: str, observed: Mapping[str, SystemObserved], closin
     # Pending commands first: a command that settles meanwhile is then found in the ledger, which is read later.
     pending = {system: _pending(log, system) for system in observed}
     try:
+        # Also before the state: what is released meanwhile is then found in both.
+        period_held = _period_held(log)
         return Evidence(
             run_id=run_id,
             systems=observed,
@@ -177,6 +188,7 @@ def gather(log: Log, run_id: str, observed: Mapping[str, SystemObserved], closin
             observed={system: _observed(log, run_id, answer) for system, answer in observed.items()},
             parked=_plain(log, "hub.parked.state.v1", ParkedKey),
             held=_plain(log, "hub.hold.state.v1", HeldReport),
+            period_held=period_held,
             conflicts=_plain(log, "hub.conflict.state.v1", Conflict),
             pending=pending,
             closing=closing,
@@ -252,6 +264,17 @@ def _placed(log: Log, topic: str, kind: type[M]) -> Mapping[str, Placed[M]]:
         for key, row in log.read_table(topic).items()
         if row.value is not None
     }
+
+
+def _period_held(log: Log) -> Mapping[str, PeriodHold]:
+    rows = _plain(log, "hub.period-hold.state.v1", PeriodHold)
+    found: dict[str, PeriodHold] = {}
+    for _, row in sorted(rows.items()):
+        report = row.asset or row.cost
+        if report is not None:
+            origin = report.origin
+            found.setdefault(f"{origin.system}/{origin.entity}/{origin.native_id}", row)
+    return found
 
 
 def _plain(log: Log, topic: str, kind: type[M]) -> Mapping[str, M]:

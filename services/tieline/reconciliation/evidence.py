@@ -13,6 +13,7 @@ from tieline.kernel.memory import (
     LinkStatus,
     Observed,
     ParkedKey,
+    PeriodHold,
     SystemObserved,
     XRef,
 )
@@ -44,7 +45,8 @@ class Evidence:
     """One run's tables. Keys are the record keys; ``observed`` and ``pending`` are per system.
 
     ``observed`` holds this run's rows only. ``pending`` maps a key to the coordinates of its first command beyond the
-    sink's committed offset. ``closing`` is the closing cut, "topic/partition" to offset, for people.
+    sink's committed offset. ``period_held`` maps a record, system/entity/native id, to its report that waits for a
+    fiscal period. ``closing`` is the closing cut, "topic/partition" to offset, for people.
     """
 
     run_id: str
@@ -57,6 +59,7 @@ class Evidence:
     observed: Mapping[str, Mapping[str, Observed]]
     parked: Mapping[str, ParkedKey] = field(default_factory=dict)
     held: Mapping[str, HeldReport] = field(default_factory=dict)
+    period_held: Mapping[str, PeriodHold] = field(default_factory=dict)
     conflicts: Mapping[str, Conflict] = field(default_factory=dict)
     pending: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     closing: Mapping[str, int] = field(default_factory=dict)

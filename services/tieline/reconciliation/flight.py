@@ -50,6 +50,9 @@ class Flight:
         return next(self._moves(system, entity, canonical_id, state_key or canonical_id), None)
 
     def _waiting(self, system: str, entity: str, native_id: str) -> str | None:
+        for_period = self._evidence.period_held.get(f"{system}/{entity}/{native_id}")
+        if for_period is not None:
+            return f"held: {for_period.reason}"
         held = self._evidence.held.get(f"{system}/{entity}/{native_id}")
         # What only a person can release is under way nowhere: it is a difference until the person has decided.
         if held is None or held.waits_for == A_PERSON:

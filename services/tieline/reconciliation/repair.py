@@ -216,6 +216,7 @@ class _Builder:
             asset_id=state.asset_id,
             asset_number=self._number(system, state.asset_id),
             fields=state.fields,
+            posting_date=state.posting_date,
         )
 
     def _number(self, system: str, asset_id: str | None) -> str | None:

@@ -26,6 +26,7 @@ from tieline.kernel.model import (
     CostKind,
     CostLine,
     CostReport,
+    FiscalPeriodReport,
     InvoiceReport,
     Model,
     Money,
@@ -57,6 +58,7 @@ REPORT_TOPICS: dict[type[Model], str] = {
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
+    FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }
 M = TypeVar("M", bound=Model)
 

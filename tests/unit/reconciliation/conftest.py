@@ -19,6 +19,7 @@ from tieline.kernel.memory import (
     LinkStatus,
     Observed,
     ParkedKey,
+    PeriodHold,
     Stage,
     SystemObserved,
     WaitingLetter,
@@ -26,6 +27,7 @@ from tieline.kernel.memory import (
 )
 from tieline.kernel.model import (
     AssetFields,
+    AssetReport,
     AssetState,
     BookFields,
     BookState,
@@ -35,6 +37,7 @@ from tieline.kernel.model import (
     CostState,
     FinancialStatus,
     Money,
+    Origin,
     PhysicalStatus,
     ScheduleLine,
 )
@@ -101,6 +104,7 @@ class Estate:
         self.observed: dict[str, dict[str, Observed]] = {ERP: {}, AM: {}}
         self.parked: dict[str, ParkedKey] = {}
         self.held: dict[str, HeldReport] = {}
+        self.period_held: dict[str, PeriodHold] = {}
         self.conflicts: dict[str, Conflict] = {}
         self.pending: dict[str, dict[str, str]] = {ERP: {}, AM: {}}
         for n in range(size):
@@ -122,6 +126,7 @@ class Estate:
             observed={system: dict(rows) for system, rows in self.observed.items()},
             parked=dict(self.parked),
             held=dict(self.held),
+            period_held=dict(self.period_held),
             conflicts=dict(self.conflicts),
             pending=self.pending,
             closing={"hub.identified.report.v1/0": 7},
@@ -235,6 +240,20 @@ class Estate:
             offset=9,
             key=f"{system}/{native_id}",
             value=b"",
+            since=NOW,
+        )
+
+    def hold_for_period(self, system: str, native_id: str) -> None:
+        said = Origin(system=system, entity="asset", native_id=native_id, source_version="1", recorded_at=NOW)
+        self.period_held[f"{system}/asset/{native_id}"] = PeriodHold(
+            lane="asset/a1",
+            place=1,
+            reason="period 2026-003 of ACME is closed",
+            company="ACME",
+            period="2026-003",
+            effective_date=NOW.date(),
+            canonical_id="a1",
+            asset=AssetReport(origin=said, fields=AssetFields()),
             since=NOW,
         )
 

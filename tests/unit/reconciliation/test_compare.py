@@ -308,6 +308,7 @@ IN_FLIGHT: dict[str, tuple[Plant, str]] = {
     "the outcome is unknown": (lambda e: e.delivery(AM, "book", "a10|main", stage=Stage.INTENT), "book"),
     "the key is parked": (lambda e: e.park(ERP, "cost-document", "c10"), "cost-document"),
     "the report is held": (lambda e: e.hold(ERP, "asset", "10"), "asset"),
+    "the report waits for a period": (lambda e: e.hold_for_period(ERP, "10"), "asset"),
 }
 
 

@@ -16,7 +16,15 @@ from tieline.kernel.memory import DriftKind, RunFinished, RunRequested
 from tieline.kernel.model import PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.records import Outbound, Typed
 from tieline.reconciliation.commands import repair, report, run
-from tieline.reconciliation.cut import DRIFT_TOPIC, EVENT_TOPICS, IDENTIFIED_TOPIC, REPORT_TOPICS, RUN_TOPIC, Patience
+from tieline.reconciliation.cut import (
+    DRIFT_TOPIC,
+    EVENT_TOPICS,
+    IDENTIFIED_TOPIC,
+    REPORT_TOPICS,
+    RUN_TOPIC,
+    Patience,
+    gather,
+)
 from tieline.reconciliation.running import Hub, last_run, new_run_id, open_drifts, reconcile
 
 if TYPE_CHECKING:
@@ -91,7 +99,8 @@ class World:
 
     def _topics(self) -> list[str]:
         named = [topic for topic, _ in TABLES.values()]
-        named += ["hub.xref.state.v1", "hub.parked.state.v1", "hub.hold.state.v1", "hub.conflict.state.v1"]
+        named += ["hub.xref.state.v1", "hub.parked.state.v1", "hub.conflict.state.v1"]
+        named += ["hub.hold.state.v1", "hub.period-hold.state.v1"]
         named += [f"observed.{system}.record.state.v1" for system in (ERP, AM)]
         return [*named, *RAW.values(), *COMMANDS.values(), *sum(STAGES.values(), ()), RUN_TOPIC, DRIFT_TOPIC]
 
@@ -329,6 +338,8 @@ def test_a_repair_is_shown_then_sent_by_its_hash(world: World) -> None:
     world.estate.remove(AM, "asset", "U6")
     world.estate.remove(ERP, "cost-document", "M10")
     world.estate.edit_book(8, currency="JPY")
+    row = world.estate.costs["c10"].row.model_copy(update={"posting_date": dt.date(2026, 4, 1)})
+    world.log.publish([Outbound("cost.document.state.v1", "c10", Typed("CostState", row))])
     console, out = world.show()
     assert repair(world.hub, console) == 1
     assert world.sent(COMMANDS[AM]) == []
@@ -357,6 +368,7 @@ def test_a_repair_is_shown_then_sent_by_its_hash(world: World) -> None:
     (posting,) = to_erp
     assert isinstance(posting, PostCost)
     assert (posting.cost_doc_id, posting.asset_number) == ("c10", "N10")
+    assert posting.posting_date == dt.date(2026, 4, 1), "a repair posts where the document was to be posted"
 
 
 def test_a_plan_that_changed_is_refused(world: World) -> None:
@@ -427,3 +439,13 @@ def test_what_a_system_holds_cannot_style_or_break_the_report(world: World) -> N
 
 def test_run_ids_differ() -> None:
     assert new_run_id() != new_run_id()
+
+
+def test_reports_that_wait_for_a_period_are_read_by_the_record_they_are_of(world: World) -> None:
+    world.estate.hold_for_period(ERP, "10")
+    [row] = world.estate.period_held.values()
+    follower = row.model_copy(update={"place": 2, "reason": "waits behind a1"})
+    for each in (follower, row):
+        key = f"{each.lane}|{each.place:09d}"
+        world.log.publish([Outbound("hub.period-hold.state.v1", key, Typed("PeriodHold", each))])
+    assert gather(world.log, "run1", {}, {}).period_held == {f"{ERP}/asset/10": row}

@@ -8,7 +8,7 @@ from functools import partial
 from tieline.connectors.tryton.assets import AssetWriter
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.costs import CostWriter
-from tieline.connectors.tryton.mapping import STREAMS, Context, map_item
+from tieline.connectors.tryton.mapping import SNAPSHOT_STREAMS, Context, map_item
 from tieline.connectors.tryton.reference import Reference
 from tieline.connectors.tryton.settings import read_settings
 from tieline.connectors.tryton.sink import TrytonSink
@@ -30,6 +30,6 @@ def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARE
         source=TrytonSource(client, known),
         sink=TrytonSink(AssetWriter(client, known, context, reference), CostWriter(client, known, context, reference)),
         map_item=partial(map_item, context),
-        snapshot_streams=STREAMS,
+        snapshot_streams=SNAPSHOT_STREAMS,
         close=client.close,
     )

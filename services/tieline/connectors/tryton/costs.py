@@ -109,7 +109,10 @@ class CostWriter:
     async def _values(self, command: PostCost) -> dict[str, object]:
         fields = command.fields
         await self._check(fields)
-        period = await self._reference.open_period(fields.effective_date, "fields.effective_date")
+        # Invariant 10: a late document is posted in the period it was given, and keeps its own date in the text.
+        posting_date = command.posting_date or fields.effective_date
+        late = posting_date != fields.effective_date
+        period = await self._reference.open_period(posting_date, "posting_date" if late else "fields.effective_date")
         centre = await self._reference.cost_centre(fields.cost_centre, fields.effective_date)
         expense = await self._reference.account(self._settings.maintenance_expense_account)
         accrual = await self._reference.account(self._settings.maintenance_accrual_account)
@@ -127,12 +130,18 @@ class CostWriter:
                 }
             )
         lines.append({"account": accrual, **_sides(-fields.total)})
-        document = DocumentText(command.cost_doc_id, fields.work_order, command.asset_number, fields.reversal_of)
+        document = DocumentText(
+            command.cost_doc_id,
+            fields.work_order,
+            command.asset_number,
+            fields.reversal_of,
+            fields.effective_date if late else None,
+        )
         return {
             "company": await self._reference.company(),
             "journal": await self._reference.journal(self._settings.maintenance_journal),
             "period": period,
-            "date": fields.effective_date,
+            "date": posting_date,
             "description": costs_text.write_document(document),
             "origin": await self._origin(command.asset_number),
             "lines": [("create", lines)],

@@ -1,18 +1,20 @@
 """A cost document inside the texts of an account move: Tryton's move has no fields for it.
 
-Move: ``tieline: <cost_doc_id> | work order: WO-1 | asset: 42 | reverses: 7``.
+Move: ``tieline: <cost_doc_id> | work order: WO-1 | asset: 42 | reverses: 7 | effective: 2026-03-17``; the last part
+only where the document is posted on another date than its own, because its own period is closed.
 Line: ``LABOUR x 2.5: Replace the bearing`` (kind, quantity where there is one, description).
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass
 from decimal import Decimal
 
 from tieline.kernel.model import CostKind
 
-_PART = re.compile(r"^\s*(?P<key>tieline|work order|asset|reverses)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE)
+_PART = re.compile(r"^\s*(?P<key>tieline|work order|asset|reverses|effective)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE)
 _LINE = re.compile(
     r"^(?P<kind>LABOUR|PART|SERVICE|TOOL|OTHER)(?: x (?P<quantity>-?\d{1,12}(?:\.\d{1,6})?))?:\s?(?P<text>.*)$",
     re.DOTALL,
@@ -27,6 +29,7 @@ class DocumentText:
     work_order: str | None = None
     asset: str | None = None
     reversal_of: str | None = None
+    effective_date: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ def write_document(text: DocumentText) -> str:
         ("work order", text.work_order),
         ("asset", text.asset),
         ("reverses", text.reversal_of),
+        ("effective", text.effective_date.isoformat() if text.effective_date else None),
     )
     return " | ".join(f"{key}: {_clean(value)}" for key, value in parts if value)
 
@@ -56,7 +60,13 @@ def read_document(text: str | None) -> DocumentText:
         match = _PART.match(part)
         if match and match["value"]:
             found.setdefault(match["key"].lower(), match["value"])
-    return DocumentText(found.get("tieline"), found.get("work order"), found.get("asset"), found.get("reverses"))
+    return DocumentText(
+        found.get("tieline"),
+        found.get("work order"),
+        found.get("asset"),
+        found.get("reverses"),
+        _date(found.get("effective")),
+    )
 
 
 def write_line(text: LineText) -> str:
@@ -73,6 +83,14 @@ def read_line(text: str | None) -> LineText:
         return LineText(CostKind.OTHER, (text or "").strip())
     quantity = Decimal(match["quantity"]) if match["quantity"] else None
     return LineText(CostKind(match["kind"]), match["text"].strip(), quantity)
+
+
+def _date(text: str | None) -> dt.date | None:
+    # What a person typed that is no date says nothing: the move's own date counts.
+    try:
+        return dt.date.fromisoformat(text) if text else None
+    except ValueError:
+        return None
 
 
 def _clean(value: str) -> str:

@@ -124,7 +124,11 @@ _COST = {
     "company": _COMPANY,
     "currency": _ASSET_CURRENCY,
     "cost_centre": Place(("lines.analytic_lines.account.code",), ("lines.analytic_lines.account",)),
-    "effective_date": Place(("date",), ("date", "period", "lines.analytic_lines.date"), "its period must be open"),
+    "effective_date": Place(
+        ("description: effective", "date"),
+        ("date", "period", "lines.analytic_lines.date"),
+        "a late document's date and period are those it is posted in, its own is in the description",
+    ),
     "total": Place(_SIDES, _SIDES, "the sum; written as the line on the accrual account"),
     "reversal_of": Place(("description: reverses",), ("description: reverses",)),
 }

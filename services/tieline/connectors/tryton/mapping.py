@@ -12,7 +12,17 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tieline.connectors.tryton import comment, costs_text, wire
-from tieline.connectors.tryton.models import Asset, AssetLine, Move, Purchase, PurchaseLine, Stamped
+from tieline.connectors.tryton.models import (
+    Asset,
+    AssetLine,
+    FiscalYear,
+    Move,
+    Period,
+    Purchase,
+    PurchaseLine,
+    Stamped,
+)
+from tieline.kernel.calendars import REGULAR_PERIODS
 from tieline.kernel.code_lists import SHARED, Codes, ListName
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected
@@ -27,18 +37,22 @@ from tieline.kernel.model import (
     CostReport,
     DisposalKind,
     FinancialStatus,
+    FiscalPeriodFields,
+    FiscalPeriodReport,
     OrderFields,
     OrderLine,
     OrderReport,
     Origin,
+    PeriodStatus,
     PhysicalStatus,
     Report,
     ScheduleLine,
 )
 from tieline.kernel.protocols import RawItem
 
-ASSETS, PURCHASE_ORDERS, COSTS = "assets", "purchase-orders", "costs"
-STREAMS = (ASSETS, PURCHASE_ORDERS, COSTS)
+ASSETS, PURCHASE_ORDERS, COSTS, PERIODS = "assets", "purchase-orders", "costs", "fiscal-periods"
+SNAPSHOT_STREAMS = (ASSETS, PURCHASE_ORDERS, COSTS)  # what reconciliation compares
+STREAMS = (*SNAPSHOT_STREAMS, PERIODS)
 BOOK_ID = "main"
 METHODS = {"linear": "SL"}
 FINANCIAL_STATUS = {
@@ -54,6 +68,9 @@ APPROVAL_STATUS = {
     "done": ApprovalStatus.APPROVED,
     "cancelled": ApprovalStatus.CANCELLED,
 }
+# A locked period differs from a closed one only in that nobody can open it again.
+PERIOD_STATUS = {"open": PeriodStatus.OPEN, "closed": PeriodStatus.CLOSED, "locked": PeriodStatus.CLOSED}
+MAX_SPECIAL_PERIODS = 4
 MAX_QUANTITY_DIGITS = 6
 MAX_QUANTITY_MAGNITUDE = 12
 
@@ -86,6 +103,8 @@ def map_item(context: Context, item: RawItem) -> Sequence[Report]:
             return (order_report(context, parse(Purchase, document)),)
         case "costs":
             return (cost_report(context, parse(Move, document)),)
+        case "fiscal-periods":
+            return (period_report(context, parse(Period, document)),)
         case _:
             raise Rejected(f"{item.stream} is not a stream of this connector", field="stream")
 
@@ -226,7 +245,7 @@ def cost_report(context: Context, move: Move) -> CostReport:
             company=move.company.party.code or "",
             currency=move.company.currency.code or "",
             cost_centre=",".join(sorted(centres)) or "UNASSIGNED",
-            effective_date=move.date,
+            effective_date=said.effective_date or move.date,
             total=sum((line.amount for line in lines), Decimal(0)),
             lines=lines,
             reversal_of=said.reversal_of,
@@ -234,6 +253,46 @@ def cost_report(context: Context, move: Move) -> CostReport:
         return CostReport(origin=origin, fields=fields)
 
     return _checked(build, "fields")
+
+
+def period_report(context: Context, period: Period) -> FiscalPeriodReport:
+    """What Tryton says of one fiscal period; an adjustment period is a special one, 013 to 016.
+
+    Who opened or closed it last is a number; why, Tryton does not keep.
+    """
+    origin = _origin(context, "fiscal-period", str(period.id), (period.changed_at,), None)
+    changed_by = period.write_uid if period.write_date is not None else period.create_uid
+
+    def build() -> FiscalPeriodReport:
+        fields = FiscalPeriodFields(
+            company=period.company.party.code or "",
+            period=f"{_year_name(period.fiscalyear)}-{_number_in_year(period):03d}",
+            first_date=period.start_date,
+            last_date=period.end_date,
+            status=PERIOD_STATUS[period.state],
+            changed_by=None if changed_by is None else str(changed_by),
+        )
+        return FiscalPeriodReport(origin=origin, fields=fields)
+
+    return _checked(build, "fields")
+
+
+def _number_in_year(period: Period) -> int:
+    """The period's number: its month where periods are months (as of a posting), else its place among its kind."""
+    year = period.fiscalyear
+    kin = sorted((found.start_date, found.id) for found in year.periods if found.type == period.type)
+    standard = period.type == "standard"
+    if standard and all(day.day == year.start_date.day for day, _ in kin):
+        return _months_into(year, period.start_date) + 1
+    place = kin.index((period.start_date, period.id)) + 1 if (period.start_date, period.id) in kin else 0
+    if not 1 <= place <= (REGULAR_PERIODS if standard else MAX_SPECIAL_PERIODS):
+        raise Rejected(
+            f"is number {place} of {len(kin)} {period.type} periods; a year has at most {REGULAR_PERIODS} standard and "
+            f"{MAX_SPECIAL_PERIODS} adjustment periods",
+            field="fiscalyear.periods",
+            remedy="correct the periods of the fiscal year in Tryton",
+        )
+    return place if standard else REGULAR_PERIODS + place
 
 
 def _cost_line(number: int, text: str | None, amount: Decimal) -> CostLine:
@@ -285,9 +344,15 @@ def posting_period(line: AssetLine) -> str | None:
     if line.move is None:
         return None
     period, year = line.move.period, line.move.period.fiscalyear
-    months = (period.start_date.year - year.start_date.year) * 12 + period.start_date.month - year.start_date.month
-    name = year.name if re.fullmatch(r"\d{4}", year.name) else f"{year.end_date.year:04d}"
-    return f"{name}-{months + 1:03d}"
+    return f"{_year_name(year)}-{_months_into(year, period.start_date) + 1:03d}"
+
+
+def _year_name(year: FiscalYear) -> str:
+    return year.name if re.fullmatch(r"\d{4}", year.name) else f"{year.end_date.year:04d}"
+
+
+def _months_into(year: FiscalYear, day: dt.date) -> int:
+    return (day.year - year.start_date.year) * 12 + day.month - year.start_date.month
 
 
 def _line_stamps(line: AssetLine) -> tuple[dt.datetime, ...]:

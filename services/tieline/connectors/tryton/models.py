@@ -87,6 +87,32 @@ class FiscalPeriod(Row):
     fiscalyear: FiscalYear = Field(alias="fiscalyear.")
 
 
+class PeriodOfYear(Row):
+    """A period among those of its year."""
+
+    start_date: Day
+    type: Literal["standard", "adjustment"]
+
+
+class YearOfPeriods(FiscalYear):
+    """A fiscal year with all its periods: a period's number is its place among them."""
+
+    periods: tuple[PeriodOfYear, ...] = Field(alias="periods.", strict=False)
+
+
+class Period(Stamped):
+    """``account.period`` with its year; the users are ids, never names."""
+
+    state: Literal["open", "closed", "locked"]
+    type: Literal["standard", "adjustment"]
+    start_date: Day
+    end_date: Day
+    create_uid: int | None
+    write_uid: int | None
+    fiscalyear: YearOfPeriods = Field(alias="fiscalyear.")
+    company: Company = Field(alias="company.")
+
+
 class LineMove(Stamped):
     """The account move behind a depreciation line."""
 
@@ -227,4 +253,9 @@ MOVE_FIELDS: tuple[str, ...] = (
     *("number", "state", "date", "description", "origin", *_STAMPS, *_COMPANY),
     *_under("lines", ("debit", "credit", "description", "account.code", *_STAMPS)),
     *_under("lines.analytic_lines", ("account.code", *_STAMPS)),
+)
+PERIOD_FIELDS: tuple[str, ...] = (
+    *("state", "type", "start_date", "end_date", "create_uid", "write_uid", *_STAMPS, *_COMPANY),
+    *_under("fiscalyear", ("name", "start_date", "end_date")),
+    *_under("fiscalyear.periods", ("start_date", "type")),
 )

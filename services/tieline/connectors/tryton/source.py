@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tieline.connectors.tryton import models, wire
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.cursors import Change, Mark, dump_marks, load_marks, micros, moment
-from tieline.connectors.tryton.mapping import ASSETS, COSTS, PURCHASE_ORDERS
+from tieline.connectors.tryton.mapping import ASSETS, COSTS, PERIODS, PURCHASE_ORDERS
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.kernel.errors import Stop, Unavailable
 from tieline.kernel.protocols import Page, RawItem
@@ -40,6 +40,7 @@ def _both(model: str, parent: str) -> tuple[Watch, Watch]:
 
 # A schedule, its postings and an order's lines change without their asset or order being written: each is watched.
 WATCHES: Mapping[str, tuple[Watch, ...]] = {
+    PERIODS: _both("account.period", "id"),
     ASSETS: (
         *_both("account.asset", "id"),
         *_both("account.asset.line", "asset"),
@@ -51,6 +52,7 @@ RECORDS: Mapping[str, tuple[str, Sequence[str]]] = {
     ASSETS: ("account.asset", models.ASSET_FIELDS),
     PURCHASE_ORDERS: ("purchase.purchase", models.PURCHASE_FIELDS),
     COSTS: ("account.move", models.MOVE_FIELDS),
+    PERIODS: ("account.period", models.PERIOD_FIELDS),
 }
 
 

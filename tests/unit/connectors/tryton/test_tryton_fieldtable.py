@@ -110,7 +110,12 @@ def _changed(name: str, value: Any) -> Iterator[tuple[str, Any]]:
                 yield f"comment: {key}", comment.write_values(value, {key: mark})
     elif name == "description":
         said = costs_text.read_document(value)
-        for key, changes in (("work order", {"work_order": "WO-MARK"}), ("reverses", {"reversal_of": "4711"})):
+        parts: Mapping[str, Mapping[str, Any]] = {
+            "work order": {"work_order": "WO-MARK"},
+            "reverses": {"reversal_of": "4711"},
+            "effective": {"effective_date": dt.date(2024, 2, 3)},
+        }
+        for key, changes in parts.items():
             yield f"description: {key}", costs_text.write_document(replace(said, **changes))
     elif isinstance(value, dict):
         for part, other in PARTS[value["__class__"]].items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 
 import pytest
@@ -62,10 +63,16 @@ WORDS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_chara
 )
 
 
-@given(WORDS.filter(bool), st.none() | WORDS.filter(bool), st.none() | WORDS.filter(bool))
-def test_a_documents_text_is_read_as_written(ref: str, order: str | None, reversal: str | None) -> None:
-    document = DocumentText(hub_ref=ref, work_order=order, reversal_of=reversal)
+@given(WORDS.filter(bool), st.none() | WORDS.filter(bool), st.none() | WORDS.filter(bool), st.none() | st.dates())
+def test_a_documents_text_is_read_as_written(
+    ref: str, order: str | None, reversal: str | None, effective: dt.date | None
+) -> None:
+    document = DocumentText(hub_ref=ref, work_order=order, reversal_of=reversal, effective_date=effective)
     assert read_document(write_document(document)) == document
+
+
+def test_an_effective_date_that_is_none_says_nothing() -> None:
+    assert read_document("tieline: cd-1 | effective: last March").effective_date is None
 
 
 def test_the_separator_inside_a_value_cannot_forge_a_reference() -> None:

@@ -1,0 +1,231 @@
+"""The period gate: what falls in a closed period is held with its effective date and released in order (Invariant 10).
+
+Held reports stand in lanes: everything about one asset that asset management says waits together, in the order it came,
+and so does a reversal with its document. The ERP's own word never waits: what it says is in its books already.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tieline.kernel.clock import Clock
+from tieline.kernel.dead_letters import clean
+from tieline.kernel.errors import Rejected, Stop
+from tieline.kernel.landscape import Landscape
+from tieline.kernel.memory import PeriodHold
+from tieline.kernel.model import AssetReport, CostReport, CostState
+from tieline.kernel.producing import CORRELATION
+from tieline.kernel.records import Inbound, Outbound
+from tieline.kernel.tables import Table
+from tieline.processors.fiscal_periods import FiscalPeriods, Waits
+from tieline.processors.reversals import Reversals
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A report under its canonical id; ``asset_id`` is the asset a cost document is about."""
+
+    canonical_id: str
+    asset_id: str | None
+    report: AssetReport | CostReport
+    correlation_id: str | None
+
+    @property
+    def record_name(self) -> str:
+        """The reported record: system/entity/native id."""
+        origin = self.report.origin
+        return f"{origin.system}/{origin.entity}/{origin.native_id}"
+
+
+Post = Callable[[Arrival], list[Outbound] | Waits]
+
+
+def arrival_of(record: Inbound, report: AssetReport | CostReport) -> Arrival:
+    """An identified report as it arrived."""
+    return Arrival(record.key_text, record.header("tl_asset_id"), report, record.header(CORRELATION))
+
+
+class PeriodGate:
+    """The held reports, and the periods they wait for."""
+
+    def __init__(self, landscape: Landscape, clock: Clock) -> None:
+        self._clock = clock
+        self._max_held = landscape.fiscal.max_held
+        self.periods = FiscalPeriods(landscape.fiscal)
+        self.holds: Table[PeriodHold] = Table(
+            "hub.period-hold.state.v1",
+            PeriodHold,
+            partition_by=lambda key: key.rsplit("|", 1)[0],
+            on_change=self._follow,
+        )
+        self._places: dict[str, set[int]] = {}
+        self._lane_of_cost: dict[str, str] = {}
+        self._reversals = Reversals()
+
+    def lane_of(self, arrival: Arrival) -> str:
+        """What the report waits with: its asset, else the document it reverses, else only itself."""
+        report = arrival.report
+        if isinstance(report, AssetReport):
+            return f"asset/{arrival.canonical_id}"
+        system, reversed_id = report.origin.system, report.fields.reversal_of
+        held = self._lane_of_cost.get(f"{system}/{report.origin.native_id}")
+        before = self._lane_of_cost.get(f"{system}/{reversed_id}") if reversed_id else None
+        own = f"asset/{arrival.asset_id}" if arrival.asset_id else f"cost/{arrival.canonical_id}"
+        return held or before or own
+
+    def is_waiting(self, lane: str) -> bool:
+        """Whether anything waits in the lane."""
+        return lane in self._places
+
+    def check_reversal(self, report: CostReport) -> None:
+        """Raises ``Rejected`` for a document that cannot stand beside those held; not for one that is held itself."""
+        if f"{report.origin.system}/{report.origin.native_id}" not in self._lane_of_cost:
+            self._reversals.check(report)
+
+    def hold(self, lane: str, arrival: Arrival, waits: Waits | None = None) -> None:
+        """Keep a report at the end of its lane; one that is there already keeps its place and does not double (3).
+
+        ``waits`` says why; without it the report follows what waits before it. Raises ``Rejected`` for a held cost
+        document that comes again with other content, ``Stop`` when more wait than the landscape allows.
+        """
+        if self._is_held(lane, arrival):
+            return
+        if len(self.holds) >= self._max_held:
+            raise Stop(
+                f"accept: {self._max_held} documents wait for fiscal periods; open or reopen the periods named in "
+                "hub.period-hold.state.v1 and raise fiscal.max_held in the landscape"
+            )
+        places = self._places.get(lane, set())
+        first = min(places, default=0)
+        reason = waits.reason if waits else f"waits behind {self._row(lane, first).canonical_id}"
+        report = arrival.report
+        row = PeriodHold(
+            lane=lane,
+            place=max(places, default=0) + 1,
+            reason=reason,
+            company=waits.company if waits else None,
+            period=waits.period if waits else None,
+            effective_date=waits.effective_date if waits else _effective_date(report),
+            canonical_id=arrival.canonical_id,
+            asset_id=arrival.asset_id,
+            correlation_id=arrival.correlation_id,
+            asset=report if isinstance(report, AssetReport) else None,
+            cost=report if isinstance(report, CostReport) else None,
+            since=self._clock(),
+        )
+        self.holds.put(_key(lane, row.place), row)
+
+    def release(self, lane: str, post: Post) -> list[Outbound]:
+        """Post what waits in the lane, oldest first, up to the first that must go on waiting."""
+        released: list[Outbound] = []
+        for place in sorted(self._places.get(lane, ())):
+            row = self._row(lane, place)
+            try:
+                posted = post(_arrival(row))
+            except Rejected as rejection:
+                # It is not the arriving record that is at fault: the held one stays, and says why.
+                posted = Waits(clean(str(rejection)), row.effective_date, _company_of(row), row.period)
+            if isinstance(posted, Waits):
+                now = {"reason": posted.reason, "company": posted.company, "period": posted.period}
+                if row.model_copy(update=now) != row:
+                    self.holds.put(_key(lane, place), row.model_copy(update=now))
+                break
+            self.holds.delete(_key(lane, place))
+            released += [_correlated(outbound, row.correlation_id) for outbound in posted]
+        return released
+
+    def lanes_of(self, company: str) -> list[str]:
+        """Lanes whose first report waits for a period of the company, the longest waiting first."""
+        heads = [(lane, self._row(lane, min(places))) for lane, places in self._places.items()]
+        return [
+            lane for lane, row in sorted(heads, key=lambda head: (head[1].since, head[0])) if row.company == company
+        ]
+
+    def _is_held(self, lane: str, arrival: Arrival) -> bool:
+        rows = [self._row(lane, place) for place in sorted(self._places.get(lane, ()))]
+        same = [row for row in rows if _arrival(row).record_name == arrival.record_name]
+        if not same:
+            return False
+        last, report = same[-1], arrival.report
+        if isinstance(report, AssetReport):
+            # Only the last word counts: a record that went there and back has said something new.
+            return last.asset is not None and (last.asset.fields, last.asset.deleted) == (report.fields, report.deleted)
+        if last.cost is None or last.cost.fields != report.fields:
+            raise changed_document()
+        return True
+
+    def _row(self, lane: str, place: int) -> PeriodHold:
+        row = self.holds.get(_key(lane, place))
+        assert row is not None  # noqa: S101  - the index follows the table
+        return row
+
+    def _follow(self, _key_text: str, old: PeriodHold | None, new: PeriodHold | None) -> None:
+        row = new or old
+        if row is None:
+            return
+        places = self._places.setdefault(row.lane, set())
+        if new is not None:
+            places.add(row.place)
+        else:
+            places.discard(row.place)
+        if not places:
+            del self._places[row.lane]
+        if row.cost is not None:
+            self._reversals.follow(row.canonical_id, _document(old), _document(new))
+            name = f"{row.cost.origin.system}/{row.cost.origin.native_id}"
+            if new is not None:
+                self._lane_of_cost[name] = row.lane
+            else:
+                self._lane_of_cost.pop(name, None)
+
+
+def changed_document() -> Rejected:
+    """What is said of a cost document that was settled and comes again with other content."""
+    return Rejected(
+        "a settled cost document was changed",
+        field="fields",
+        remedy="correct it by a reversal document in its system",
+    )
+
+
+def _key(lane: str, place: int) -> str:
+    return f"{lane}|{place:09d}"
+
+
+def _arrival(row: PeriodHold) -> Arrival:
+    report = row.asset or row.cost
+    assert report is not None  # noqa: S101  - a row has one of the two
+    return Arrival(row.canonical_id, row.asset_id, report, row.correlation_id)
+
+
+def _document(row: PeriodHold | None) -> CostState | None:
+    """A held document as it would be accepted."""
+    if row is None or row.cost is None:
+        return None
+    origin = row.cost.origin
+    return CostState(
+        cost_doc_id=row.canonical_id,
+        version=1,
+        asset_id=row.asset_id,
+        origin_system=origin.system,
+        origin_native_id=origin.native_id,
+        fields=row.cost.fields,
+    )
+
+
+def _company_of(row: PeriodHold) -> str | None:
+    report = row.asset or row.cost
+    return row.company or (report.fields.company if report else None)
+
+
+def _effective_date(report: AssetReport | CostReport) -> dt.date:
+    return report.fields.effective_date if isinstance(report, CostReport) else report.origin.recorded_at.date()
+
+
+def _correlated(outbound: Outbound, correlation_id: str | None) -> Outbound:
+    if correlation_id is None:
+        return outbound
+    return dataclasses.replace(outbound, headers={**outbound.headers, CORRELATION: correlation_id})
