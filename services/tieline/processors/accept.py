@@ -181,9 +181,10 @@ class Accept:
             return posts
         self._note_conflicts(asset_id, state, report, merged)
         if state is not None and not merged.changed and merged.links == state.links:
-            if merged.said_by != state.said_by:
+            if (merged.said_by, merged.said_at) != (state.said_by, state.said_at):
                 # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
-                self.assets.put(asset_id, state.model_copy(update={"said_by": merged.said_by}))
+                vouched = {"said_by": merged.said_by, "said_at": merged.said_at}
+                self.assets.put(asset_id, state.model_copy(update=vouched))
             return []
         version = (state.version if state else 0) + 1
         changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")

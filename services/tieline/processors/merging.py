@@ -12,6 +12,14 @@ from tieline.kernel.digests import digest_fields
 from tieline.kernel.memory import LedgerEntry
 from tieline.kernel.model import AssetFields, AssetReport, AssetState, Money, PhysicalStatus
 from tieline.kernel.ownership import STANDING_POLICIES, FieldRule, Ownership, Policy
+from tieline.processors.retiring import (
+    DISPOSAL,
+    STATUS,
+    is_reinstated,
+    outdated_by,
+    repeats_a_disposal_taken_back,
+    says_gone,
+)
 
 # Who "said" a value that an order line proposed: both systems may replace it.
 HUB = "hub"
@@ -54,49 +62,89 @@ def merge_report(
     A report of a deletion only ends the link.
     """
     fields = state.fields if state else AssetFields()
-    said_by = dict(state.said_by) if state else {}
-    said_at = dict(state.said_at) if state else {}
     recorded_at = report.origin.recorded_at
-    speaker = HUB if report.origin.entity == PURCHASE_LINE else report.origin.system
-    update: dict[str, object] = {}
-    refused: dict[str, str] = {}
-    agreed: list[str] = []
-    is_behind = echo is not None and state is not None and echo < state.version
+    merging = _Merging(state, report, echo)
     rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
     for name, rule in rules.items():
-        said, known = getattr(report.fields, name), getattr(fields, name)
-        if report.deleted or not _is_word(said):
-            continue
-        owns = rule.owner == role and speaker != HUB
+        if not report.deleted and _is_word(getattr(report.fields, name)):
+            merging.hear(name, rule, role)
+    return merging.finish()
+
+
+class _Merging:
+    """One report on its way into the state, field by field."""
+
+    def __init__(self, state: AssetState | None, report: AssetReport, echo: int | None) -> None:
+        self._state = state
+        self._report = report
+        self._echo = echo
+        self._is_behind = echo is not None and state is not None and echo < state.version
+        self._known = state.fields if state else AssetFields()
+        self._recorded_at = report.origin.recorded_at
+        self._speaker = HUB if report.origin.entity == PURCHASE_LINE else report.origin.system
+        self._said_by = dict(state.said_by) if state else {}
+        self._said_at = dict(state.said_at) if state else {}
+        self._update: dict[str, object] = {}
+        self._refused: dict[str, str] = {}
+        self._agreed: list[str] = []
+
+    def hear(self, name: str, rule: FieldRule, role: str) -> None:
+        """Take over, confirm, pass over or refuse what the report says of a field."""
+        said, known = getattr(self._report.fields, name), getattr(self._known, name)
+        owns = rule.owner == role and self._speaker != HUB
         if said == known:
-            agreed.append(name)
-            # Where a proposer may always speak, agreeing does not make it the owner's word: the proposer may go back.
-            if owns and (not rule.open or said_by.get(name) == HUB):
-                said_by[name] = speaker
-            continue
-        repeats = echo is not None and known is not None and said_by.get(name) != speaker
+            self._agree(name, rule, owns=owns)
+            return
+        later = outdated_by(self._state, name, said, self._speaker, self._recorded_at)
+        if later or repeats_a_disposal_taken_back(self._state, name, self._speaker, self._update):
+            if self._speaker != later:  # its own later word explains it
+                self._refuse(name, rule, later)
+            return
+        author = self._said_by.get(name)
+        repeats = self._echo is not None and known is not None and author != self._speaker
         if repeats and is_form_of(said, known):
-            agreed.append(name)
+            self._agreed.append(name)
         elif _may_say(
             rule,
             owns=owns,
             proposes=role in rule.proposers or rule.owner == role,
             known=known,
-            author=said_by.get(name),
-            speaker=speaker,
-            is_later=name not in said_at or (recorded_at, owns) > (said_at[name], False),
+            author=author,
+            speaker=self._speaker,
+            is_later=name not in self._said_at or (self._recorded_at, owns) > (self._said_at[name], False),
         ):
-            if repeats and is_behind:
-                continue
-            update[name] = said
-            said_by[name] = speaker
-            if rule.policy is Policy.LWW_BY_VERSION:
-                said_at[name] = recorded_at
-        elif speaker != HUB:
-            refused[name] = said_by.get(name, rule.owner)
-    changed = tuple(name for name in AssetFields.model_fields if name in update)
-    links = _linked(state.links if state else {}, report)
-    return Merged(fields.model_copy(update=update), said_by, links, changed, refused, tuple(agreed), said_at)
+            if not (repeats and self._is_behind):
+                self._take(name, rule, said)
+        else:
+            self._refuse(name, rule)
+
+    def finish(self) -> Merged:
+        """What the fields heard come to."""
+        if is_reinstated(self._state, self._update, self._report, self._speaker):
+            self._update.update(dict.fromkeys(DISPOSAL))
+            self._said_at.update(dict.fromkeys(DISPOSAL, self._recorded_at))
+        fields = self._known.model_copy(update=self._update)
+        changed = tuple(name for name in AssetFields.model_fields if name in self._update)
+        links = _linked(self._state.links if self._state else {}, self._report)
+        return Merged(fields, self._said_by, links, changed, self._refused, tuple(self._agreed), self._said_at)
+
+    def _agree(self, name: str, rule: FieldRule, *, owns: bool) -> None:
+        self._agreed.append(name)
+        # Where a proposer may always speak, agreeing does not make it the owner's word: the proposer may go back.
+        if owns and (not rule.open or self._said_by.get(name) == HUB):
+            self._said_by[name] = self._speaker
+        if name in STATUS and name in self._said_at and self._said_by.get(name) == self._speaker:
+            self._said_at[name] = max(self._said_at[name], self._recorded_at)
+
+    def _take(self, name: str, rule: FieldRule, said: object) -> None:
+        self._update[name] = said
+        self._said_by[name] = self._speaker
+        if rule.policy is Policy.LWW_BY_VERSION or says_gone(name, said) or name in self._said_at:
+            self._said_at[name] = self._recorded_at
+
+    def _refuse(self, name: str, rule: FieldRule, by: str | None = None) -> None:
+        if self._speaker != HUB:
+            self._refused[name] = by or self._said_by.get(name, rule.owner)
 
 
 def _linked(links: Mapping[str, str], report: AssetReport) -> dict[str, str]:
@@ -172,7 +220,8 @@ def name_event(
     if (old.fields.disposal_date is None and fields.disposal_date is not None) or retired:
         return "AssetDisposed", fields.disposal_date or recorded_on
     in_service = "physical_status" in changed and fields.physical_status is PhysicalStatus.IN_SERVICE
-    if (old.fields.in_service_date is None and fields.in_service_date is not None) or in_service:
+    is_here = fields.disposal_date is None and fields.physical_status is not PhysicalStatus.RETIRED
+    if (is_here and old.fields.in_service_date is None and fields.in_service_date is not None) or in_service:
         return "AssetPlacedInService", fields.in_service_date or recorded_on
     if _MOVES & set(changed):
         return "AssetMoved", recorded_on
