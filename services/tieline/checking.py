@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.privacy import custodians_of
 
 ReadSettings = Callable[[str, Mapping[str, object]], object]
 _SETTING = re.compile(r"(?:^|[\s;.])(?P<path>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_-]+)*): ")
@@ -26,7 +27,14 @@ def check_landscape(path: Path) -> list[str]:
     except Stop as stop:
         return [str(stop)]
     of_systems = [fault for system in landscape.systems for fault in _check_system(path, landscape, system)]
-    return of_systems + list(_check_code_lists(path, landscape))
+    return [*of_systems, *_check_privacy(path, landscape), *_check_code_lists(path, landscape)]
+
+
+def _check_privacy(path: Path, landscape: Landscape) -> Iterator[str]:
+    try:
+        custodians_of(landscape, path.parent)
+    except Stop as stop:
+        yield f"{path}:{line_of(path, ('privacy', 'custodian_key'))}: {stop}"
 
 
 def _check_code_lists(path: Path, landscape: Landscape) -> Iterator[str]:

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 from typing import cast
@@ -25,6 +25,7 @@ from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Stop
 from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
 from tieline.kernel.receiving import WebhookServer
@@ -126,7 +127,9 @@ def run_processor(hub: Hub, name: str) -> None:
 def run_source(hub: Hub, system: str) -> None:
     """Run the source side of one system, with its webhook receiver, until told to stop."""
     stopping = _stop_signal()
-    runtime = hub.runtime(f"source-{system}", stopping)
+    # Only a source holds the key: behind it there are pseudonyms.
+    custodians = custodians_of(hub.landscape, hub.path.parent)
+    runtime = replace(hub.runtime(f"source-{system}", stopping), custodians=custodians)
     connector = hub.connect(system)
     loop = SourceLoop(system, connector, hub.landscape.systems[system].poll_interval_secs, runtime)
     host = os.environ.get("TIELINE_WEBHOOK_HOST", "127.0.0.1")  # a container must listen beyond its own loopback

@@ -40,6 +40,7 @@ from tieline.kernel.model import (
     Report,
 )
 from tieline.kernel.observing import Observer
+from tieline.kernel.privacy import IDS_ONLY, Custodians, map_opaquely
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
@@ -80,14 +81,15 @@ def report_record(report: Report) -> Outbound:
     return Outbound(REPORT_TOPICS[type(report)], key, Typed(type(report).__name__, report))
 
 
-def mapping_processor(system: str, connector: Connector) -> Processor:
-    """Raw records to reports, by the connector's pure mapping."""
+def mapping_processor(system: str, connector: Connector, custodians: Custodians = IDS_ONLY) -> Processor:
+    """Raw records to reports, by the connector's pure mapping; nobody's name gets past it (T40)."""
 
     def handle(record: Inbound, _: Typed) -> Sequence[Outbound]:
         stream, native_id = record.header(STREAM), record.header(NATIVE_ID)
         if stream is None or native_id is None or record.value is None:
             raise Rejected("not a captured record: stream, native id or payload is missing")
-        return [report_record(r) for r in connector.map_item(RawItem(stream, native_id, record.value))]
+        item = RawItem(stream, native_id, record.value)
+        return [report_record(report) for report in map_opaquely(connector, item, custodians)]
 
     return Processor(f"source-{system}", (raw_topic(system),), handle)
 
@@ -103,7 +105,7 @@ class SourceLoop:
         self._name = f"source-{system}"
         self._transactional_id = f"{self._name}-capture"
         self._runner = asyncio.Runner()
-        self._mapping = TransactionalLoop(mapping_processor(system, connector), runtime)
+        self._mapping = TransactionalLoop(mapping_processor(system, connector, runtime.custodians), runtime)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
         self._positions: Table[SourcePosition] = Table(f"src.{system}.position.state.v1", SourcePosition)
         self._requests: Consumer = broker.open_consumer(runtime.kafka, f"tieline.{self._name}-requests")

@@ -21,6 +21,7 @@ from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.model import Model
+from tieline.kernel.privacy import IDS_ONLY, Custodians
 from tieline.kernel.producing import Writer
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
@@ -62,6 +63,7 @@ class Runtime:
     log: Log
     stopping: Callable[[], bool]
     clock: Clock = utc_now
+    custodians: Custodians = IDS_ONLY
 
 
 def group_of(name: str) -> str:

@@ -7,13 +7,19 @@ import json
 
 from pydantic import BaseModel
 
+from tieline.kernel.model import AssetFields
+
+# A sink hashes what its system answered, where a person may have a name; the source's report has an opaque id.
+_PERSONAL = frozenset({"custodian"})
+
 
 def digest_fields(model: BaseModel) -> str:
     """BLAKE2b-128 (32 hex digits) over canonical JSON: sorted keys, absent values left out, decimals as text.
 
-    ``1.50`` and ``1.5000`` are the same amount and give the same digest.
+    ``1.50`` and ``1.5000`` are the same amount and give the same digest. Personal fields of an asset do not count.
     """
-    plain = model.model_dump(mode="python", exclude_none=True)
+    personal = set(_PERSONAL) if isinstance(model, AssetFields) else None
+    plain = model.model_dump(mode="python", exclude_none=True, exclude=personal)
     text = json.dumps(_plain(plain), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 

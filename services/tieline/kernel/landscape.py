@@ -265,6 +265,22 @@ class Fiscal(Section):
         return self.calendars.get(found.books.get(book or "", found.calendar), CALENDAR_YEAR)
 
 
+class SecretReference(Section):
+    """Where a secret is kept; never the secret (Invariant 14)."""
+
+    secret: str = Field(pattern=r"^(env|file):.+$", description="env:NAME, or file:path from this file's folder.")
+
+
+class Privacy(Section):
+    """How persons are called in the hub."""
+
+    custodian_key: SecretReference | None = Field(
+        default=None,
+        description="Secret of 32 characters or more, with which custodians become pseudonyms; none: systems must give "
+        "ids (no spaces, no @, at most 40 characters), anything else is refused.",
+    )
+
+
 class Landscape(Section):
     """The whole estate."""
 
@@ -280,6 +296,7 @@ class Landscape(Section):
         description="List, system, and what its codes mean; a list not given for a system: its codes are canonical.",
     )
     procure_to_pay: ProcureToPay = ProcureToPay()
+    privacy: Privacy = Privacy()
     ownership: tuple[OwnershipRule, ...] = Field(default=(), description="Changes to who owns which field.")
     views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
 

@@ -15,6 +15,7 @@ from tieline.kernel.consuming import Runtime, next_offsets
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
 from tieline.kernel.model import AssetReport, BookReport, CostReport, FiscalPeriodReport, OrderReport, Report
+from tieline.kernel.privacy import map_opaquely
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
@@ -76,6 +77,7 @@ class Observer:
         self._system = system
         self._connector = connector
         self._runtime = runtime
+        self._custodians = runtime.custodians
         self._runner = runner
         self._writer = Writer(f"source-{system}", runtime.codec, runtime.partitions, runtime.clock)
 
@@ -147,7 +149,7 @@ class Observer:
 
     def _observe(self, run_id: str, item: RawItem) -> list[Observed]:
         try:
-            return [observe_report(run_id, report) for report in self._connector.map_item(item)]
+            return [observe_report(run_id, report) for report in map_opaquely(self._connector, item, self._custodians)]
         except Rejected as rejection:
             unreadable = Observed(
                 run_id=run_id,

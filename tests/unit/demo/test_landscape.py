@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,23 +14,7 @@ from tieline.kernel.landscape import load_landscape
 from tieline.kernel.landscape_schema import schema_text
 from tieline.kernel.model import AssetReport, Model
 from tieline.kernel.records import Inbound, Outbound, Typed
-from tieline.stack.credentials import ensure
-from tieline.stack.estate import estate_of
 from tieline.wiring import open_hub
-
-DEMO = Path(__file__).parents[3] / "deploy" / "local"
-
-
-@pytest.fixture
-def demo(tmp_path: Path) -> Path:
-    """A copy of the demo's landscape with the files it names."""
-    folder = tmp_path / "deploy" / "local"
-    folder.mkdir(parents=True)
-    for name in ("landscape.yaml", "unio24.profile.yaml"):
-        shutil.copy(DEMO / name, folder)
-    path = folder / "landscape.yaml"
-    ensure(tmp_path / ".tieline" / "secrets", estate_of(load_landscape(path)).secret_names())
-    return path
 
 
 def spoil(path: Path, old: str, new: str) -> int:

@@ -1,0 +1,85 @@
+"""Who has a thing in charge is personal: only an opaque id of that person enters the hub (Invariant 14, T40).
+
+This stands between a connector's mapping and the first topic after the raw one, so that no connector can leave it out.
+With a key the id is a pseudonym: HMAC-SHA256 (RFC 2104) over what the system calls the person. The same person of two
+systems has the same pseudonym only if both call them the same. Without a key a value passes that looks like an id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from tieline.kernel.errors import Rejected, Stop
+from tieline.kernel.landscape import Landscape, resolve_settings
+from tieline.kernel.model import AssetReport, Report
+from tieline.kernel.protocols import Connector, RawItem
+
+MIN_KEY_CHARS = 32
+MAX_ID_CHARS = 40
+_FIELD = "fields.custodian"
+_KEY = "privacy.custodian_key"
+_PSEUDONYM = re.compile(r"p-[0-9a-f]{32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Custodians:
+    """How persons in charge are called in the hub. Raises ``Stop`` for a key that is too short to keep a secret."""
+
+    key: str | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        if self.key is not None and len(self.key) < MIN_KEY_CHARS:
+            raise Stop(f"{_KEY}: the secret has fewer than {MIN_KEY_CHARS} characters; make a new one")
+
+    def opaque(self, said: str) -> str:
+        """The hub's id of whom a system calls so; its own ids stay. Raises ``Rejected``, which never has the value."""
+        # What the hub wrote to a mirror comes back as it is (Invariant 8).
+        if _PSEUDONYM.fullmatch(said):
+            return said
+        called = " ".join(unicodedata.normalize("NFC", said).split())
+        if self.key is not None:
+            # 128 bits: short enough for the mirrors' columns, and no two persons ever meet in one id.
+            return f"p-{hmac.new(self.key.encode(), called.encode(), hashlib.sha256).hexdigest()[:32]}"
+        if not called or " " in called or "@" in called or len(called) > MAX_ID_CHARS:
+            raise Rejected(
+                f"the custodian does not look like an id: no spaces, no @, at most {MAX_ID_CHARS} characters",
+                field=_FIELD,
+                remedy="name a secret under privacy.custodian_key in the landscape, or have the system give an id; "
+                "then replay",
+            )
+        return called
+
+    def conceal(self, report: Report) -> Report:
+        """The report without anybody's name. Raises ``Rejected`` as ``opaque`` does."""
+        if not isinstance(report, AssetReport) or report.fields.custodian is None:
+            return report
+        fields = report.fields.model_copy(update={"custodian": self.opaque(report.fields.custodian)})
+        return report.model_copy(update={"fields": fields})
+
+
+IDS_ONLY = Custodians()
+
+
+def custodians_of(landscape: Landscape, base: Path) -> Custodians:
+    """How a landscape's persons are called; relative secret files start at ``base``.
+
+    Raises ``Stop`` if the key cannot be read or is too short.
+    """
+    reference = landscape.privacy.custodian_key
+    if reference is None:
+        return IDS_ONLY
+    secret = resolve_settings({_KEY: reference.model_dump()}, base)[_KEY]
+    return Custodians(secret.get_secret_value() if isinstance(secret, SecretStr) else str(secret))
+
+
+def map_opaquely(connector: Connector, item: RawItem, custodians: Custodians) -> Sequence[Report]:
+    """What a captured item says, without anybody's name. Raises ``Rejected`` as the connector's mapping does."""
+    return [custodians.conceal(report) for report in connector.map_item(item)]
