@@ -361,6 +361,11 @@ class CostLine(Model):
     description: Text = Field(description="What it is, for people.")
     quantity: Quantity | None = Field(default=None, description="Hours or pieces.")
     amount: Amount = Field(description="Cost in the document's currency; negative for a credit.")
+    source_ref: Text | None = Field(
+        default=None,
+        description="What it stems from, the same by every path it is told: system/kind/id, e.g. "
+        "tryton/purchase-line/7 or unio24/stock-issue/31.",
+    )
 
 
 class CostFields(Model):
@@ -630,6 +635,11 @@ class CostState(Model):
     fields: CostFields = Field(description="The whole document; it never changes afterwards.")
     posting_date: dt.date | None = Field(
         default=None, description="Date to post on, where the effective date's own period is closed; else none."
+    )
+    duplicate_of: Text | None = Field(
+        default=None,
+        description="Document (system/native id) that posted the same before: this one is kept and not posted; none "
+        "otherwise.",
     )
 
 

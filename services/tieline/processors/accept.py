@@ -37,6 +37,7 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.cost_sources import CostSources
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
@@ -63,9 +64,10 @@ class Accept:
             "asset.book.state.v1", BookState, partition_by=lambda key: key.split("|", 1)[0]
         )
         self._reversals = Reversals()
-        self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._reversals.follow)
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
-        self.purchasing = Orders(landscape.capitalisation, self.conflicts, clock)
+        self._sources = CostSources(self.conflicts, landscape.systems, clock)
+        self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
+        self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
         self.duplicates = Duplicates(
             self.assets, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
@@ -92,6 +94,10 @@ class Accept:
                 return self.duplicates.merge(decision) if merges else self.duplicates.separate(decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _follow_cost(self, key: str, old: CostState | None, new: CostState | None) -> None:
+        self._reversals.follow(key, old, new)
+        self._sources.follow_cost(key, old, new)
 
     def _purchase(self, po_id: str, report: OrderReport | ReceiptReport | InvoiceReport) -> Iterable[Outbound]:
         role = self._role(report.origin)
@@ -306,21 +312,26 @@ class Accept:
             if state.fields != fields:
                 raise changed_document()
             return []
+        row = CostState(
+            cost_doc_id=cost_doc_id,
+            version=1,
+            asset_id=asset_id,
+            origin_system=origin.system,
+            origin_native_id=origin.native_id,
+            fields=fields,
+        )
+        original, before = self._reversals.original_of(report), self._sources.posted_before(report)
+        duplicate_of = original.duplicate_of if original else next(iter(before.values()), None)
+        if duplicate_of is not None:
+            # T30: neither it nor its reversal is posted.
+            self.costs.put(cost_doc_id, row.model_copy(update={"duplicate_of": duplicate_of}))
+            self._sources.note(cost_doc_id, report, before, original)
+            return []
         posts = self.gate.periods.decide(fields.company, fields.effective_date, "fields.effective_date")
         if isinstance(posts, Waits):
             return posts
-        self.costs.put(
-            cost_doc_id,
-            CostState(
-                cost_doc_id=cost_doc_id,
-                version=1,
-                asset_id=asset_id,
-                origin_system=origin.system,
-                origin_native_id=origin.native_id,
-                fields=fields,
-                posting_date=posts.date,
-            ),
-        )
+        self.costs.put(cost_doc_id, row.model_copy(update={"posting_date": posts.date}))
+        self._sources.note(cost_doc_id, report, before, original)
         accepted = _accepted(1, origin, fields.effective_date, tuple(type(fields).model_fields), posts)
         event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields)
         name = "CostPosted" if fields.reversal_of is None else "CostReversed"

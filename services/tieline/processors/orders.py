@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -35,6 +35,7 @@ from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.acquisitions import Documents, acquire, proposal_id
 from tieline.processors.bookings import Cause, Rows, acquired_records, book_changes
+from tieline.processors.cost_sources import CostSources
 from tieline.processors.documents import document_ref
 
 ORDER_EVENTS = "procurement.purchase-order.event.v1"
@@ -47,13 +48,14 @@ M = TypeVar("M", bound=Model)
 class Orders:
     """What the hub believes of orders and their documents. ``conflicts`` is accept's own table."""
 
-    def __init__(self, rule: Capitalisation, conflicts: Table[Conflict], clock: Clock) -> None:
+    def __init__(self, rule: Capitalisation, conflicts: Table[Conflict], sources: CostSources, clock: Clock) -> None:
+        self._sources = sources
         self._rule = rule
         self._conflicts = conflicts
         self._clock = clock
         self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState)
         self.receipts = OfOrder("procurement.receipt.state.v1", ReceiptState)
-        self.invoices = OfOrder("procurement.invoice.state.v1", InvoiceState)
+        self.invoices = OfOrder("procurement.invoice.state.v1", InvoiceState, self._sources.follow_invoice)
         self.proposals = OfOrder("asset.proposed-asset.state.v1", ProposedAsset)
 
     def accept_order(self, po_id: str, report: OrderReport) -> list[Outbound]:
@@ -131,6 +133,7 @@ class Orders:
             fields=fields,
         )
         self.invoices.put(po_id, origin, row)
+        self._sources.note_invoice(report)
         event = InvoiceEvent(po_id=po_id, accepted=_first(origin, fields, fields.invoiced_on), fields=fields)
         name = "InvoiceMatched" if fields.reversal_of is None else "InvoiceReversed"
         cause = Cause(document_ref(origin.system, origin.native_id), fields.invoiced_on, origin)
@@ -191,8 +194,11 @@ class Orders:
 class OfOrder(Generic[M]):
     """A table of what belongs to orders, keyed ``<order id>|…``, with its index by order."""
 
-    def __init__(self, topic: str, kind: type[M]) -> None:
+    def __init__(
+        self, topic: str, kind: type[M], on_change: Callable[[str, M | None, M | None], None] | None = None
+    ) -> None:
         self.table: Table[M] = Table(topic, kind, partition_by=_order_of, on_change=self._follow)
+        self._on_change = on_change
         self._keys: dict[str, dict[str, None]] = {}
 
     def of(self, po_id: str) -> list[M]:
@@ -208,7 +214,9 @@ class OfOrder(Generic[M]):
         """Set the row of one document."""
         self.table.put(f"{po_id}|{document_ref(origin.system, origin.native_id)}", row)
 
-    def _follow(self, key: str, _old: M | None, new: M | None) -> None:
+    def _follow(self, key: str, old: M | None, new: M | None) -> None:
+        if self._on_change is not None:
+            self._on_change(key, old, new)
         keys = self._keys.setdefault(_order_of(key), {})
         if new is None:
             keys.pop(key, None)

@@ -31,6 +31,10 @@ class Reversals:
             if new.fields.reversal_of is not None:
                 self._reversed_by[new.origin_system, new.fields.reversal_of] = new
 
+    def original_of(self, report: CostReport) -> CostState | None:
+        """The document that a reversal takes back, if it is known."""
+        return self._documents.get((report.origin.system, report.fields.reversal_of or ""))
+
     def check(self, report: CostReport) -> None:
         """Whether a new document may stand beside those accepted. Raises ``Rejected`` when a reversal is none.
 

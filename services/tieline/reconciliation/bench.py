@@ -108,8 +108,9 @@ class Bench:
         return f"{native}|{state.fields.book_id}" if native is not None else ""
 
     def cost_in_scope(self, state: CostState) -> bool:
-        """Whether the system wrote the document, or should have it posted."""
-        return state.origin_system == self.system or self.scope.flows(COST, state.origin_system, self.system)
+        """Whether the system wrote the document, or should have it posted; what is a duplicate nobody posts (T30)."""
+        is_posted = state.duplicate_of is None and self.scope.flows(COST, state.origin_system, self.system)
+        return state.origin_system == self.system or is_posted
 
     def asset_effects(self, state: AssetState, fields: AssetFields) -> Effects:
         """What an asset adds to the totals at this system, when its fields are these."""

@@ -140,6 +140,7 @@ _COST_LINE = {
     "amount": Place(
         _SIDES, (*_SIDES, *(f"lines.analytic_lines.{side}" for side in ("debit", "credit"))), "a credit swaps the sides"
     ),
+    "source_ref": Place((), (), "not kept: accept has posted each source once before it comes here"),
 }
 _RECORDS: Mapping[type[BaseModel], tuple[str, Mapping[str, Place]]] = {
     AssetFields: ("account.asset", _ASSET),

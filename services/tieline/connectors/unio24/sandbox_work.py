@@ -64,7 +64,7 @@ def get_work_order(store: Store, call: Call) -> Answer:
 
 
 def add_cost_line(store: Store, call: Call) -> Answer:
-    """POST /work-orders/{id}/lines {kind, description, quantity?, rate? | amount}: amount is quantity times rate."""
+    """POST /work-orders/{id}/lines {kind, description, quantity?, rate? | amount, source_ref?}: quantity x rate."""
     order = _open_order(store, call)
     checks = {
         "kind": one_of(COST_KINDS),
@@ -72,6 +72,7 @@ def add_cost_line(store: Store, call: Call) -> Answer:
         "quantity": decimal(6),
         "rate": decimal(6),
         "amount": decimal(4),
+        "source_ref": text(100),
     }
     tidy = checked(call.body, checks)
     required(tidy, "kind", "description")
