@@ -33,6 +33,7 @@ from tieline.kernel.model import (
     AssetReport,
     BookReport,
     CostReport,
+    DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
     OrderReport,
@@ -60,6 +61,7 @@ REPORT_TOPICS: Mapping[type[object], str] = {
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
+    DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }
 

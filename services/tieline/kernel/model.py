@@ -160,6 +160,15 @@ class PeriodStatus(StrEnum):
     CLOSED = "CLOSED"
 
 
+class RunStatus(StrEnum):
+    """How far the ERP says a depreciation run has come."""
+
+    UNKNOWN = "UNKNOWN"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
 class Origin(Model):
     """Which record of which system a report speaks of."""
 
@@ -412,6 +421,25 @@ class FiscalPeriodReport(Model):
     fields: FiscalPeriodFields = Field(description="The period as the system has it.")
 
 
+class DepreciationRunFields(Model):
+    """One depreciation run of one company, book and period; owned by the ERP."""
+
+    company: Code = Field(description="Company code.")
+    book_id: Code = Field(description="Depreciation area, e.g. main.")
+    period: Period = Field(description="Fiscal year and period, YYYY-PPP.")
+    currency: Currency = Field(description="ISO 4217 code of every amount in the record.")
+    expected_count: int = Field(description="Depreciation lines the run posted.")
+    control_total: Amount = Field(description="Sum of their amounts, in the run's currency.")
+    status: RunStatus = Field(description="How far the ERP says it has come.")
+
+
+class DepreciationRunReport(Model):
+    """The ERP's word on one depreciation run."""
+
+    origin: Origin = Field(description="Which record of which system this speaks of.")
+    fields: DepreciationRunFields = Field(description="The run, with its control figures.")
+
+
 # ---- what the hub accepted -----------------------------------------------------------------------------------
 
 
@@ -552,6 +580,14 @@ class PeriodEvent(Model):
     fields: FiscalPeriodFields = Field(description="The period from now on: its status, who set it and why.")
 
 
+class DepreciationRunCompleted(Model):
+    """Every line of a depreciation run is here: count and sum agree with the ERP's control figures."""
+
+    run_id: Code = Field(description="company|book|period.")
+    accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
+    fields: DepreciationRunFields = Field(description="The run, with its control figures.")
+
+
 class AssetState(Model):
     """What the hub believes of one asset."""
 
@@ -652,6 +688,21 @@ class FiscalPeriodState(Model):
     recorded_at: AwareDatetime = Field(description="When the system recorded this state (UTC).")
 
 
+class DepreciationRunState(Model):
+    """What the hub knows of one depreciation run, and what is missing of it. Key: company|book|period."""
+
+    run_id: Code = Field(description="company|book|period.")
+    version: int = Field(description="Version of the run in the hub.")
+    fields: DepreciationRunFields = Field(description="The run as last reported.")
+    origin_system: Code = Field(description="System whose report it was.")
+    origin_native_id: Code = Field(description="Native id of the reported record.")
+    recorded_at: AwareDatetime = Field(description="When the system recorded this state (UTC).")
+    posted_count: int = Field(description="Posted lines of the run that the hub accepted.")
+    posted_total: Money = Field(description="Sum of their amounts.")
+    completed: bool = Field(description="True when count and sum agree with the control figures, and the ERP is done.")
+    missing: Text | None = Field(default=None, description="What is missing or too much; none once it is complete.")
+
+
 # ---- what sinks are told, and what they answered -------------------------------------------------------------
 
 
@@ -741,5 +792,14 @@ class CommandSettled(Model):
     reason: Text | None = Field(default=None, description="Why, when it did not simply succeed.")
 
 
-Report = AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport
+Report = (
+    AssetReport
+    | BookReport
+    | OrderReport
+    | ReceiptReport
+    | InvoiceReport
+    | CostReport
+    | FiscalPeriodReport
+    | DepreciationRunReport
+)
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -14,7 +14,15 @@ from tieline.kernel import broker
 from tieline.kernel.consuming import Runtime, next_offsets
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
-from tieline.kernel.model import AssetReport, BookReport, CostReport, FiscalPeriodReport, OrderReport, Report
+from tieline.kernel.model import (
+    AssetReport,
+    BookReport,
+    CostReport,
+    DepreciationRunReport,
+    FiscalPeriodReport,
+    OrderReport,
+    Report,
+)
 from tieline.kernel.privacy import map_opaquely
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, RawItem
@@ -54,7 +62,7 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case FiscalPeriodReport():
+        case FiscalPeriodReport() | DepreciationRunReport():
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared

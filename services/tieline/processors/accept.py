@@ -25,6 +25,7 @@ from tieline.kernel.model import (
     CostReport,
     CostState,
     DepreciationPosted,
+    DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
     Model,
@@ -38,6 +39,7 @@ from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.cost_sources import CostSources
+from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
@@ -59,9 +61,14 @@ class Accept:
         self._landscape = landscape
         self._ownership = ownership
         self._clock = clock
-        self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState)
+        self.gate = PeriodGate(landscape, clock)
+        self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
+        self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
         self.books: Table[BookState] = Table(
-            "asset.book.state.v1", BookState, partition_by=lambda key: key.split("|", 1)[0]
+            "asset.book.state.v1",
+            BookState,
+            partition_by=lambda key: key.split("|", 1)[0],
+            on_change=self.runs.follow_book,
         )
         self._reversals = Reversals()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
@@ -72,10 +79,12 @@ class Accept:
             self.assets, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
-        self.gate = PeriodGate(landscape, clock)
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
+        return [*self._handle(record, value), *self.runs.settle()]
+
+    def _handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         match value.body:
             case AssetReport() as report:
                 asset_id = self.duplicates.survivor(record.key_text)
@@ -87,7 +96,7 @@ class Accept:
                 return self._book(self.duplicates.survivor(record.key_text), report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
-            case FiscalPeriodReport() as report:
+            case FiscalPeriodReport() | DepreciationRunReport() as report:
                 return self._period(report)
             case LinkDecision(action=LinkAction.MERGE | LinkAction.UNMERGE) as decision:
                 merges = decision.action is LinkAction.MERGE
@@ -127,9 +136,11 @@ class Accept:
             )
         return self._landscape.role_of(origin.system)
 
-    def _period(self, report: FiscalPeriodReport) -> list[Outbound]:
+    def _period(self, report: FiscalPeriodReport | DepreciationRunReport) -> list[Outbound]:
         if self._role(report.origin) != ERP:
-            raise Rejected("fiscal periods are the ERP's to say", field="origin.system")
+            raise Rejected("fiscal periods and their runs are the ERP's to say", field="origin.system")
+        if isinstance(report, DepreciationRunReport):
+            return self.runs.take(report)
         written = self.gate.periods.take(report)
         for lane in self.gate.lanes_of(report.fields.company):
             written += self.gate.release(lane, self._post)
@@ -291,8 +302,7 @@ class Accept:
     def _posting(self, asset_id: str, book: BookFields, line: ScheduleLine, origin: Origin, version: int) -> Outbound:
         """A posting of the ERP's, in the period the ERP says; in that of its date where it does not say."""
         state = self.assets.get(asset_id)
-        own = self.gate.periods.period_of(state.fields.company if state else None, line.date, book.book_id)
-        posts = Posts(line.posting_period or own)
+        posts = Posts(self._period_of_line(state.fields.company if state else None, book.book_id, line))
         body = DepreciationPosted(
             asset_id=asset_id,
             book_id=book.book_id,
@@ -304,6 +314,9 @@ class Accept:
             document=line.document,
         )
         return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
+
+    def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
+        return line.posting_period or self.gate.periods.period_of(company, line.date, book_id)
 
     def _cost(self, cost_doc_id: str, report: CostReport, asset_id: str | None) -> list[Outbound] | Waits:
         fields, origin = report.fields, report.origin

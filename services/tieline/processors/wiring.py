@@ -8,6 +8,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.ownership import ERP, load_ownership
 from tieline.processors.accept import Accept
+from tieline.processors.depreciation_runs import RUN_REPORTS
 from tieline.processors.fiscal_periods import PERIOD_REPORTS
 from tieline.processors.identify import Identify
 from tieline.processors.linking import IDENTIFIED
@@ -41,8 +42,16 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         bought = accept.purchasing
         documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
         things = (accept.assets, accept.books, accept.conflicts, accept.duplicates.table)
-        tables = (*things, bought.orders, *documents, accept.costs, accept.gate.periods.table, accept.gate.holds)
-        return Processor(name, (IDENTIFIED, PERIOD_REPORTS), accept.handle, tables, (accept.ledger,))
+        tables = (
+            *things,
+            bought.orders,
+            *documents,
+            accept.costs,
+            accept.runs.table,
+            accept.gate.periods.table,
+            accept.gate.holds,
+        )
+        return Processor(name, (IDENTIFIED, PERIOD_REPORTS, RUN_REPORTS), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership(landscape.ownership))
         return Processor(name, EVENTS, route.handle, (), (route.assets, route.books))

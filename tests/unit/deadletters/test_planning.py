@@ -66,7 +66,11 @@ def ids(plan: Plan) -> list[str]:
 
 
 def test_a_consumers_inputs_are_what_it_handles_not_its_tables() -> None:
-    assert input_topics(TOPICS, "accept") == ("hub.identified.report.v1", "reference.fiscal-period.report.v1")
+    assert input_topics(TOPICS, "accept") == (
+        "depreciation.run.report.v1",
+        "hub.identified.report.v1",
+        "reference.fiscal-period.report.v1",
+    )
     assert input_topics(TOPICS, SINK) == (COMMANDS,)
     assert RAW in input_topics(TOPICS, SOURCE)
     assert "src.erp.raw.v1" not in input_topics(TOPICS, SOURCE)

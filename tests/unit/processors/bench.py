@@ -26,6 +26,7 @@ from tieline.kernel.model import (
     CostKind,
     CostLine,
     CostReport,
+    DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
     Model,
@@ -58,6 +59,7 @@ REPORT_TOPICS: dict[type[Model], str] = {
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
+    DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }
 M = TypeVar("M", bound=Model)
