@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 
+from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import AssetMerge, Conflict, LinkDecision
 from tieline.kernel.model import (
     Accepted,
@@ -50,10 +51,19 @@ class Duplicates:
         return asset_id
 
     def merge(self, decision: LinkDecision) -> list[Outbound]:
-        """The survivor hears what the merged asset's records said; the merged one keeps its own state, marked."""
+        """The survivor hears what the merged asset's records said; the merged one keeps its own state, marked.
+
+        Raises ``Rejected`` for a survivor of which nothing is accepted yet.
+        """
         survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
         before, merged = self._assets.get(survivor_id), self._assets.get(merged_id)
-        if before is None or merged is None or self.table.get(merged_id) is not None:
+        if before is None:
+            raise Rejected(
+                f"nothing of {survivor_id} is accepted yet: its reports wait for a fiscal period, or were rejected",
+                field="canonical_id",
+                remedy="replay the decision when the asset is there",
+            )
+        if merged is None or self.table.get(merged_id) is not None:
             return []  # what has no accepted state yet will be heard under the survivor; a merge is done once
         systems = tuple(system for system in sorted(merged.links) if system not in before.links)
         written = [out for s in systems for out in self._hear(survivor_id, _said_by(s, merged, decision))]

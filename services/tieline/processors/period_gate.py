@@ -137,6 +137,22 @@ class PeriodGate:
             released += [_correlated(outbound, row.correlation_id) for outbound in posted]
         return released
 
+    def move(self, source_id: str, target_id: str, moves: Callable[[PeriodHold], bool]) -> None:
+        """What waits for one asset, as far as it ``moves``, now waits for another, behind what waits there (2)."""
+        source, target = f"asset/{source_id}", f"asset/{target_id}"
+        for place in sorted(self._places.get(source, ())):
+            row = self._row(source, place)
+            if not moves(row):
+                continue
+            update: dict[str, object] = {"lane": target, "place": max(self._places.get(target, ()), default=0) + 1}
+            if row.asset is not None:
+                update["canonical_id"] = target_id
+            else:
+                update["asset_id"] = target_id
+            moved = row.model_copy(update=update)
+            self.holds.delete(_key(source, place))
+            self.holds.put(_key(target, moved.place), moved)
+
     def lanes_of(self, company: str) -> list[str]:
         """Lanes whose first report waits for a period of the company, the longest waiting first."""
         heads = [(lane, self._row(lane, min(places))) for lane, places in self._places.items()]
