@@ -180,18 +180,18 @@ class Accept:
             case AssetReport() as report:
                 if self.duplicates.survivor(arrival.canonical_id) != arrival.canonical_id:
                     return []  # it waited while its record became a second one, which changes nothing
-                return self._asset(arrival.canonical_id, report)
+                return self._asset(arrival.canonical_id, report, has_waited=arrival.has_waited)
             case CostReport() as report:
                 return self._cost(arrival.canonical_id, report, arrival.asset_id)
 
-    def _asset(self, asset_id: str, report: AssetReport) -> list[Outbound] | Waits:
+    def _asset(self, asset_id: str, report: AssetReport, *, has_waited: bool) -> list[Outbound] | Waits:
         origin = report.origin
         role = self._role(origin)
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
-        merged = merge_report(state, report, role, self._ownership, echo=echo)
+        merged = merge_report(state, report, role, self._ownership, echo=echo, has_waited=has_waited)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts

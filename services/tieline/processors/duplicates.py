@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import AssetMerge, Conflict, LinkDecision
@@ -163,7 +164,7 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         fields=row.survivor_before.fields.model_copy(update=kept[False]),
         said_by=authors[False],
         links={system: native for system, native in now.links.items() if system not in row.systems},
-        said_at=now.said_at,
+        said_at=row.survivor_before.said_at | _since(now.said_at, kept[False]),
         merged_into=now.merged_into,
     )
     merged = AssetState(
@@ -172,9 +173,13 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         fields=row.merged_before.fields.model_copy(update=kept[True]),
         said_by=authors[True],
         links=gone | moved,
-        said_at=row.merged_before.said_at,
+        said_at=row.merged_before.said_at | _since(now.said_at, kept[True]),
     )
     return survivor, merged
+
+
+def _since(said_at: Mapping[str, dt.datetime], kept: Mapping[str, object]) -> dict[str, dt.datetime]:
+    return {field: at for field, at in said_at.items() if field in kept}
 
 
 def _said_by(system: str, state: AssetState, decision: LinkDecision) -> AssetReport:

@@ -26,12 +26,16 @@ from tieline.processors.reversals import Reversals
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A report under its canonical id; ``asset_id`` is the asset a cost document is about."""
+    """A report under its canonical id; ``asset_id`` is the asset a cost document is about.
+
+    ``has_waited``: others may have spoken of the same thing since it was said.
+    """
 
     canonical_id: str
     asset_id: str | None
     report: AssetReport | CostReport
     correlation_id: str | None
+    has_waited: bool = False
 
     @property
     def record_name(self) -> str:
@@ -227,7 +231,7 @@ def _key(lane: str, place: int) -> str:
 def _arrival(row: PeriodHold) -> Arrival:
     report = row.asset or row.cost
     assert report is not None  # noqa: S101  - a row has one of the two
-    return Arrival(row.canonical_id, row.asset_id, report, row.correlation_id)
+    return Arrival(row.canonical_id, row.asset_id, report, row.correlation_id, has_waited=True)
 
 
 def _document(row: PeriodHold | None) -> CostState | None:

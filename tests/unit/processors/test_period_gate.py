@@ -27,7 +27,7 @@ from tests.unit.processors.bench import (
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Fiscal
-from tieline.kernel.memory import PeriodHold
+from tieline.kernel.memory import Conflict, PeriodHold
 from tieline.kernel.model import (
     AssetEvent,
     AssetFields,
@@ -739,3 +739,30 @@ def test_what_comes_to_the_front_of_its_lane_says_the_date_it_waits_for() -> Non
     assert (row.period, row.effective_date) == ("2026-004", APRIL_10)
     hub.say(period(4, "open"))
     assert holds(hub) == []
+
+
+def test_a_released_report_does_not_take_back_what_the_books_said_since() -> None:
+    hub = hub_with(late="hold")
+    said = NOW - dt.timedelta(hours=1)
+    disposed = asset(AM, "1", tag="T1", cost_centre="CC1", disposal_date=MARCH)
+    hub.say(
+        period(3, "closed"),
+        asset(ERP, "5", tag="T1", asset_number="FA5", company="ACME", cost_centre="CC1"),
+        disposed.model_copy(update={"origin": disposed.origin.model_copy(update={"recorded_at": said})}),
+        asset(ERP, "5", tag="T1", asset_number="FA5", company="ACME", cost_centre="CC2"),
+    )
+    assert len(holds(hub)) == 1
+    hub.say(period(3, "open"))
+    assert (hub.the_asset().fields.disposal_date, hub.the_asset().fields.cost_centre) == (MARCH, "CC2")
+    assert [(row.field, row.foreign_value) for row in hub.rows(Conflict).values()] == [("cost_centre", "CC1")]
+
+
+def test_a_released_report_still_proposes_what_it_said_last() -> None:
+    hub = hub_with(late="hold")
+    hub.say(
+        period(3, "closed"),
+        asset(ERP, "5", tag="T1", asset_number="FA5", company="ACME", cost_centre="CC1"),
+        asset(AM, "1", tag="T1", cost_centre="CC9", disposal_date=MARCH),
+        period(3, "open"),
+    )
+    assert (hub.the_asset().fields.disposal_date, hub.the_asset().fields.cost_centre) == (MARCH, "CC9")
