@@ -39,7 +39,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
-from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
+from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.orders import Orders, changed_names, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
@@ -123,6 +123,8 @@ class Accept:
         """Whether another record of the system speaks for the asset: what this one says changes nothing."""
         if record.header("tl_second_record"):
             return True
+        if origin.entity == PURCHASE_LINE:
+            return False  # an order line is no record of the asset: its cost is new however it came here
         state = self.assets.get(asset_id) if asset_id != record.key_text else None
         return state is not None and state.links.get(origin.system, origin.native_id) != origin.native_id
 

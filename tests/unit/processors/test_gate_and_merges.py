@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
-from tests.unit.processors.bench import AM, ERP, Hub, asset, cost, decided, euros, links, named, origin
+from tests.unit.processors.bench import AM, ERP, Hub, asset, cost, decided, euros, line, links, named, origin
 
 from tieline.kernel.memory import PeriodHold
 from tieline.kernel.model import (
@@ -158,3 +158,17 @@ def test_a_merge_into_an_asset_that_waits_is_said_to_be_undone_and_can_be_replay
     hub.rest()
     assert hub.rows(AssetState)[booked].merged_into == waiting
     assert hub.rows(AssetState)[waiting].links == {AM: "1", ERP: "5"}
+
+
+def test_a_cost_from_an_order_that_was_on_its_way_at_a_merge_is_not_lost() -> None:
+    hub = Hub()
+    hub.say(asset(ERP, "5", asset_number="FA5"), line(acquisition_cost=euros("10.00")))
+    survivor, merged = links(hub)["tryton/asset/5"], links(hub)["tryton/purchase-line/7/1"]
+    assert survivor != merged
+    hub.publish(line(acquisition_cost=euros("12.00")))
+    hub.step("identify")
+    late = hub.stages["accept"].inbox.pop()
+    hub.say(decided("MERGE", canonical_id=survivor, other_id=merged))
+    hub.stages["accept"].inbox.append(late)
+    hub.rest()
+    assert hub.rows(AssetState)[survivor].fields.acquisition_cost == euros("12.00")
