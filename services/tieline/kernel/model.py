@@ -556,7 +556,8 @@ class AssetState(Model):
     said_by: dict[str, str] = Field(description="System that last set each field.")
     links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
     said_at: dict[str, AwareDatetime] = Field(
-        default={}, description="When its system recorded the value of a field, where its policy asks (LWW_BY_VERSION)."
+        default={},
+        description="When its system recorded the value of a field, where its rule asks (LWW_BY_VERSION, open).",
     )
     merged_into: Text | None = Field(default=None, description="Canonical id of the asset it counts as since a merge.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -42,7 +42,13 @@ def echoed_version(report: AssetReport, entry: LedgerEntry | None) -> int | None
 
 
 def merge_report(
-    state: AssetState | None, report: AssetReport, role: str, ownership: Ownership, *, echo: int | None = None
+    state: AssetState | None,
+    report: AssetReport,
+    role: str,
+    ownership: Ownership,
+    *,
+    echo: int | None = None,
+    has_waited: bool = False,
 ) -> Merged:
     """Apply ownership to every field the report speaks of.
 
@@ -51,6 +57,7 @@ def merge_report(
     is no form of ours: then somebody edited the record there between our write and the target's answer. While a newer
     version may be on its way (``echo`` is older than the state) such an edit is not taken over, because that write
     would settle it; an edit that is refused is a conflict all the same, and the write, if it comes, ends it.
+    A report that ``has_waited`` does not replace what the owner of an open field said after it (Invariant 4).
     A report of a deletion only ends the link.
     """
     fields = state.fields if state else AssetFields()
@@ -78,7 +85,7 @@ def merge_report(
         if repeats and is_form_of(said, known):
             agreed.append(name)
         elif _may_say(
-            rule,
+            replace(rule, open=False) if has_waited and recorded_at < said_at.get(name, recorded_at) else rule,
             owns=owns,
             proposes=role in rule.proposers or rule.owner == role,
             known=known,
@@ -90,7 +97,7 @@ def merge_report(
                 continue
             update[name] = said
             said_by[name] = speaker
-            if rule.policy is Policy.LWW_BY_VERSION:
+            if rule.policy is Policy.LWW_BY_VERSION or rule.open:
                 said_at[name] = recorded_at
         elif speaker != HUB:
             refused[name] = said_by.get(name, rule.owner)
