@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it ships no types
 
 from tieline.stack.parts import KafkaPart, RegistryPart, start_kafka, start_registry
 
-TESTS = Path(__file__).parent
+MAIN_JOB = "tests/main_job/"
 
 
-# First, because xdist reads the marks in the hook of the same name.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and the main job's files in one: they share what they start."""
-    for item in items:
-        place = item.path.relative_to(TESTS)
-        group = "main_job" if place.parts[0] == "main_job" else str(place)
-        item.add_marker(pytest.mark.xdist_group(group))
+class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # as above
+    """The tests of a file in one process, and the main job's files in one: they share what they start."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return MAIN_JOB if file.startswith(MAIN_JOB) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """How ``make test`` shares the files out between two processes."""
+    return FileScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

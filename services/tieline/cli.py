@@ -62,7 +62,6 @@ app.command("trace")(trace_command)
 topics.command("plan")(commands_topics.plan_command)
 topics.command("apply")(commands_topics.apply_command)
 topics.command("lint")(commands_topics.lint_command)
-topics.command("page")(commands_topics.page_command)
 topics.command("catalogue")(catalogue_command)
 sandboxes.command("unio24")(unio24_sandbox.run)
 

@@ -77,7 +77,7 @@ def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Elsewher
     assert ROOT not in made.folder.parents, "the folder for temporary files lies inside the repository"
     venv.create(made.folder / "venv", with_pip=True)
     lock = ROOT / "requirements" / "runtime.lock"
-    pip = ("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
+    pip = ("python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
     for arguments in (("--require-hashes", "-r", str(lock)), ("--no-deps", str(wheel))):
         done = made.run(*pip, *arguments, timeout_secs=INSTALL_TIMEOUT_SECS)
         assert done.returncode == 0, (

@@ -1,4 +1,4 @@
-"""``tieline topics …``: what would change, change it, lint it, write its reference page."""
+"""``tieline topics …``: what would change, change it, lint it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,6 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.findings import Finding
 from tieline.kernel.landscape import Landscape, load_landscape
 from tieline.kernel.linting import compare_trees, kernel_mirrors, lint
-from tieline.kernel.topics_page import render_topics_page
 
 PENDING = 2
 REFUSED = 1
@@ -83,14 +82,6 @@ def lint_command(
     show_findings(findings, Console())
     if findings:
         raise typer.Exit(1)
-
-
-def page_command(
-    to: Annotated[Path, typer.Option(help="File to write.")] = Path("docs/reference/topics.md"),
-) -> None:
-    """Write the reference page of all topics and records."""
-    to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(render_topics_page(read_tree(declared())), encoding="utf-8")
 
 
 def show_plan(steps: Plan, console: Console) -> None:

@@ -239,20 +239,6 @@ def read_tail(log: LogReader, topics: Sequence[str], limit: int) -> tuple[list[I
     return [entry[-1] for entry in sorted(newest, reverse=True)], dropped
 
 
-def read_record(log: LogReader, topic: str, partition: int, offset: int) -> tuple[Inbound | None, bool]:
-    """The committed record at exactly these coordinates; the flag is False when retention has passed that offset.
-
-    (None, True) means that no such record exists: a marker, an aborted record, or an offset never written.
-    """
-    span = read_spans(log, [(topic, partition)])[topic, partition]
-    if not span.first <= offset < span.end:
-        return None, offset >= span.end
-    found: list[Inbound] = []
-    window = {(topic, partition): Window(span.first, offset, offset + 1)}
-    read_windows(log, window, found.append)
-    return (found[0] if found else None), True
-
-
 def read_latest(
     log: LogReader,
     topic: str,

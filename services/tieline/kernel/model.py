@@ -598,7 +598,8 @@ class AssetState(Model):
     links: dict[str, str] = Field(description="Native id of the asset per system, as far as known.")
     said_at: dict[str, AwareDatetime] = Field(
         default={},
-        description="When its system recorded the value of a field, where a policy (LWW_BY_VERSION) or disposal asks.",
+        description="When its system recorded the value of a field, where its rule (LWW_BY_VERSION, open) or "
+        "disposal asks.",
     )
     merged_into: Text | None = Field(default=None, description="Canonical id of the asset it counts as since a merge.")
 

@@ -11,7 +11,7 @@ _DAY_MS = 24 * 60 * 60 * 1000
 
 _HEAD = f"""# Topics and records
 
-Generated from `topics/` and `schemas/avro/`; do not edit. Write it anew with `tieline topics page`.
+Generated from `topics/` and `schemas/avro/`; do not edit. Write it anew with `tieline topics catalogue`.
 
 `{{system}}` stands for every system of the landscape and `{{consumer}}` for every consumer: the processors, and a
 source and a sink for each system. Values are Avro in Confluent framing. The subject of a record in the registry is

@@ -13,7 +13,7 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.fleet import consumers
 from tieline.kernel.inspecting import LogReader, Where, Window, read_latest, read_rows, read_spans, read_windows
 from tieline.kernel.letters import LEDGER, PARKED, read_book
-from tieline.kernel.memory import Conflict, Drift, LedgerEntry, ParkedKey, XRef
+from tieline.kernel.memory import Conflict, Drift, LedgerEntry, ParkedKey, PeriodHold, XRef
 from tieline.kernel.model import AssetState, BookState, CostState
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound
@@ -23,6 +23,7 @@ from tieline.operating.telling import Told, tell
 
 SCAN_OFFSETS = 50_000  # newest offsets looked at, by partition
 LETTERS = 1000
+PERIOD_HOLDS = "hub.period-hold.state.v1"
 _ORDER = ("report", "decision", "identified", "event", "posting", "cost", "command", "result", "ledger")
 _STATE_TOPICS = {"drift": "recon.drift.state.v1", "conflict": "hub.conflict.state.v1"}
 
@@ -76,6 +77,7 @@ def read_life(log: LogReader, asset_id: str) -> Life:
     _read_deliveries(log, delivery_keys(log.landscape.systems, asset_id, books, costs), found)
     _read_parked(log, [asset_id, *(cost.cost_doc_id for cost in costs)], found)
     _read_findings(log, asset_id, needle, found)
+    found.steps += [tell_hold(key, row) for key, row in read_rows(log, PERIOD_HOLDS, PeriodHold, needle=needle).items()]
     _read_letters(log, set().union(*wanted.values()), found)
     order = {kind: at for at, kind in enumerate(_ORDER)}
     steps = sorted(found.steps, key=lambda step: (step.at, order.get(step.kind, len(order)), step.where))
@@ -174,6 +176,14 @@ def tell_finding(finding: Drift | Conflict) -> str:
     values = f": expected {finding.expected!r}, found {finding.found!r}" if finding.field else ""
     cause = f" ({finding.cause})" if finding.cause else ""
     return f"{finding.kind} {finding.entity}{field_name}{values}{cause}"
+
+
+def tell_hold(key: str, row: PeriodHold) -> Step:
+    """A report that waits for a fiscal period (Invariant 10), in words."""
+    report = row.asset or row.cost
+    system = report.origin.system if report else ""
+    record = f"{report.origin.entity} {report.origin.native_id}" if report else row.canonical_id
+    return Step(row.since, "held", system, f"{record} of {row.effective_date}: {row.reason}", key)
 
 
 def _read_letters(log: LogReader, keys: set[str], found: _Found) -> None:

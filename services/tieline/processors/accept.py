@@ -11,7 +11,7 @@ from decimal import Decimal
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision
+from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision, PeriodHold
 from tieline.kernel.model import (
     Accepted,
     AssetBookChanged,
@@ -42,7 +42,7 @@ from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
-from tieline.processors.merging import Merged, echoed_version, merge_report, name_event
+from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.orders import Orders, changed_names, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
@@ -99,8 +99,7 @@ class Accept:
             case FiscalPeriodReport() | DepreciationRunReport() as report:
                 return self._period(report)
             case LinkDecision(action=LinkAction.MERGE | LinkAction.UNMERGE) as decision:
-                merges = decision.action is LinkAction.MERGE
-                return self.duplicates.merge(decision) if merges else self.duplicates.separate(decision)
+                return self._decided(decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
@@ -120,10 +119,27 @@ class Accept:
             case InvoiceReport():
                 return self.purchasing.accept_invoice(po_id, report)
 
+    def _decided(self, decision: LinkDecision) -> list[Outbound]:
+        """A merge, or an undone one; what waits for a period goes with its record (Invariants 2 and 4)."""
+        survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
+        if decision.action is LinkAction.MERGE:
+            written = self.duplicates.merge(decision)
+            if (survivor := self.assets.get(survivor_id)) is not None:
+                self.gate.move(merged_id, survivor_id, lambda row: not _is_other_record(row, survivor))
+        else:
+            written = self.duplicates.separate(decision)
+            if (merged := self.assets.get(merged_id)) is not None:
+                self.gate.move(survivor_id, merged_id, lambda row: _is_record(row, merged))
+        for asset_id in (survivor_id, merged_id):
+            written += self.gate.release(f"asset/{asset_id}", self._post)
+        return written
+
     def _is_second(self, record: Inbound, asset_id: str, origin: Origin) -> bool:
         """Whether another record of the system speaks for the asset: what this one says changes nothing."""
         if record.header("tl_second_record"):
             return True
+        if origin.entity == PURCHASE_LINE:
+            return False  # an order line is no record of the asset: its cost is new however it came here
         state = self.assets.get(asset_id) if asset_id != record.key_text else None
         return state is not None and state.links.get(origin.system, origin.native_id) != origin.native_id
 
@@ -181,18 +197,20 @@ class Accept:
         self._check(arrival)
         match arrival.report:
             case AssetReport() as report:
-                return self._asset(arrival.canonical_id, report)
+                if self.duplicates.survivor(arrival.canonical_id) != arrival.canonical_id:
+                    return []  # it waited while its record became a second one, which changes nothing
+                return self._asset(arrival.canonical_id, report, has_waited=arrival.has_waited)
             case CostReport() as report:
                 return self._cost(arrival.canonical_id, report, arrival.asset_id)
 
-    def _asset(self, asset_id: str, report: AssetReport) -> list[Outbound] | Waits:
+    def _asset(self, asset_id: str, report: AssetReport, *, has_waited: bool) -> list[Outbound] | Waits:
         origin = report.origin
         role = self._role(origin)
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
-        merged = merge_report(state, report, role, self._ownership, echo=echo)
+        merged = merge_report(state, report, role, self._ownership, echo=echo, has_waited=has_waited)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts
@@ -287,6 +305,9 @@ class Accept:
             return []
         version = (state.version if state else 0) + 1
         posted = _newly_posted(state.fields if state else None, fields)
+        asset = self.assets.get(asset_id)
+        company = asset.fields.company if asset else None
+        periods = [self._period_of_line(company, fields.book_id, line) for line in posted]
         self.books.put(key, BookState(asset_id=asset_id, version=version, fields=fields))
         changed = changed_names(state.fields if state else None, fields)
         accepted = _accepted(version, origin, fields.as_of, changed)
@@ -296,26 +317,14 @@ class Accept:
                 asset_id,
                 Typed("AssetBookChanged", AssetBookChanged(asset_id=asset_id, accepted=accepted, fields=fields)),
             ),
-            *(self._posting(asset_id, fields, line, origin, version) for line in posted),
+            *(
+                _posting(asset_id, fields, line, _accepted(version, origin, line.date, ("lines",), Posts(period)))
+                for line, period in zip(posted, periods, strict=True)
+            ),
         ]
 
-    def _posting(self, asset_id: str, book: BookFields, line: ScheduleLine, origin: Origin, version: int) -> Outbound:
-        """A posting of the ERP's, in the period the ERP says; in that of its date where it does not say."""
-        state = self.assets.get(asset_id)
-        posts = Posts(self._period_of_line(state.fields.company if state else None, book.book_id, line))
-        body = DepreciationPosted(
-            asset_id=asset_id,
-            book_id=book.book_id,
-            accepted=_accepted(version, origin, line.date, ("lines",), posts),
-            amount=Money(amount=line.depreciation, currency=book.currency),
-            accumulated_after=line.accumulated_after,
-            net_book_value_after=line.net_book_value_after,
-            scheduled_date=line.date,
-            document=line.document,
-        )
-        return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
-
     def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
+        """The period the ERP says a posting is in; that of its date where it does not say."""
         return line.posting_period or self.gate.periods.period_of(company, line.date, book_id)
 
     def _cost(self, cost_doc_id: str, report: CostReport, asset_id: str | None) -> list[Outbound] | Waits:
@@ -325,14 +334,7 @@ class Accept:
             if state.fields != fields:
                 raise changed_document()
             return []
-        row = CostState(
-            cost_doc_id=cost_doc_id,
-            version=1,
-            asset_id=asset_id,
-            origin_system=origin.system,
-            origin_native_id=origin.native_id,
-            fields=fields,
-        )
+        row = _cost_row(cost_doc_id, report, asset_id)
         original, before = self._reversals.original_of(report), self._sources.posted_before(report)
         duplicate_of = original.duplicate_of if original else next(iter(before.values()), None)
         if duplicate_of is not None:
@@ -349,6 +351,21 @@ class Accept:
         event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields)
         name = "CostPosted" if fields.reversal_of is None else "CostReversed"
         return [Outbound(COST_EVENTS, cost_doc_id, Typed(name, event))]
+
+
+def _is_other_record(row: PeriodHold, state: AssetState) -> bool:
+    """Whether another record of its system speaks for the asset."""
+    if row.asset is None:
+        return False
+    origin = row.asset.origin
+    return state.links.get(origin.system, origin.native_id) != origin.native_id
+
+
+def _is_record(row: PeriodHold, state: AssetState) -> bool:
+    """Whether the held report is that of a record of the asset, or of a cost of one."""
+    if row.cost is not None:
+        return state.links.get(row.cost.origin.system) == row.cost.fields.asset_native_id
+    return row.asset is not None and state.links.get(row.asset.origin.system) == row.asset.origin.native_id
 
 
 def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]:
@@ -373,6 +390,31 @@ def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]
             remedy="reverse a posting by a reversal in the ERP, do not remove or change it",
         )
     return fresh
+
+
+def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> CostState:
+    return CostState(
+        cost_doc_id=cost_doc_id,
+        version=1,
+        asset_id=asset_id,
+        origin_system=report.origin.system,
+        origin_native_id=report.origin.native_id,
+        fields=report.fields,
+    )
+
+
+def _posting(asset_id: str, book: BookFields, line: ScheduleLine, accepted: Accepted) -> Outbound:
+    body = DepreciationPosted(
+        asset_id=asset_id,
+        book_id=book.book_id,
+        accepted=accepted,
+        amount=Money(amount=line.depreciation, currency=book.currency),
+        accumulated_after=line.accumulated_after,
+        net_book_value_after=line.net_book_value_after,
+        scheduled_date=line.date,
+        document=line.document,
+    )
+    return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
 
 
 def _identity(line: ScheduleLine) -> tuple[dt.date, Decimal, str | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Mapping
 
+from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import AssetMerge, Conflict, LinkDecision
 from tieline.kernel.model import (
     Accepted,
@@ -50,10 +52,19 @@ class Duplicates:
         return asset_id
 
     def merge(self, decision: LinkDecision) -> list[Outbound]:
-        """The survivor hears what the merged asset's records said; the merged one keeps its own state, marked."""
+        """The survivor hears what the merged asset's records said; the merged one keeps its own state, marked.
+
+        Raises ``Rejected`` for a survivor of which nothing is accepted yet.
+        """
         survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
         before, merged = self._assets.get(survivor_id), self._assets.get(merged_id)
-        if before is None or merged is None or self.table.get(merged_id) is not None:
+        if before is None:
+            raise Rejected(
+                f"nothing of {survivor_id} is accepted yet: its reports wait for a fiscal period, or were rejected",
+                field="canonical_id",
+                remedy="replay the decision when the asset is there",
+            )
+        if merged is None or self.table.get(merged_id) is not None:
             return []  # what has no accepted state yet will be heard under the survivor; a merge is done once
         systems = tuple(system for system in sorted(merged.links) if system not in before.links)
         written = [out for s in systems for out in self._hear(survivor_id, _said_by(s, merged, decision))]
@@ -153,7 +164,7 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         fields=row.survivor_before.fields.model_copy(update=kept[False]),
         said_by=authors[False],
         links={system: native for system, native in now.links.items() if system not in row.systems},
-        said_at=now.said_at,
+        said_at=row.survivor_before.said_at | _since(now.said_at, kept[False]),
         merged_into=now.merged_into,
     )
     merged = AssetState(
@@ -162,9 +173,13 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         fields=row.merged_before.fields.model_copy(update=kept[True]),
         said_by=authors[True],
         links=gone | moved,
-        said_at=row.merged_before.said_at,
+        said_at=row.merged_before.said_at | _since(now.said_at, kept[True]),
     )
     return survivor, merged
+
+
+def _since(said_at: Mapping[str, dt.datetime], kept: Mapping[str, object]) -> dict[str, dt.datetime]:
+    return {field: at for field, at in said_at.items() if field in kept}
 
 
 def _said_by(system: str, state: AssetState, decision: LinkDecision) -> AssetReport:

@@ -75,7 +75,11 @@ class FiscalPeriods:
         self._check_dates(fields)
         period_id = f"{fields.company}|{fields.book or EVERY_BOOK}|{fields.period}"
         known = self.table.get(period_id)
-        if known is not None and (known.fields == fields or origin.recorded_at < known.recorded_at):
+        if known is not None and origin.recorded_at < known.recorded_at:
+            return []
+        if known is not None and known.fields == fields:
+            if origin.recorded_at > known.recorded_at:  # an older word that comes after this one is still older
+                self.table.put(period_id, known.model_copy(update={"recorded_at": origin.recorded_at}))
             return []
         version = (known.version if known else 0) + 1
         self.table.put(

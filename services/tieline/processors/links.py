@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from itertools import chain
 
 from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
@@ -69,14 +69,20 @@ class Links:
         A number that two records of one system carry names neither of them, and the asking record is one of its
         system's: such a number finds nothing.
         """
-        keys = {key for place in wanted(match_key) for key in self._by_match_key.get(place, ())}
-        rows = [row for key in keys if (row := self.table.get(key))]
-        if rule_of(match_key, self._rules).between == "systems":
-            carriers = Counter(thing for thing, _ in {(r.system, r.canonical_id) for r in rows if r.entity == "asset"})
-            carriers[system] += 1
-            if max(carriers.values()) > 1:
-                return set()
-        return {row.canonical_id for row in rows}
+        is_between_systems = rule_of(match_key, self._rules).between == "systems"
+        carriers: dict[str, set[str]] = {system: {""}}  # the asking record is one
+        found: set[str] = set()
+        for key in chain.from_iterable(self._by_match_key.get(place, ()) for place in wanted(match_key)):
+            row = self.table.get(key)
+            if row is None:
+                continue
+            found.add(row.canonical_id)
+            if is_between_systems and row.entity == "asset":
+                things = carriers.setdefault(row.system, set())
+                things.add(row.canonical_id)
+                if len(things) > 1:
+                    return set()  # at the second already: a placeholder may stand in every record there is
+        return found
 
     def _follow(self, key: str, old: XRef | None, new: XRef | None) -> None:
         if old:

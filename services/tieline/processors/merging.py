@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
@@ -50,7 +50,13 @@ def echoed_version(report: AssetReport, entry: LedgerEntry | None) -> int | None
 
 
 def merge_report(
-    state: AssetState | None, report: AssetReport, role: str, ownership: Ownership, *, echo: int | None = None
+    state: AssetState | None,
+    report: AssetReport,
+    role: str,
+    ownership: Ownership,
+    *,
+    echo: int | None = None,
+    has_waited: bool = False,
 ) -> Merged:
     """Apply ownership to every field the report speaks of.
 
@@ -59,11 +65,12 @@ def merge_report(
     is no form of ours: then somebody edited the record there between our write and the target's answer. While a newer
     version may be on its way (``echo`` is older than the state) such an edit is not taken over, because that write
     would settle it; an edit that is refused is a conflict all the same, and the write, if it comes, ends it.
+    A report that ``has_waited`` does not replace what the owner of an open field said after it (Invariant 4).
     A report of a deletion only ends the link.
     """
     fields = state.fields if state else AssetFields()
     recorded_at = report.origin.recorded_at
-    merging = _Merging(state, report, echo)
+    merging = _Merging(state, report, echo, has_waited=has_waited)
     rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
     for name, rule in rules.items():
         if not report.deleted and _is_word(getattr(report.fields, name)):
@@ -74,10 +81,11 @@ def merge_report(
 class _Merging:
     """One report on its way into the state, field by field."""
 
-    def __init__(self, state: AssetState | None, report: AssetReport, echo: int | None) -> None:
+    def __init__(self, state: AssetState | None, report: AssetReport, echo: int | None, *, has_waited: bool) -> None:
         self._state = state
         self._report = report
         self._echo = echo
+        self._has_waited = has_waited
         self._is_behind = echo is not None and state is not None and echo < state.version
         self._known = state.fields if state else AssetFields()
         self._recorded_at = report.origin.recorded_at
@@ -105,7 +113,7 @@ class _Merging:
         if repeats and is_form_of(said, known):
             self._agreed.append(name)
         elif _may_say(
-            rule,
+            replace(rule, open=False) if self._is_overtaken(name) else rule,
             owns=owns,
             proposes=role in rule.proposers or rule.owner == role,
             known=known,
@@ -139,8 +147,11 @@ class _Merging:
     def _take(self, name: str, rule: FieldRule, said: object) -> None:
         self._update[name] = said
         self._said_by[name] = self._speaker
-        if rule.policy is Policy.LWW_BY_VERSION or says_gone(name, said) or name in self._said_at:
+        if rule.policy is Policy.LWW_BY_VERSION or rule.open or says_gone(name, said) or name in self._said_at:
             self._said_at[name] = self._recorded_at
+
+    def _is_overtaken(self, name: str) -> bool:
+        return self._has_waited and self._recorded_at < self._said_at.get(name, self._recorded_at)
 
     def _refuse(self, name: str, rule: FieldRule, by: str | None = None) -> None:
         if self._speaker != HUB:

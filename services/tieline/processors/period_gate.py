@@ -20,18 +20,22 @@ from tieline.kernel.model import AssetReport, CostReport, CostState
 from tieline.kernel.producing import CORRELATION
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.tables import Table
-from tieline.processors.fiscal_periods import FiscalPeriods, Waits
+from tieline.processors.fiscal_periods import FiscalPeriods, Posts, Waits
 from tieline.processors.reversals import Reversals
 
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A report under its canonical id; ``asset_id`` is the asset a cost document is about."""
+    """A report under its canonical id; ``asset_id`` is the asset a cost document is about.
+
+    ``has_waited``: others may have spoken of the same thing since it was said.
+    """
 
     canonical_id: str
     asset_id: str | None
     report: AssetReport | CostReport
     correlation_id: str | None
+    has_waited: bool = False
 
     @property
     def record_name(self) -> str:
@@ -54,6 +58,7 @@ class PeriodGate:
     def __init__(self, landscape: Landscape, clock: Clock) -> None:
         self._clock = clock
         self._max_held = landscape.fiscal.max_held
+        self._default_company = landscape.fiscal.default_company
         self.periods = FiscalPeriods(landscape.fiscal)
         self.holds: Table[PeriodHold] = Table(
             "hub.period-hold.state.v1",
@@ -129,7 +134,12 @@ class PeriodGate:
                 # It is not the arriving record that is at fault: the held one stays, and says why.
                 posted = Waits(clean(str(rejection)), row.effective_date, _company_of(row), row.period)
             if isinstance(posted, Waits):
-                now = {"reason": posted.reason, "company": posted.company, "period": posted.period}
+                now = {
+                    "reason": posted.reason,
+                    "company": posted.company,
+                    "period": posted.period,
+                    "effective_date": posted.effective_date,
+                }
                 if row.model_copy(update=now) != row:
                     self.holds.put(_key(lane, place), row.model_copy(update=now))
                 break
@@ -137,12 +147,35 @@ class PeriodGate:
             released += [_correlated(outbound, row.correlation_id) for outbound in posted]
         return released
 
+    def move(self, source_id: str, target_id: str, moves: Callable[[PeriodHold], bool]) -> None:
+        """What waits for one asset, as far as it ``moves``, now waits for another, behind what waits there (2)."""
+        source, target = f"asset/{source_id}", f"asset/{target_id}"
+        for place in sorted(self._places.get(source, ())):
+            row = self._row(source, place)
+            if not moves(row):
+                continue
+            update: dict[str, object] = {"lane": target, "place": max(self._places.get(target, ()), default=0) + 1}
+            if row.asset is not None:
+                update["canonical_id"] = target_id
+            else:
+                update["asset_id"] = target_id
+            moved = row.model_copy(update=update)
+            self.holds.delete(_key(source, place))
+            self.holds.put(_key(target, moved.place), moved)
+
     def lanes_of(self, company: str) -> list[str]:
-        """Lanes whose first report waits for a period of the company, the longest waiting first."""
+        """Lanes whose first report a period of the company would let go now, the longest waiting first."""
         heads = [(lane, self._row(lane, min(places))) for lane, places in self._places.items()]
-        return [
-            lane for lane, row in sorted(heads, key=lambda head: (head[1].since, head[0])) if row.company == company
-        ]
+        mine = [(row.since, lane) for lane, row in heads if self._may_go(row, company)]
+        return [lane for _, lane in sorted(mine)]
+
+    def _may_go(self, row: PeriodHold, company: str) -> bool:
+        """Asked of every lane at every word on a period: only what it lets go is worth a try."""
+        if (row.company or self._default_company) != company:
+            return False
+        if self.periods.period_of(company, row.effective_date) is None:
+            return True  # it was refused for another reason
+        return isinstance(self.periods.decide(company, row.effective_date, "effective_date"), Posts)
 
     def _is_held(self, lane: str, arrival: Arrival) -> bool:
         rows = [self._row(lane, place) for place in sorted(self._places.get(lane, ()))]
@@ -198,7 +231,7 @@ def _key(lane: str, place: int) -> str:
 def _arrival(row: PeriodHold) -> Arrival:
     report = row.asset or row.cost
     assert report is not None  # noqa: S101  - a row has one of the two
-    return Arrival(row.canonical_id, row.asset_id, report, row.correlation_id)
+    return Arrival(row.canonical_id, row.asset_id, report, row.correlation_id, has_waited=True)
 
 
 def _document(row: PeriodHold | None) -> CostState | None:

@@ -10,16 +10,15 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from tieline.kernel.applying import ChangeConfig, Plan, RegisterSchema, SetLevel
-from tieline.kernel.commands_topics import lint_command, page_command, show_plan
+from tieline.kernel.commands_topics import lint_command, show_plan
 from tieline.kernel.declarations import declared
 from tieline.kernel.errors import Stop
 from tieline.kernel.schema_changes import Difference
 
 
-def _run(*words: str) -> Result:
+def _lint(*words: str) -> Result:
     app = typer.Typer()
     app.command("lint")(lint_command)
-    app.command("page")(page_command)
     return CliRunner().invoke(app, list(words))
 
 
@@ -35,7 +34,7 @@ def earlier(tmp_path: Path) -> Path:
 
 
 def test_lint_is_silent_on_the_same_release(earlier: Path) -> None:
-    result = _run("lint", "--against", str(earlier))
+    result = _lint("--against", str(earlier))
     assert (result.exit_code, result.output) == (0, "Topics and schemas are in order.\n")
 
 
@@ -43,21 +42,15 @@ def test_lint_finds_a_scale_that_changed_since_an_earlier_release(earlier: Path)
     money = earlier / "schemas" / "avro" / "tieline.Money.avsc"
     text = money.read_text(encoding="utf-8")
     money.write_text(text.replace('"scale": 4', '"scale": 2'), encoding="utf-8")
-    result = _run("lint", "--against", str(earlier))
+    result = _lint("--against", str(earlier))
     assert result.exit_code == 1
     assert "Money.amount: was decimal(20,2), is decimal(20,4)" in result.output
     assert "[logical-type]" in result.output
 
 
 def test_lint_does_not_take_an_empty_folder_for_an_earlier_release(tmp_path: Path) -> None:
-    result = _run("lint", "--against", str(tmp_path))
+    result = _lint("--against", str(tmp_path))
     assert isinstance(result.exception, Stop)
-
-
-def test_the_page_is_written_where_asked(tmp_path: Path) -> None:
-    page = tmp_path / "new" / "topics.md"
-    assert _run("page", "--to", str(page)).exit_code == 0
-    assert page.read_text(encoding="utf-8").startswith("# Topics and records")
 
 
 def test_a_plan_shows_what_was_and_what_will_be() -> None:

@@ -11,12 +11,22 @@ import pytest
 from tieline.kernel.errors import Stop
 from tieline.kernel.inspecting import Span
 from tieline.kernel.landscape import Flow
-from tieline.kernel.memory import Conflict, Drift, DriftKind, LedgerEntry, LinkAction, LinkDecision, ParkedKey, Stage
-from tieline.kernel.model import Accepted, AssetFields, AssetState, DepreciationPosted, Money
+from tieline.kernel.memory import (
+    Conflict,
+    Drift,
+    DriftKind,
+    LedgerEntry,
+    LinkAction,
+    LinkDecision,
+    ParkedKey,
+    PeriodHold,
+    Stage,
+)
+from tieline.kernel.model import Accepted, AssetFields, AssetReport, AssetState, DepreciationPosted, Money, Origin
 from tieline.kernel.records import Inbound, Typed
 from tieline.operating.finding import named, names
 from tieline.operating.flows import FlowStatus, is_of, percentile, source_of, tally
-from tieline.operating.life import tell_finding
+from tieline.operating.life import tell_finding, tell_hold
 from tieline.operating.processes import State, group_for, state_of
 from tieline.operating.status import ago
 from tieline.operating.telling import tell
@@ -195,6 +205,22 @@ def test_differences_are_told_with_both_values() -> None:
         found="2",
     )
     assert tell_finding(drift) == "MISMATCH asset tag: expected '1', found '2'"
+
+
+def test_what_waits_for_a_fiscal_period_is_told_with_its_date_and_its_reason() -> None:
+    origin = Origin(system="am", entity="asset", native_id="7", source_version="1", recorded_at=NOW)
+    hold = PeriodHold(
+        lane="asset/a",
+        place=1,
+        reason="period 2026-003 of ACME is closed",
+        effective_date=dt.date(2026, 3, 17),
+        canonical_id="a",
+        asset=AssetReport(origin=origin, fields=AssetFields()),
+        since=NOW,
+    )
+    step = tell_hold("asset/a|000000001", hold)
+    assert (step.at, step.kind, step.system, step.where) == (NOW, "held", "am", "asset/a|000000001")
+    assert step.what == "asset 7 of 2026-03-17: period 2026-003 of ACME is closed"
 
 
 def test_ages_are_short() -> None:

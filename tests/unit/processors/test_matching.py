@@ -12,6 +12,7 @@ from tieline.kernel.memory import LinkStatus, XRef
 from tieline.kernel.model import AssetReport
 from tieline.kernel.records import Inbound, Typed
 from tieline.processors.identify import Identify
+from tieline.processors.links import Links, xref_key
 
 LADDER = """
 asset:
@@ -91,3 +92,29 @@ def test_the_shipped_rules_stand_surest_key_first() -> None:
 def test_a_rule_that_cannot_be_is_refused_with_its_reason(was: str, becomes: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         read_match_rules(LADDER.replace(was, becomes))
+
+
+def test_a_number_that_every_record_carries_is_not_looked_up_in_every_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    links = Links()
+    asked: list[str] = []
+    for number in range(500):
+        row = XRef(
+            system="am",
+            entity="asset",
+            native_id=str(number),
+            canonical_id=f"c{number}",
+            status=LinkStatus.LINKED,
+            rule="minted",
+            match_keys=("tag/s",),
+            linked_at=NOW,
+        )
+        links.table.put(xref_key("am", "asset", row.native_id), row)
+    get = links.table.get
+
+    def note(key: str) -> XRef | None:
+        asked.append(key)
+        return get(key)
+
+    monkeypatch.setattr(links.table, "get", note)
+    assert links.having("tag/s", "erp") == set()
+    assert len(asked) == 2

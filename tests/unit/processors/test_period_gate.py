@@ -27,7 +27,7 @@ from tests.unit.processors.bench import (
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Fiscal
-from tieline.kernel.memory import PeriodHold
+from tieline.kernel.memory import Conflict, PeriodHold
 from tieline.kernel.model import (
     AssetEvent,
     AssetFields,
@@ -46,6 +46,7 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import load_ownership
 from tieline.kernel.records import Outbound
 from tieline.processors.merging import merge_report
+from tieline.processors.period_gate import PeriodGate, Post
 from tieline.processors.postings import dates_to_post
 from tieline.processors.wiring import build_processor
 
@@ -688,3 +689,80 @@ def test_a_settled_link_is_no_posting() -> None:
     hub.say(settled(ERP, first, "5"))
     events = [event for _, event in asset_events(hub.written) if isinstance(event, AssetEvent)]
     assert all(event.accepted.posting_period is None for event in events)
+
+
+def test_an_older_word_on_a_period_is_older_than_the_last_repetition() -> None:
+    later, between = NOW + dt.timedelta(minutes=10), NOW + dt.timedelta(minutes=5)
+    hub = hub_with(periods="required", late="hold")
+    hub.say(period(3, "closed"), period(3, "closed", recorded_at=later), cost("WO1", effective_date=MARCH))
+    hub.say(period(3, "open", recorded_at=between))
+    assert len(holds(hub)) == 1, "it is closed since the later word (Invariants 4 and 10)"
+
+
+def test_what_waits_for_a_company_is_released_by_the_default_company_of_a_later_landscape() -> None:
+    hub = hub_with(periods="required")
+    hub.say(asset(AM, "1", asset_number="FA1"), asset(AM, "1", disposal_date=MARCH))
+    [(key, row)] = hub.rows(PeriodHold).items()
+    later = hub_with(periods="required", default_company="ACME")
+    later.stages["accept"].table(PeriodHold).load(key, row)
+    later.say(period(3, "open"))
+    assert holds(later) == []
+    assert later.dead == []
+
+
+def test_a_word_on_a_period_tries_only_what_it_lets_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = hub_with(late="hold")
+    hub.say(period(3, "closed"), period(4, "closed"))
+    hub.say(*(cost(f"WO{n}", effective_date=MARCH if n else APRIL_10) for n in range(9)))
+    tried: list[str] = []
+    release = PeriodGate.release
+
+    def note(self: PeriodGate, lane: str, post: Post) -> list[Outbound]:
+        tried.append(lane)
+        return release(self, lane, post)
+
+    monkeypatch.setattr(PeriodGate, "release", note)
+    hub.say(period(4, "open"))
+    assert len(tried) == 1
+    assert len(holds(hub)) == 8
+
+
+def test_what_comes_to_the_front_of_its_lane_says_the_date_it_waits_for() -> None:
+    hub = hub_with(late="hold")
+    hub.say(period(3, "closed"), period(4, "closed"), asset(AM, "1", tag="T1", company="ACME"))
+    hub.say(cost("WO1", "1", effective_date=MARCH))
+    hub.say(
+        asset(AM, "1", company="ACME", in_service_date=APRIL_10, acquisition_cost=euros("9.00"), asset_class="PUMP")
+    )
+    hub.say(period(3, "open"))
+    [row] = holds(hub)
+    assert (row.period, row.effective_date) == ("2026-004", APRIL_10)
+    hub.say(period(4, "open"))
+    assert holds(hub) == []
+
+
+def test_a_released_report_does_not_take_back_what_the_books_said_since() -> None:
+    hub = hub_with(late="hold")
+    said = NOW - dt.timedelta(hours=1)
+    disposed = asset(AM, "1", tag="T1", cost_centre="CC1", disposal_date=MARCH)
+    hub.say(
+        period(3, "closed"),
+        asset(ERP, "5", tag="T1", asset_number="FA5", company="ACME", cost_centre="CC1"),
+        disposed.model_copy(update={"origin": disposed.origin.model_copy(update={"recorded_at": said})}),
+        asset(ERP, "5", tag="T1", asset_number="FA5", company="ACME", cost_centre="CC2"),
+    )
+    assert len(holds(hub)) == 1
+    hub.say(period(3, "open"))
+    assert (hub.the_asset().fields.disposal_date, hub.the_asset().fields.cost_centre) == (MARCH, "CC2")
+    assert [(row.field, row.foreign_value) for row in hub.rows(Conflict).values()] == [("cost_centre", "CC1")]
+
+
+def test_a_released_report_still_proposes_what_it_said_last() -> None:
+    hub = hub_with(late="hold")
+    hub.say(
+        period(3, "closed"),
+        asset(ERP, "5", tag="T1", asset_number="FA5", company="ACME", cost_centre="CC1"),
+        asset(AM, "1", tag="T1", cost_centre="CC9", disposal_date=MARCH),
+        period(3, "open"),
+    )
+    assert (hub.the_asset().fields.disposal_date, hub.the_asset().fields.cost_centre) == (MARCH, "CC9")
