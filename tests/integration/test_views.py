@@ -31,6 +31,7 @@ from tieline.stack.parts import KafkaPart, Part
 from tieline.stack.ports import free_ports
 from tieline.views.batch import recompute
 from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, as_json
+from tieline.views.entries import SOURCES
 from tieline.views.topics import changelogs, ensure_topics
 from tieline.wiring import Hub, open_hub
 
@@ -74,7 +75,7 @@ class Views:
 
     def _declare(self, registry: str) -> None:
         admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers})
-        topics = [self.hub.topics[name] for name in (COST_EVENTS, ASSET_EVENTS)]
+        topics = [self.hub.topics[name] for name in sorted(set(SOURCES.values()))]
         made = admin.create_topics(
             [NewTopic(t.name, num_partitions=t.partitions, replication_factor=1) for t in topics]
         )
@@ -143,7 +144,7 @@ class Views:
 
     def batch(self) -> Mapping[str, Any]:
         """The batch recomputation from the event topics."""
-        found, _ = recompute(self.kafka, self.codec).page(after="", limit=1000)
+        found, _ = recompute(self.kafka, self.codec).costs.page(after="", limit=1000)
         return {cost.asset_id: as_json(cost) for cost in found}
 
 

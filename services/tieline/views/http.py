@@ -6,15 +6,16 @@ import json
 
 from aiohttp import web
 
-from tieline.views.costs import as_json, sums_as_json
-from tieline.views.faust_app import LiveCosts
+from tieline.views.costs import as_json
+from tieline.views.faust_app import LiveViews
+from tieline.views.money import sums_as_json
 
 HOST = "127.0.0.1"
 PAGE_DEFAULT = 100
 PAGE_LIMIT = 500
 
 
-def routes(live: LiveCosts) -> list[web.RouteDef]:
+def routes(live: LiveViews) -> list[web.RouteDef]:
     """GET /health, /costs?after=&limit= and /assets/<id>/cost."""
 
     async def health(_request: web.Request) -> web.Response:
@@ -26,14 +27,14 @@ def routes(live: LiveCosts) -> list[web.RouteDef]:
         limit = request.query.get("limit", str(PAGE_DEFAULT))
         if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:6]) <= PAGE_LIMIT):
             return _json(400, {"error": f"limit must be a number from 1 to {PAGE_LIMIT}"})
-        found, after = live.costs.page(after=request.query.get("after", ""), limit=int(limit[:6]))
-        totals = {name: sums_as_json(sums) for name, sums in live.costs.totals().items()}
+        found, after = live.figures.costs.page(after=request.query.get("after", ""), limit=int(limit[:6]))
+        totals = {name: sums_as_json(sums) for name, sums in live.figures.costs.totals().items()}
         return _json(200, {"items": [as_json(cost) for cost in found], "next_after": after, "totals": totals})
 
     async def asset_cost(request: web.Request) -> web.Response:
         if not live.is_ready:
             return _not_ready()
-        found = live.costs.of(request.match_info["asset_id"])
+        found = live.figures.costs.of(request.match_info["asset_id"])
         if found is None:
             return _json(404, {"error": "no such asset; ids are the hub's, see /costs"})
         return _json(200, as_json(found))
@@ -45,7 +46,7 @@ def routes(live: LiveCosts) -> list[web.RouteDef]:
     ]
 
 
-async def start_server(live: LiveCosts, port: int, *, host: str = HOST) -> web.AppRunner:
+async def start_server(live: LiveViews, port: int, *, host: str = HOST) -> web.AppRunner:
     """Serve on ``host``; the caller cleans the runner up. Raises ``OSError`` when the port is taken."""
     application = web.Application()
     application.add_routes(routes(live))

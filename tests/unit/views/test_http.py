@@ -10,13 +10,13 @@ import pytest
 from aiohttp import web
 
 from tieline.views.costs import AssetEntry, CostEntry
-from tieline.views.faust_app import LiveCosts
+from tieline.views.entries import ASSETS_TABLE, SOURCES
+from tieline.views.faust_app import LiveViews
 from tieline.views.http import PAGE_LIMIT, start_server
-from tieline.views.topics import ASSETS_TABLE, DOCUMENTS_TABLE
 
 
 @asynccontextmanager
-async def serving(live: LiveCosts) -> AsyncIterator[httpx.AsyncClient]:
+async def serving(live: LiveViews) -> AsyncIterator[httpx.AsyncClient]:
     runner: web.AppRunner = await start_server(live, 0)
     host, port = runner.addresses[0][:2]
     assert host == "127.0.0.1"
@@ -27,11 +27,11 @@ async def serving(live: LiveCosts) -> AsyncIterator[httpx.AsyncClient]:
         await runner.cleanup()
 
 
-def some_costs(assets: int) -> LiveCosts:
-    live = LiveCosts(recovered={DOCUMENTS_TABLE, ASSETS_TABLE})
+def some_costs(assets: int) -> LiveViews:
+    live = LiveViews(recovered=set(SOURCES))
     entry = AssetEntry(version=1, tag="T", amount="100", currency="EUR")
-    live.costs.replace_assets({f"a{n:04d}": entry for n in range(assets)})
-    live.costs.put_document(
+    live.figures.costs.replace_assets({f"a{n:04d}": entry for n in range(assets)})
+    live.figures.costs.put_document(
         "d1", CostEntry(asset_id="a0001", amount="2.50", currency="EUR", date="2026-03-01", reversal=False)
     )
     return live
