@@ -17,6 +17,7 @@ from tieline.kernel.model import AssetEvent, CostEvent
 from tieline.views.depreciation import Depreciation, PostingEntry, depreciation_by_book
 from tieline.views.depreciation import as_json as depreciation_as_json
 from tieline.views.money import sum_by_currency, sums_as_json
+from tieline.views.periods import period_of
 
 COST_EVENTS = "cost.document.event.v1"
 ASSET_EVENTS = "asset.asset.event.v1"
@@ -24,13 +25,20 @@ UNASSIGNED = "unassigned"  # costs of work orders that name no asset the hub kno
 
 
 class CostEntry(TypedDict):
-    """What one cost document adds to its asset. Amounts are decimals as text, so that no float ever stands between."""
+    """What one cost document adds to its asset and its cost centre.
+
+    Amounts are decimals as text, so that no float ever stands between.
+    """
 
     asset_id: str
     amount: str
     currency: str
     date: str
     reversal: bool
+    company: str
+    cost_centre: str
+    period: str
+    period_from: str
 
 
 class AssetEntry(TypedDict):
@@ -44,12 +52,17 @@ class AssetEntry(TypedDict):
 
 def cost_entry(event: CostEvent) -> CostEntry:
     """The entry of a posted or reversing document; a reversal is a document of its own with the sign turned."""
+    period, period_from = period_of(event)
     return CostEntry(
         asset_id=event.asset_id or UNASSIGNED,
         amount=format(event.fields.total, "f"),
         currency=event.fields.currency,
         date=event.fields.effective_date.isoformat(),
         reversal=event.fields.reversal_of is not None,
+        company=event.fields.company,
+        cost_centre=event.fields.cost_centre,
+        period=period,
+        period_from=period_from.value,
     )
 
 

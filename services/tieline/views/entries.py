@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from tieline.kernel.model import AssetEvent, CostEvent, DepreciationPosted, Model
 from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entry
 from tieline.views.depreciation import POSTING_EVENTS, posting_entry, posting_key
+from tieline.views.spend import Spend
 
 DOCUMENTS_TABLE = "cost-documents"
 ASSETS_TABLE = "assets"
@@ -55,11 +56,13 @@ class Figures:
     """Every view's figures, from the tables' entries. Not safe for concurrent use."""
 
     costs: Costs = field(default_factory=Costs)
+    spend: Spend = field(default_factory=Spend)
 
     def put(self, change: Change) -> None:
         """Keep one entry, in place of the one before."""
         if change.table == DOCUMENTS_TABLE:
             self.costs.put_document(change.key, change.entry)
+            self.spend.put_document(change.key, change.entry)
         elif change.table == ASSETS_TABLE:
             self.costs.put_asset(change.key, change.entry)
         elif change.table == POSTINGS_TABLE:
@@ -69,6 +72,7 @@ class Figures:
         """Forget a table's entries and keep these."""
         if table == DOCUMENTS_TABLE:
             self.costs.replace_documents(entries)
+            self.spend.replace_documents(entries)
         elif table == ASSETS_TABLE:
             self.costs.replace_assets(entries)
         elif table == POSTINGS_TABLE:

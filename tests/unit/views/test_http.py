@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from tieline.views.costs import AssetEntry, CostEntry
-from tieline.views.entries import ASSETS_TABLE, SOURCES
+from tieline.views.entries import ASSETS_TABLE, DOCUMENTS_TABLE, SOURCES, Change
 from tieline.views.faust_app import LiveViews
 from tieline.views.http import PAGE_LIMIT, start_server
 
@@ -31,9 +31,18 @@ def some_costs(assets: int) -> LiveViews:
     live = LiveViews(recovered=set(SOURCES))
     entry = AssetEntry(version=1, tag="T", amount="100", currency="EUR")
     live.figures.costs.replace_assets({f"a{n:04d}": entry for n in range(assets)})
-    live.figures.costs.put_document(
-        "d1", CostEntry(asset_id="a0001", amount="2.50", currency="EUR", date="2026-03-01", reversal=False)
+    document = CostEntry(
+        asset_id="a0001",
+        amount="2.50",
+        currency="EUR",
+        date="2026-03-01",
+        reversal=False,
+        company="ACME",
+        cost_centre="CC-100",
+        period="2026-003",
+        period_from="posting_period",
     )
+    live.figures.put(Change(DOCUMENTS_TABLE, "d1", document))
     return live
 
 
@@ -55,6 +64,24 @@ async def test_pages_are_bounded_and_lead_to_the_next() -> None:
         assert first["totals"]["maintenance"] == {"EUR": "2.50"}
 
 
+async def test_the_spend_of_a_cost_centre_and_a_period() -> None:
+    async with serving(some_costs(1)) as client:
+        row = {
+            "company": "ACME",
+            "cost_centre": "CC-100",
+            "period": "2026-003",
+            "period_from": "posting_period",
+            "documents": 1,
+            "reversals": 0,
+            "spend": {"EUR": "2.50"},
+        }
+        found = await client.get("/spend", params={"cost_centre": "CC-100", "period": "2026-003"})
+        assert found.json() == {"items": [row], "next_after": None, "totals": {"EUR": "2.50"}}
+        for other in ({"cost_centre": "CC-200"}, {"period": "2026-004"}):
+            assert (await client.get("/spend", params=other)).json() == {"items": [], "next_after": None, "totals": {}}
+        assert (await client.get("/spend", params={"limit": "0"})).status_code == 400
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "x", str(PAGE_LIMIT + 1), "²", "9" * 50])
 async def test_a_wrong_limit_is_refused(limit: str) -> None:
     async with serving(some_costs(1)) as client:
@@ -67,7 +94,7 @@ async def test_nothing_is_told_before_the_tables_are_read_back() -> None:
     live = some_costs(1)
     live.recovered.discard(ASSETS_TABLE)
     async with serving(live) as client:
-        for path in ("/costs", "/assets/a0000/cost", "/health"):
+        for path in ("/costs", "/assets/a0000/cost", "/spend", "/health"):
             assert (await client.get(path)).status_code == 503
 
 
