@@ -13,16 +13,19 @@ from typing import Any, NamedTuple
 from tieline.kernel.model import AssetEvent, CostEvent, DepreciationPosted, Model
 from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entry
 from tieline.views.depreciation import POSTING_EVENTS, posting_entry, posting_key
+from tieline.views.disposals import Disposals, disposal_entry
 from tieline.views.spend import Spend
 
 DOCUMENTS_TABLE = "cost-documents"
 ASSETS_TABLE = "assets"
+DISPOSALS_TABLE = "disposals"
 POSTINGS_TABLE = "depreciation-postings"
 # Table to the event topic that fills it.
 SOURCES: Mapping[str, str] = MappingProxyType(
     {
         DOCUMENTS_TABLE: COST_EVENTS,
         ASSETS_TABLE: ASSET_EVENTS,
+        DISPOSALS_TABLE: ASSET_EVENTS,
         POSTINGS_TABLE: POSTING_EVENTS,
     }
 )
@@ -44,7 +47,10 @@ def changes_of(body: Model, known: Known) -> list[Change]:
         case CostEvent():
             return [Change(DOCUMENTS_TABLE, body.cost_doc_id, cost_entry(body))]
         case AssetEvent(asset_id=asset_id):
-            return [Change(ASSETS_TABLE, asset_id, asset_entry(body, known(ASSETS_TABLE, asset_id)))]
+            return [
+                Change(ASSETS_TABLE, asset_id, asset_entry(body, known(ASSETS_TABLE, asset_id))),
+                Change(DISPOSALS_TABLE, asset_id, disposal_entry(body, known(DISPOSALS_TABLE, asset_id))),
+            ]
         case DepreciationPosted():
             return [Change(POSTINGS_TABLE, posting_key(body), posting_entry(body))]
         case _:
@@ -57,6 +63,7 @@ class Figures:
 
     costs: Costs = field(default_factory=Costs)
     spend: Spend = field(default_factory=Spend)
+    disposals: Disposals = field(default_factory=Disposals)
 
     def put(self, change: Change) -> None:
         """Keep one entry, in place of the one before."""
@@ -65,6 +72,8 @@ class Figures:
             self.spend.put_document(change.key, change.entry)
         elif change.table == ASSETS_TABLE:
             self.costs.put_asset(change.key, change.entry)
+        elif change.table == DISPOSALS_TABLE:
+            self.disposals.put(change.key, change.entry)
         elif change.table == POSTINGS_TABLE:
             self.costs.put_posting(change.key, change.entry)
 
@@ -75,5 +84,7 @@ class Figures:
             self.spend.replace_documents(entries)
         elif table == ASSETS_TABLE:
             self.costs.replace_assets(entries)
+        elif table == DISPOSALS_TABLE:
+            self.disposals.replace(entries)
         elif table == POSTINGS_TABLE:
             self.costs.replace_postings(entries)

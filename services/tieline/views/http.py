@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from tieline.views import costs, spend
+from tieline.views import costs, disposals, spend
+from tieline.views.disposals import DisposalStatus
 from tieline.views.faust_app import LiveViews
 from tieline.views.money import sums_as_json
 
@@ -18,7 +19,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def routes(live: LiveViews) -> list[web.RouteDef]:
-    """GET /health, /costs, /assets/<id>/cost and /spend; lists take ?after=&limit= and their own filters."""
+    """GET /health, /costs, /assets/<id>/cost, /spend and /disposals; lists take after, limit and filters."""
 
     async def health(_request: web.Request) -> web.Response:
         return _json(200 if live.is_ready else 503, {"ready": live.is_ready, "skipped_records": live.skipped})
@@ -42,11 +43,24 @@ def routes(live: LiveViews) -> list[web.RouteDef]:
         totals = sums_as_json(view.totals(cost_centre=cost_centre, period=period))
         return _json(200, {"items": [spend.as_json(row) for row in found], "next_after": after, "totals": totals})
 
+    async def all_disposals(request: web.Request) -> web.Response:
+        view = live.figures.disposals
+        found, after = view.page(status=_status(request), after=_after(request), limit=_limit(request))
+        body = {
+            "items": [disposals.as_json(disposal) for disposal in found],
+            "next_after": after,
+            "event_time": view.event_time.isoformat() if view.event_time else None,
+            "counts": {status.value: count for status, count in view.counts().items()},
+            "longest_open_days": view.longest_open_days(),
+        }
+        return _json(200, body)
+
     return [
         web.get("/health", health),
         web.get("/costs", _when_ready(live, all_costs)),
         web.get("/assets/{asset_id}/cost", _when_ready(live, asset_cost)),
         web.get("/spend", _when_ready(live, all_spend)),
+        web.get("/disposals", _when_ready(live, all_disposals)),
     ]
 
 
@@ -85,6 +99,15 @@ def _limit(request: web.Request) -> int:
     if not (limit.isascii() and limit.isdigit() and 1 <= int(limit[:6]) <= PAGE_LIMIT):
         raise _BadQueryError(f"limit must be a number from 1 to {PAGE_LIMIT}")
     return int(limit[:6])
+
+
+def _status(request: web.Request) -> DisposalStatus | None:
+    status = request.query.get("status")
+    if status is None:
+        return None
+    if status not in set(DisposalStatus):
+        raise _BadQueryError(f"status must be one of {', '.join(DisposalStatus)}")
+    return DisposalStatus(status)
 
 
 def _json(status: int, body: object) -> web.Response:
