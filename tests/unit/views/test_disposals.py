@@ -90,6 +90,12 @@ def test_events_read_twice_and_in_any_order_give_the_same() -> None:
         assert shown(disposals_of(*events, *events[:2])) == wanted
 
 
+def test_event_time_never_goes_back() -> None:
+    disposals = disposals_of(GONE, REGISTERED)
+    assert disposals.event_time == day("03-03")
+    assert disposals.longest_open_days() == 2  # 1 March to 3 March
+
+
 def test_without_a_disposal_date_the_day_of_the_retirement_counts() -> None:
     retired = said(2, "03-03", "physical_status", physical=RETIRED)
     [found] = shown(disposals_of(REGISTERED, retired))
