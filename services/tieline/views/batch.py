@@ -1,20 +1,51 @@
-"""The same figures by batch, from the beginning of the event topics: what the live view must agree with."""
+"""The same figures by batch, from the beginning of the event topics: what the live views must agree with."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from tieline.kernel.broker import read_to_end
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Kafka
-from tieline.kernel.model import AssetEvent, CostEvent
+from tieline.kernel.model import Model
 from tieline.kernel.records import Inbound
-from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, AssetEntry, Costs, asset_entry, cost_entry
+from tieline.views.entries import SOURCES, Change, Entry, Figures, changes_of
 
 
-def recompute(kafka: Kafka, codec: Codec) -> Costs:
-    """Every cost up to now. Blocks until both topics are read; raises ``Stop`` when the broker stalls."""
-    costs = Costs()
-    assets: dict[str, AssetEntry] = {}
+class Batch:
+    """The tables in memory, filled by one event after the other."""
+
+    def __init__(self) -> None:
+        self._tables: dict[str, dict[str, Entry]] = {table: {} for table in SOURCES}
+
+    def take(self, body: Model) -> None:
+        """Put what the event says into the tables."""
+        for change in changes_of(body, lambda table, key: self._tables[table].get(key)):
+            self._keep(change)
+
+    def figures(self) -> Figures:
+        """The figures of the tables as they are now."""
+        figures = Figures()
+        for table, entries in self._tables.items():
+            figures.replace(table, entries)
+        return figures
+
+    def _keep(self, change: Change) -> None:
+        self._tables[change.table][change.key] = change.entry
+
+
+def figures_of(events: Iterable[Model]) -> Figures:
+    """The figures of these events, in the order of each key."""
+    batch = Batch()
+    for body in events:
+        batch.take(body)
+    return batch.figures()
+
+
+def recompute(kafka: Kafka, codec: Codec) -> Figures:
+    """Every figure up to now. Blocks until the topics are read; raises ``Stop`` when the broker stalls."""
+    batch = Batch()
 
     def take(record: Inbound) -> None:
         if record.value is None:
@@ -22,12 +53,8 @@ def recompute(kafka: Kafka, codec: Codec) -> Costs:
         try:
             body = codec.decode(record.topic, record.value).body
         except Rejected:
-            return  # the live view leaves it out as well, and counts it
-        if isinstance(body, CostEvent):
-            costs.put_document(body.cost_doc_id, cost_entry(body))
-        elif isinstance(body, AssetEvent):
-            assets[body.asset_id] = asset_entry(body, assets.get(body.asset_id))
+            return  # the live views leave it out as well, and count it
+        batch.take(body)
 
-    read_to_end(kafka, [COST_EVENTS, ASSET_EVENTS], take)
-    costs.replace_assets(assets)
-    return costs
+    read_to_end(kafka, sorted(set(SOURCES.values())), take)
+    return batch.figures()

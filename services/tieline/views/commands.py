@@ -19,7 +19,7 @@ from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.telemetry import Log
-from tieline.views.faust_app import Decoder, LiveCosts, build_app
+from tieline.views.faust_app import Decoder, LiveViews, build_app
 from tieline.views.http import HOST, start_server
 from tieline.views.topics import ensure_topics
 
@@ -56,7 +56,7 @@ def serve_views(kafka: Kafka, codec: Codec, port: int) -> None:
 
 
 async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[str, str], None], log: Log) -> None:
-    live = LiveCosts()
+    live = LiveViews()
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)

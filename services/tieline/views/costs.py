@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TypedDict
 
 from tieline.kernel.model import AssetEvent, CostEvent
+from tieline.views.depreciation import Depreciation, PostingEntry, depreciation_by_book
+from tieline.views.depreciation import as_json as depreciation_as_json
+from tieline.views.money import sum_by_currency, sums_as_json
+from tieline.views.periods import period_of
 
 COST_EVENTS = "cost.document.event.v1"
 ASSET_EVENTS = "asset.asset.event.v1"
@@ -21,13 +25,20 @@ UNASSIGNED = "unassigned"  # costs of work orders that name no asset the hub kno
 
 
 class CostEntry(TypedDict):
-    """What one cost document adds to its asset. Amounts are decimals as text, so that no float ever stands between."""
+    """What one cost document adds to its asset and its cost centre.
+
+    Amounts are decimals as text, so that no float ever stands between.
+    """
 
     asset_id: str
     amount: str
     currency: str
     date: str
     reversal: bool
+    company: str
+    cost_centre: str
+    period: str
+    period_from: str
 
 
 class AssetEntry(TypedDict):
@@ -41,12 +52,17 @@ class AssetEntry(TypedDict):
 
 def cost_entry(event: CostEvent) -> CostEntry:
     """The entry of a posted or reversing document; a reversal is a document of its own with the sign turned."""
+    period, period_from = period_of(event)
     return CostEntry(
         asset_id=event.asset_id or UNASSIGNED,
         amount=format(event.fields.total, "f"),
         currency=event.fields.currency,
         date=event.fields.effective_date.isoformat(),
         reversal=event.fields.reversal_of is not None,
+        company=event.fields.company,
+        cost_centre=event.fields.cost_centre,
+        period=period,
+        period_from=period_from.value,
     )
 
 
@@ -65,7 +81,11 @@ def asset_entry(event: AssetEvent, known: AssetEntry | None) -> AssetEntry:
 
 @dataclass(frozen=True, slots=True)
 class AssetCost:
-    """The cost of one asset. Sums per currency; ``total_cost_of_ownership`` is acquisition and maintenance together."""
+    """The cost of one asset, in sums per currency.
+
+    ``total_cost_of_ownership`` is acquisition and maintenance together. Depreciation is no cost beside them: it is the
+    acquisition again, as the books spread it over time. So it stands next to the sum, per book, and never in it.
+    """
 
     asset_id: str
     tag: str | None
@@ -75,6 +95,7 @@ class AssetCost:
     acquisition: Mapping[str, Decimal]
     maintenance: Mapping[str, Decimal]
     total_cost_of_ownership: Mapping[str, Decimal]
+    depreciation: tuple[Depreciation, ...]
 
 
 @dataclass(slots=True)
@@ -84,6 +105,7 @@ class Costs:
     _documents: dict[str, dict[str, CostEntry]] = field(default_factory=dict)
     _home: dict[str, str] = field(default_factory=dict)
     _assets: dict[str, AssetEntry] = field(default_factory=dict)
+    _postings: dict[str, dict[str, PostingEntry]] = field(default_factory=dict)
 
     def put_document(self, cost_doc_id: str, entry: CostEntry) -> None:
         """Keep a document's entry, in place of what the document said before."""
@@ -97,6 +119,10 @@ class Costs:
         """Keep an asset's entry."""
         self._assets[asset_id] = entry
 
+    def put_posting(self, key: str, entry: PostingEntry) -> None:
+        """Keep the entry of a posted depreciation; the key names its asset, so it never moves."""
+        self._postings.setdefault(entry["asset_id"], {})[key] = entry
+
     def replace_documents(self, entries: Mapping[str, CostEntry]) -> None:
         """Forget every document and keep these."""
         self._documents, self._home = {}, {}
@@ -107,14 +133,21 @@ class Costs:
         """Forget every asset's price and keep these."""
         self._assets = dict(entries)
 
+    def replace_postings(self, entries: Mapping[str, PostingEntry]) -> None:
+        """Forget every posted depreciation and keep these."""
+        self._postings = {}
+        for key, entry in entries.items():
+            self.put_posting(key, entry)
+
     def of(self, asset_id: str) -> AssetCost | None:
         """The cost of one asset; None when neither the asset nor a document of it is known."""
         asset = self._assets.get(asset_id)
         documents = self._documents.get(asset_id)
-        if asset is None and not documents:
+        postings = self._postings.get(asset_id, {})
+        if asset is None and not documents and not postings:
             return None
         entries = (documents or {}).values()
-        maintenance = _sum((entry["currency"], entry["amount"]) for entry in entries)
+        maintenance = sum_by_currency((entry["currency"], entry["amount"]) for entry in entries)
         acquisition: dict[str, Decimal] = {}
         if asset is not None and asset["amount"] is not None and asset["currency"] is not None:
             acquisition[asset["currency"]] = Decimal(asset["amount"])
@@ -127,12 +160,14 @@ class Costs:
             last_date=max((dt.date.fromisoformat(entry["date"]) for entry in entries), default=None),
             acquisition=acquisition,
             maintenance=maintenance,
-            total_cost_of_ownership=_sum((currency, str(amount)) for currency, amount in both),
+            total_cost_of_ownership=sum_by_currency((currency, str(amount)) for currency, amount in both),
+            depreciation=depreciation_by_book(postings.values()),
         )
 
     def page(self, *, after: str, limit: int) -> tuple[list[AssetCost], str | None]:
         """Up to ``limit`` assets in order of their id, beginning behind ``after``; and where the next page begins."""
-        ids = self._assets.keys() | {asset_id for asset_id, entries in self._documents.items() if entries}
+        with_documents = {asset_id for asset_id, entries in self._documents.items() if entries}
+        ids = self._assets.keys() | self._postings.keys() | with_documents
         wanted = heapq.nsmallest(limit + 1, (asset_id for asset_id in ids if asset_id > after))
         found = [cost for asset_id in wanted[:limit] if (cost := self.of(asset_id)) is not None]
         return found, wanted[limit - 1] if len(wanted) > limit else None
@@ -140,8 +175,8 @@ class Costs:
     def totals(self) -> dict[str, Mapping[str, Decimal]]:
         """Sums over everything, per currency: acquisition, maintenance, total_cost_of_ownership."""
         documents = (entry for entries in self._documents.values() for entry in entries.values())
-        maintenance = _sum((entry["currency"], entry["amount"]) for entry in documents)
-        acquisition = _sum(
+        maintenance = sum_by_currency((entry["currency"], entry["amount"]) for entry in documents)
+        acquisition = sum_by_currency(
             (entry["currency"], entry["amount"])
             for entry in self._assets.values()
             if entry["currency"] is not None and entry["amount"] is not None
@@ -150,15 +185,8 @@ class Costs:
         return {
             "acquisition": acquisition,
             "maintenance": maintenance,
-            "total_cost_of_ownership": _sum((currency, str(amount)) for currency, amount in both),
+            "total_cost_of_ownership": sum_by_currency((currency, str(amount)) for currency, amount in both),
         }
-
-
-def _sum(amounts: Iterable[tuple[str, str]]) -> dict[str, Decimal]:
-    totals: dict[str, Decimal] = {}
-    for currency, amount in amounts:
-        totals[currency] = totals.get(currency, Decimal(0)) + Decimal(amount)
-    return dict(sorted(totals.items()))
 
 
 def as_json(cost: AssetCost) -> dict[str, object]:
@@ -172,14 +200,5 @@ def as_json(cost: AssetCost) -> dict[str, object]:
         "acquisition": sums_as_json(cost.acquisition),
         "maintenance": sums_as_json(cost.maintenance),
         "total_cost_of_ownership": sums_as_json(cost.total_cost_of_ownership),
+        "depreciation": depreciation_as_json(cost.depreciation),
     }
-
-
-def sums_as_json(sums: Mapping[str, Decimal]) -> dict[str, str]:
-    """Currency to amount as text."""
-    return {currency: _plain(amount) for currency, amount in sums.items()}
-
-
-def _plain(amount: Decimal) -> str:
-    cents = amount.quantize(Decimal("0.01"))
-    return format(cents if cents == amount else amount.normalize(), "f")

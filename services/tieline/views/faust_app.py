@@ -1,4 +1,4 @@
-"""The Faust app: two agents, two tables with changelogs in Kafka, kept in memory.
+"""The Faust app: an agent per event topic, tables with changelogs in Kafka, kept in memory.
 
 It runs at-least-once, which is enough because an entry is the same however often its event is read.
 """
@@ -6,7 +6,7 @@ It runs at-least-once, which is enough because an entry is the same however ofte
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,12 @@ import faust
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected, Retryable
 from tieline.kernel.landscape import Kafka
-from tieline.kernel.model import AssetEvent, CostEvent, Model
+from tieline.kernel.model import Model
 from tieline.kernel.records import Typed
-from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entry
 from tieline.views.credentials import broker_credentials
+from tieline.views.entries import SOURCES, Figures, changes_of
 from tieline.views.faust_consumer import CommittedTransport
-from tieline.views.topics import APP_ID, ASSETS_TABLE, DOCUMENTS_TABLE
+from tieline.views.topics import APP_ID
 
 REGISTRY_PAUSE_SECS = 2.0
 COMMIT_INTERVAL_SECS = 2.0
@@ -31,18 +31,18 @@ OnSkip = Callable[[str, str], None]
 
 
 @dataclass(slots=True)
-class LiveCosts:
+class LiveViews:
     """What the agents keep and the HTTP interface shows; all of it belongs to one event loop."""
 
-    costs: Costs = field(default_factory=Costs)
+    figures: Figures = field(default_factory=Figures)
     skipped: int = 0  # records that could not be decoded, since the start
     recovered: set[str] = field(default_factory=set)
     failure: str | None = None  # a defect of ours: the process must end
 
     @property
     def is_ready(self) -> bool:
-        """Whether both tables have been read back."""
-        return self.recovered >= {DOCUMENTS_TABLE, ASSETS_TABLE}
+        """Whether every table has been read back."""
+        return self.recovered >= SOURCES.keys()
 
 
 class Decoder:
@@ -67,7 +67,7 @@ class Decoder:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def build_app(kafka: Kafka, decoder: Decoder, live: LiveCosts, *, on_skip: OnSkip, folder: Path) -> faust.App:
+def build_app(kafka: Kafka, decoder: Decoder, live: LiveViews, *, on_skip: OnSkip, folder: Path) -> faust.App:
     """The app, wired and not started; it writes nothing outside ``folder``.
 
     ``on_skip`` is told coordinates and reason of a record that cannot be decoded.
@@ -87,56 +87,42 @@ def build_app(kafka: Kafka, decoder: Decoder, live: LiveCosts, *, on_skip: OnSki
         datadir=folder,
         topic_allow_declare=False,  # views.topics has created them
         topic_disable_leader=True,
-        web_enabled=False,  # our own two routes only; Faust's would show tables and internals
+        web_enabled=False,  # our own routes only; Faust's would show tables and internals
         web_tables_enabled=False,
         worker_redirect_stdouts=False,
         autodiscover=False,
     )
     app.transport = CommittedTransport(app.conf.broker, app, loop=app.loop)
-    documents = app.Table(DOCUMENTS_TABLE, key_type=str)
-    assets = app.Table(ASSETS_TABLE, key_type=str)
-    _follow_costs(app, documents, decoder, live, on_skip)
-    _follow_assets(app, assets, decoder, live, on_skip)
+    for topic in sorted(set(SOURCES.values())):
+        _follow_topic(app, topic, decoder, live, on_skip)
     return app
 
 
-def _follow_costs(app: faust.App, table: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip) -> None:
-    async def recovered() -> None:
-        live.costs.replace_documents(dict(table.items()))
-        live.recovered.add(DOCUMENTS_TABLE)
+def _follow_topic(app: faust.App, topic: str, decoder: Decoder, live: LiveViews, on_skip: OnSkip) -> None:
+    """One agent for the topic and every table it fills: they have its partitions, so they are in one place."""
+    tables: dict[str, Any] = {
+        table: app.Table(table, key_type=str) for table, source in SOURCES.items() if source == topic
+    }
+
+    def recovered(table: str) -> Callable[[], Awaitable[None]]:
+        async def read_back() -> None:
+            live.figures.replace(table, dict(tables[table].items()))
+            live.recovered.add(table)
+
+        return read_back
 
     def keep(body: Model) -> None:
-        if isinstance(body, CostEvent):
-            entry = cost_entry(body)
-            if table.get(body.cost_doc_id) != entry:
-                table[body.cost_doc_id] = entry
-            live.costs.put_document(body.cost_doc_id, entry)
+        for change in changes_of(body, lambda table, key: tables[table].get(key)):
+            if tables[change.table].get(change.key) != change.entry:
+                tables[change.table][change.key] = change.entry
+            live.figures.put(change)
 
     async def follow(stream: Any) -> None:
         await _follow(stream, decoder, live, on_skip, keep)
 
-    table.on_recover(recovered)
-    app.agent(_events(app, COST_EVENTS), name="costs")(follow)
-
-
-def _follow_assets(app: faust.App, table: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip) -> None:
-    async def recovered() -> None:
-        live.costs.replace_assets(dict(table.items()))
-        live.recovered.add(ASSETS_TABLE)
-
-    def keep(body: Model) -> None:
-        if isinstance(body, AssetEvent):
-            before = table.get(body.asset_id)
-            entry = asset_entry(body, before)
-            if before != entry:
-                table[body.asset_id] = entry
-            live.costs.put_asset(body.asset_id, entry)
-
-    async def follow(stream: Any) -> None:
-        await _follow(stream, decoder, live, on_skip, keep)
-
-    table.on_recover(recovered)
-    app.agent(_events(app, ASSET_EVENTS), name="assets")(follow)
+    for name, table in tables.items():
+        table.on_recover(recovered(name))
+    app.agent(_events(app, topic), name=topic)(follow)
 
 
 def _events(app: faust.App, topic: str) -> Any:
@@ -144,7 +130,7 @@ def _events(app: faust.App, topic: str) -> Any:
 
 
 async def _follow(
-    stream: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip, keep: Callable[[Model], None]
+    stream: Any, decoder: Decoder, live: LiveViews, on_skip: OnSkip, keep: Callable[[Model], None]
 ) -> None:
     # Left to itself, Faust acknowledges an event when its agent fails or is cancelled half-way, and the position moves
     # past it. So each is acknowledged here, when it is in the table (Invariant 1).
@@ -159,7 +145,7 @@ async def _follow(
 
 
 async def _take(
-    message: Any, decoder: Decoder, live: LiveCosts, on_skip: OnSkip, keep: Callable[[Model], None]
+    message: Any, decoder: Decoder, live: LiveViews, on_skip: OnSkip, keep: Callable[[Model], None]
 ) -> None:
     if message.value is None:
         return

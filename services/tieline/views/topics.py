@@ -14,27 +14,24 @@ from confluent_kafka.cimpl import NewTopic
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
-from tieline.views.costs import ASSET_EVENTS, COST_EVENTS
+from tieline.views.entries import SOURCES
 
-APP_ID = "tieline.views"
-DOCUMENTS_TABLE = "cost-documents"
-ASSETS_TABLE = "assets"
+# Also the consumer group and the beginning of the changelogs' names. The number grows when what a table keeps of an
+# event changes: the views then read their sources anew, instead of reading back entries of another shape.
+APP_ID = "tieline.views.2"
 CALL_TIMEOUT_SECS = 30.0
 
 
 def changelogs() -> Mapping[str, str]:
     """Changelog topic to the source topic whose number of partitions it must have."""
-    return {
-        f"{APP_ID}-{DOCUMENTS_TABLE}-changelog": COST_EVENTS,
-        f"{APP_ID}-{ASSETS_TABLE}-changelog": ASSET_EVENTS,
-    }
+    return {f"{APP_ID}-{table}-changelog": source for table, source in SOURCES.items()}
 
 
 def ensure_topics(kafka: Kafka) -> None:
     """Create what is missing. Raises ``Stop`` when a source is missing or a changelog has the wrong partitions."""
     admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 3, **kafka.client})
     found = _partitions(admin, kafka)
-    for source in (COST_EVENTS, ASSET_EVENTS):
+    for source in sorted(set(SOURCES.values())):
         if source not in found:
             raise Stop(f"topic {source} does not exist; run: tieline topics apply")
     missing = {changelog: found[source] for changelog, source in changelogs().items() if changelog not in found}
