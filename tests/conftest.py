@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it ships no types
 
 from tieline.stack.parts import KafkaPart, RegistryPart, start_kafka, start_registry
 
 MAIN_JOB = "tests/main_job/"
+
+# A busy machine is slow, not wrong: no test fails for the time it takes.
+settings.register_profile("tieline", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tieline")
 
 
 class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # as above

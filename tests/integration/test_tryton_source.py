@@ -240,8 +240,8 @@ async def test_a_period_is_reported_when_it_is_closed_and_when_it_is_opened_agai
     connector: Connector, client: TrytonClient
 ) -> None:
     items, position = await drain(connector, {})
-    day = dt.date(2025, 3, 1)
-    assert {f"2025-{month:03}" for month in range(1, 13)} <= {said.period for said in periods(connector, items)}
+    day = dt.date(2024, 3, 1)  # before any asset: Tryton closes no period with depreciation due
+    assert {f"2024-{month:03}" for month in range(1, 13)} <= {said.period for said in periods(connector, items)}
     await demo.close_period(client, day)
     try:
         closed, position = await drain(connector, position)
@@ -250,8 +250,8 @@ async def test_a_period_is_reported_when_it_is_closed_and_when_it_is_opened_agai
     opened, _ = await drain(connector, position)
     for items, status in ((closed, PeriodStatus.CLOSED), (opened, PeriodStatus.OPEN)):
         [said] = periods(connector, items)
-        assert (said.company, said.period, said.status) == ("ACME", "2025-003", status)
-        assert (said.first_date, said.last_date) == (day, dt.date(2025, 3, 31))
+        assert (said.company, said.period, said.status) == ("ACME", "2024-003", status)
+        assert (said.first_date, said.last_date) == (day, dt.date(2024, 3, 31))
         assert said.changed_by is not None
         assert said.changed_by.isdecimal()
 

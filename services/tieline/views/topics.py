@@ -12,13 +12,14 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from tieline.kernel.consuming import group_of
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
 from tieline.views.entries import SOURCES
 
-# Also the consumer group and the beginning of the changelogs' names. The number grows when what a table keeps of an
-# event changes: the views then read their sources anew, instead of reading back entries of another shape.
-APP_ID = "tieline.views.2"
+# Also the consumer group and the beginning of the changelogs' names. Once released, a change of what a table keeps of
+# an event must come with a new group, so that the sources are read anew instead of entries of another shape.
+APP_ID = group_of("views")
 CALL_TIMEOUT_SECS = 30.0
 
 
