@@ -93,12 +93,6 @@ def test_after_all_of_it_both_systems_agree(world: World) -> None:
     world.settle()
     code, found = world.ask("reconcile", "run")
     assert (code, found["drifts"], found["in_flight"]) == (0, [], [])
+    eventually(lambda: world.ask("status")[0] == 0, "a status without anything to look at")
     _, status = world.ask("status")
-    # Not "needs attention": a long outage leaves deliveries that were later than their flow promises, and it says so.
-    assert {(flow["pending"], flow["parked"], flow["rejected"]) for flow in _delivering(status)} == {(0, 0, 0)}
-    assert {process["state"] for process in status["processes"]} <= {"idle", "flowing"}
     assert {process["open_letters"] for process in status["processes"]} == {0}
-
-
-def _delivering(status: Row) -> list[Row]:
-    return [flow for flow in status["flows"] if not flow["name"].startswith("purchase-order:")]
