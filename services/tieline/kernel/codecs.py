@@ -24,6 +24,8 @@ from tieline.kernel.records import Typed
 MAGIC = 0
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
+_SHAPES = (model, memory)
+"""Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
         ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"), model.AssetEvent
@@ -43,9 +45,10 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
 
 def model_of(name: str) -> type[Model]:
     """The class that mirrors the Avro record ``name``. Raises ``KeyError`` if there is none."""
-    found = _SHARED_SHAPES.get(name) or getattr(model, name, None) or getattr(memory, name, None)
-    if isinstance(found, type) and issubclass(found, Model):
-        return found
+    places = (getattr(module, name, None) for module in _SHAPES)
+    for found in (_SHARED_SHAPES.get(name), *places):
+        if isinstance(found, type) and issubclass(found, Model):
+            return found
     raise KeyError(name)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
@@ -13,18 +11,13 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision, PeriodHold
 from tieline.kernel.model import (
-    Accepted,
-    AssetBookChanged,
     AssetEvent,
     AssetReport,
     AssetState,
-    BookFields,
     BookReport,
-    BookState,
     CostEvent,
     CostReport,
     CostState,
-    DepreciationPosted,
     DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
@@ -38,19 +31,19 @@ from tieline.kernel.model import (
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.accepting import accepted_as
+from tieline.processors.books import Books
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
-from tieline.processors.orders import Orders, changed_names, check_sum
+from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
 from tieline.processors.reversals import Reversals
 
 ASSET_EVENTS = "asset.asset.event.v1"
-BOOK_EVENTS = "asset.book.event.v1"
-POSTING_EVENTS = "depreciation.posting.event.v1"
 COST_EVENTS = "cost.document.event.v1"
 
 
@@ -64,19 +57,14 @@ class Accept:
         self.gate = PeriodGate(landscape, clock)
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
-        self.books: Table[BookState] = Table(
-            "asset.book.state.v1",
-            BookState,
-            partition_by=lambda key: key.split("|", 1)[0],
-            on_change=self.runs.follow_book,
-        )
+        self.books = Books(self.assets, self.runs, self._period_of_line)
         self._reversals = Reversals()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
         self.duplicates = Duplicates(
-            self.assets, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
+            self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
 
@@ -93,7 +81,9 @@ class Accept:
             case CostReport() as report:
                 return self._arrive(arrival_of(record, report))
             case BookReport() as report:
-                return self._book(self.duplicates.survivor(record.key_text), report)
+                if self._role(report.origin) != ERP:
+                    raise Rejected("depreciation is the ERP's to say", field="origin.system")
+                return self.books.accept(self.duplicates.survivor(record.key_text), report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
             case FiscalPeriodReport() | DepreciationRunReport() as report:
@@ -236,7 +226,7 @@ class Accept:
         period = posts.period
         if period is None and name in {"AssetDisposed", "AssetPlacedInService"}:
             period = self.gate.periods.period_of(new.fields.company, effective)
-        accepted = _accepted(version, origin, effective, changed, Posts(period, posts.date))
+        accepted = accepted_as(version, origin, effective, changed, Posts(period, posts.date))
         event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
         return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event))]
 
@@ -288,41 +278,6 @@ class Accept:
             if known is not None and known.foreign_value == value:
                 self.conflicts.delete(key)
 
-    def _book(self, asset_id: str, report: BookReport) -> list[Outbound]:
-        fields, origin = report.fields, report.origin
-        if self._role(origin) != ERP:
-            raise Rejected("depreciation is the ERP's to say", field="origin.system")
-        if fields.net_book_value != fields.gross_cost - fields.accumulated:
-            # Invariant 11: a sum stays the sum of its parts.
-            raise Rejected(
-                f"{fields.net_book_value} is not gross cost {fields.gross_cost} less accumulated {fields.accumulated}",
-                field="fields.net_book_value",
-                remedy="correct the book in the ERP, then replay",
-            )
-        key = f"{asset_id}|{fields.book_id}"
-        state = self.books.get(key)
-        if state is not None and state.fields == fields:
-            return []
-        version = (state.version if state else 0) + 1
-        posted = _newly_posted(state.fields if state else None, fields)
-        asset = self.assets.get(asset_id)
-        company = asset.fields.company if asset else None
-        periods = [self._period_of_line(company, fields.book_id, line) for line in posted]
-        self.books.put(key, BookState(asset_id=asset_id, version=version, fields=fields))
-        changed = changed_names(state.fields if state else None, fields)
-        accepted = _accepted(version, origin, fields.as_of, changed)
-        return [
-            Outbound(
-                BOOK_EVENTS,
-                asset_id,
-                Typed("AssetBookChanged", AssetBookChanged(asset_id=asset_id, accepted=accepted, fields=fields)),
-            ),
-            *(
-                _posting(asset_id, fields, line, _accepted(version, origin, line.date, ("lines",), Posts(period)))
-                for line, period in zip(posted, periods, strict=True)
-            ),
-        ]
-
     def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
         """The period the ERP says a posting is in; that of its date where it does not say."""
         return line.posting_period or self.gate.periods.period_of(company, line.date, book_id)
@@ -347,7 +302,7 @@ class Accept:
             return posts
         self.costs.put(cost_doc_id, row.model_copy(update={"posting_date": posts.date}))
         self._sources.note(cost_doc_id, report, before, original)
-        accepted = _accepted(1, origin, fields.effective_date, tuple(type(fields).model_fields), posts)
+        accepted = accepted_as(1, origin, fields.effective_date, tuple(type(fields).model_fields), posts)
         event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields)
         name = "CostPosted" if fields.reversal_of is None else "CostReversed"
         return [Outbound(COST_EVENTS, cost_doc_id, Typed(name, event))]
@@ -368,30 +323,6 @@ def _is_record(row: PeriodHold, state: AssetState) -> bool:
     return row.asset is not None and state.links.get(row.asset.origin.system) == row.asset.origin.native_id
 
 
-def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]:
-    """Lines that are posted now and were not before: each is a financial document, published once (Invariant 3)."""
-    # Counted, because two postings may be alike in everything (T01).
-    before = Counter(_identity(line) for line in old.lines if line.posted) if old else Counter()
-    fresh: list[ScheduleLine] = []
-    for line in new.lines:
-        if not line.posted:
-            continue
-        nameless = (line.date, line.depreciation, None)  # known before its document had a number
-        known = next((found for found in (_identity(line), nameless) if before[found] > 0), None)
-        if known is None:
-            fresh.append(line)
-        else:
-            before[known] -= 1
-    gone = sorted(identity[0] for identity in before.elements())
-    if gone:
-        raise Rejected(
-            f"the posted depreciation of {gone[0]} is no longer posted",
-            field="fields.lines",
-            remedy="reverse a posting by a reversal in the ERP, do not remove or change it",
-        )
-    return fresh
-
-
 def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> CostState:
     return CostState(
         cost_doc_id=cost_doc_id,
@@ -400,39 +331,6 @@ def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> Cos
         origin_system=report.origin.system,
         origin_native_id=report.origin.native_id,
         fields=report.fields,
-    )
-
-
-def _posting(asset_id: str, book: BookFields, line: ScheduleLine, accepted: Accepted) -> Outbound:
-    body = DepreciationPosted(
-        asset_id=asset_id,
-        book_id=book.book_id,
-        accepted=accepted,
-        amount=Money(amount=line.depreciation, currency=book.currency),
-        accumulated_after=line.accumulated_after,
-        net_book_value_after=line.net_book_value_after,
-        scheduled_date=line.date,
-        document=line.document,
-    )
-    return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
-
-
-def _identity(line: ScheduleLine) -> tuple[dt.date, Decimal, str | None]:
-    return line.date, line.depreciation, line.document
-
-
-def _accepted(
-    version: int, origin: Origin, effective: dt.date, changed: tuple[str, ...], posts: Posts | None = None
-) -> Accepted:
-    return Accepted(
-        version=version,
-        origin_system=origin.system,
-        origin_native_id=origin.native_id,
-        effective_date=effective,
-        recorded_at=origin.recorded_at,
-        posting_period=posts.period if posts else None,
-        changed_fields=changed,
-        posting_date=posts.date if posts else None,
     )
 
 

@@ -41,7 +41,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         accept = Accept(landscape, load_ownership(landscape.ownership), clock)
         bought = accept.purchasing
         documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
-        things = (accept.assets, accept.books, accept.conflicts, accept.duplicates.table)
+        things = (accept.assets, accept.books.table, accept.conflicts, accept.duplicates.table)
         tables = (
             *things,
             bought.orders,

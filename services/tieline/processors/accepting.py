@@ -1,0 +1,24 @@
+"""accepting: what stands on every event of what the hub accepted."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from tieline.kernel.model import Accepted, Origin
+from tieline.processors.fiscal_periods import Posts
+
+
+def accepted_as(
+    version: int, origin: Origin, effective: dt.date, changed: tuple[str, ...], posts: Posts | None = None
+) -> Accepted:
+    """Version, origin and times of an event; ``posts`` says where in the books it falls."""
+    return Accepted(
+        version=version,
+        origin_system=origin.system,
+        origin_native_id=origin.native_id,
+        effective_date=effective,
+        recorded_at=origin.recorded_at,
+        posting_period=posts.period if posts else None,
+        changed_fields=changed,
+        posting_date=posts.date if posts else None,
+    )

@@ -1,0 +1,119 @@
+"""books: what the ERP says of depreciation books becomes book events, and one document for each posted line."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from decimal import Decimal
+
+from tieline.kernel.errors import Rejected
+from tieline.kernel.model import (
+    Accepted,
+    AssetBookChanged,
+    AssetState,
+    BookFields,
+    BookReport,
+    BookState,
+    DepreciationPosted,
+    Money,
+    ScheduleLine,
+)
+from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.tables import Table
+from tieline.processors.accepting import accepted_as
+from tieline.processors.depreciation_runs import DepreciationRuns, PeriodOf
+from tieline.processors.fiscal_periods import Posts
+from tieline.processors.orders import changed_names
+
+BOOK_EVENTS = "asset.book.event.v1"
+POSTING_EVENTS = "depreciation.posting.event.v1"
+
+
+class Books:
+    """The books of all assets. The caller has made sure that an ERP speaks."""
+
+    def __init__(self, assets: Table[AssetState], runs: DepreciationRuns, period_of: PeriodOf) -> None:
+        self._assets = assets
+        self._period_of = period_of
+        self.table: Table[BookState] = Table(
+            "asset.book.state.v1",
+            BookState,
+            partition_by=lambda key: key.split("|", 1)[0],
+            on_change=runs.follow_book,
+        )
+
+    def accept(self, asset_id: str, report: BookReport) -> list[Outbound]:
+        """The events of a book report; none for what is known. Raises ``Rejected`` for figures that cannot be."""
+        fields, origin = report.fields, report.origin
+        if fields.net_book_value != fields.gross_cost - fields.accumulated:
+            # Invariant 11: a sum stays the sum of its parts.
+            raise Rejected(
+                f"{fields.net_book_value} is not gross cost {fields.gross_cost} less accumulated {fields.accumulated}",
+                field="fields.net_book_value",
+                remedy="correct the book in the ERP, then replay",
+            )
+        key = f"{asset_id}|{fields.book_id}"
+        state = self.table.get(key)
+        if state is not None and state.fields == fields:
+            return []
+        version = (state.version if state else 0) + 1
+        posted = _newly_posted(state.fields if state else None, fields)
+        asset = self._assets.get(asset_id)
+        company = asset.fields.company if asset else None
+        periods = [self._period_of(company, fields.book_id, line) for line in posted]
+        self.table.put(key, BookState(asset_id=asset_id, version=version, fields=fields))
+        changed = changed_names(state.fields if state else None, fields)
+        accepted = accepted_as(version, origin, fields.as_of, changed)
+        return [
+            Outbound(
+                BOOK_EVENTS,
+                asset_id,
+                Typed("AssetBookChanged", AssetBookChanged(asset_id=asset_id, accepted=accepted, fields=fields)),
+            ),
+            *(
+                _posting(asset_id, fields, line, accepted_as(version, origin, line.date, ("lines",), Posts(period)))
+                for line, period in zip(posted, periods, strict=True)
+            ),
+        ]
+
+
+def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]:
+    """Lines that are posted now and were not before: each is a financial document, published once (Invariant 3)."""
+    # Counted, because two postings may be alike in everything (T01).
+    before = Counter(_identity(line) for line in old.lines if line.posted) if old else Counter()
+    fresh: list[ScheduleLine] = []
+    for line in new.lines:
+        if not line.posted:
+            continue
+        nameless = (line.date, line.depreciation, None)  # known before its document had a number
+        known = next((found for found in (_identity(line), nameless) if before[found] > 0), None)
+        if known is None:
+            fresh.append(line)
+        else:
+            before[known] -= 1
+    gone = sorted(identity[0] for identity in before.elements())
+    if gone:
+        raise Rejected(
+            f"the posted depreciation of {gone[0]} is no longer posted",
+            field="fields.lines",
+            remedy="reverse a posting by a reversal in the ERP, do not remove or change it",
+        )
+    return fresh
+
+
+def _posting(asset_id: str, book: BookFields, line: ScheduleLine, accepted: Accepted) -> Outbound:
+    body = DepreciationPosted(
+        asset_id=asset_id,
+        book_id=book.book_id,
+        accepted=accepted,
+        amount=Money(amount=line.depreciation, currency=book.currency),
+        accumulated_after=line.accumulated_after,
+        net_book_value_after=line.net_book_value_after,
+        scheduled_date=line.date,
+        document=line.document,
+    )
+    return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
+
+
+def _identity(line: ScheduleLine) -> tuple[dt.date, Decimal, str | None]:
+    return line.date, line.depreciation, line.document
