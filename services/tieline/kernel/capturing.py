@@ -26,6 +26,7 @@ from tieline.kernel.consuming import (
     patiently,
     poll_batch,
     start_producer,
+    stop_if_fenced,
 )
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import SourcePosition
@@ -123,13 +124,17 @@ class SourceLoop:
         self._mapping.start()
 
     def run_once(self, timeout_secs: float) -> None:
-        """One turn: capture if due or called by a webhook, map what is there, serve a read-back request."""
+        """One turn: capture if due or called by a webhook, map what is there, serve a read-back request.
+
+        Raises ``Stop`` when another copy has taken over.
+        """
         try:
             self._capture()
             self._mapping.run_once(timeout_secs)
             for request in poll_batch(self._requests, 0.0, 10):
                 self._observer.serve(request, self._live_producer(), self._requests, self._capture_all)
         except KafkaException as error:
+            stop_if_fenced(self._name, error)
             self._runtime.log.warning("transaction-repeated", reason=str(error))
             self._recover()
 

@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 
 from tieline.kernel import broker
 from tieline.kernel.consuming import (
-    FENCED,
     Runtime,
     close_connector,
     decode,
@@ -26,6 +25,7 @@ from tieline.kernel.consuming import (
     patiently,
     poll_batch,
     start_producer,
+    stop_if_fenced,
 )
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
@@ -106,9 +106,7 @@ class DeliveryLoop:
         try:
             self._deliver(batch)
         except KafkaException as error:
-            cause = error.args[0]
-            if isinstance(cause, KafkaError) and cause.code() in FENCED:
-                raise Stop(f"{self._name}: another copy of it has taken over") from error
+            stop_if_fenced(self._name, error)
             # Effects may have happened whose outcome is not durable: the ledger's intents say which to read back.
             self._runtime.log.warning("transaction-repeated", reason=str(error))
             self.start()
@@ -210,7 +208,7 @@ class DeliveryLoop:
                 except Exception as error:  # noqa: BLE001  - a defect in a connector must cost one record, not the flow
                     self._runtime.log.fault("handler-failed", record=task.record.coordinates)
                     reason = f"internal fault: {type(error).__name__}"
-                    task.outcome = Failed(Rejected(reason, remedy="see the log"), 1)
+                    task.outcome = Failed(Rejected(reason, remedy="see the log"), 1, in_doubt=True)
 
         await asyncio.gather(*(call(task) for task in tasks))
         return outage[0] if outage else None
@@ -244,8 +242,8 @@ class DeliveryLoop:
                 case Superseded(entry):
                     found = self._recorder.supersede(task.command, entry)
                     found += self._parking.release(task.record)
-                case Failed(rejection, _):
-                    found = self._recorder.reject(task.command, rejection)
+                case Failed(rejection, _, in_doubt):
+                    found = self._recorder.reject(task.command, rejection, in_doubt=in_doubt)
                     found += self._parking.park(task.record, task.command, rejection)
                     self._runtime.log.warning(
                         "key-parked",

@@ -104,7 +104,7 @@ class AssetMerge(Model):
 
 
 class Stage(StrEnum):
-    """How far a delivery got."""
+    """How far a delivery got. UNKNOWN: it ended, and nobody knows whether it took effect."""
 
     UNKNOWN = "UNKNOWN"
     INTENT = "INTENT"
@@ -121,7 +121,10 @@ class LedgerEntry(Model):
     command_id: Code = Field(description="Command the entry speaks of: the effect key.")
     version: int = Field(description="Version that command brings the target to.")
     applied_version: int = Field(description="Highest version the target is known to hold; moves only when confirmed.")
-    stage: Stage = Field(description="INTENT before the call, then its outcome; INTENT after a crash means unknown.")
+    stage: Stage = Field(
+        description="INTENT before the call, then its outcome. "
+        "INTENT after a crash, and UNKNOWN, are read back before a retry."
+    )
     native_id: Text | None = Field(default=None, description="The target's id of the record.")
     number: Text | None = Field(default=None, description="The target's number of the record for people.")
     source_version: Text | None = Field(default=None, description="The target's version of the record.")

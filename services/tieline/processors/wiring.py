@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from tieline.kernel.clock import Clock
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Stop
@@ -11,6 +13,7 @@ from tieline.processors.accept import Accept
 from tieline.processors.depreciation_runs import RUN_REPORTS
 from tieline.processors.fiscal_periods import PERIOD_REPORTS
 from tieline.processors.identify import Identify
+from tieline.processors.identity import Entropy
 from tieline.processors.linking import IDENTIFIED
 from tieline.processors.route import Route
 
@@ -31,10 +34,10 @@ EVENTS = (
 )
 
 
-def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
-    """The processor of that name. Raises ``Stop`` for one that does not exist."""
+def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entropy = os.urandom) -> Processor:
+    """The processor of that name; ``entropy`` is where new canonical ids come from. Raises ``Stop`` for no such one."""
     if name == "identify":
-        identify = Identify(clock, books_kept_by=landscape.having_role(ERP))
+        identify = Identify(clock, entropy, books_kept_by=landscape.having_role(ERP))
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
