@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.simulation.estate import AM, ERP, estate
 from tests.simulation.test_simulation import check, thing
+
 from tieline.kernel.delivering import LANES, PAUSES_SECS
 from tieline.kernel.model import PhysicalStatus
 
