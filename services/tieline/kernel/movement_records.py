@@ -98,7 +98,8 @@ class MovementFields(Model):
     share_denominator: int | None = Field(default=None, description="See share_numerator; none: the whole.")
     cost_before: Amount | None = Field(default=None, description="Acquisition cost of the whole of which a part moves.")
     accumulated_before: Amount | None = Field(
-        default=None, description="Accumulated depreciation of that whole, the final depreciation of the part included."
+        default=None,
+        description="Accumulated depreciation of that whole, were all of it depreciated to the day the part moves.",
     )
     transaction: Text | None = Field(
         default=None, description="What giver and receiver are posted under: the same in both documents."
