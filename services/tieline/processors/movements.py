@@ -111,13 +111,13 @@ class Movements:
         if other is not None:
             self._conflicts.delete(_conflict_key(other))
         elif is_half(row.fields):
-            fields = row.fields
+            fields, amount = row.fields, row.fields.net_book_value_change.normalize()
             conflict = Conflict(
                 canonical_id=row.asset_id,
                 field=_conflict_field(row),
                 owner=row.origin_system,
                 system=row.origin_system,
-                owned_value=f"{fields.kind} of {fields.net_book_value_change} {fields.currency} in {fields.book_id}",
+                owned_value=f"{fields.kind} of {amount:f} {fields.currency} in {fields.book_id}",
                 foreign_value=f"nothing of asset {fields.counterpart_native_id} under {fields.transaction} yet",
                 detected_at=self._clock(),
             )

@@ -88,16 +88,17 @@ class RollForwards:
         if not row.unexplained_cost and not row.unexplained_accumulated:
             self._conflicts.delete(key)
             return
-        cost, accumulated = row.closing_cost, row.closing_accumulated
-        given = f"cost {cost - row.unexplained_cost}, accumulated {accumulated - row.unexplained_accumulated}"
+        given = _words(
+            row.closing_cost - row.unexplained_cost, row.closing_accumulated - row.unexplained_accumulated, row.currency
+        )
         known = self._conflicts.get(key)
         conflict = Conflict(
             canonical_id=row.asset_id,
             field=_field(row),
             owner=row.system,
             system=row.system,
-            owned_value=f"{given} {row.currency} by posted depreciation and {row.movements} movements",
-            foreign_value=f"cost {cost}, accumulated {accumulated} {row.currency}",
+            owned_value=f"{given} by opening, posted depreciation and movements ({row.movements})",
+            foreign_value=_words(row.closing_cost, row.closing_accumulated, row.currency),
             detected_at=known.detected_at if known else self._clock(),
         )
         if conflict != known:
@@ -133,6 +134,10 @@ def book_key_of(movement: MovementState) -> str:
 def _key(system: str, asset_native_id: str, book_id: str) -> str:
     # By the ERP's own id: what people decide about identity in the hub moves no figure.
     return f"{system}/{asset_native_id}|{book_id}"
+
+
+def _words(cost: Decimal, accumulated: Decimal, currency: str) -> str:
+    return f"cost {cost.normalize():f}, accumulated {accumulated.normalize():f} {currency}"
 
 
 def _field(row: RollForward) -> str:

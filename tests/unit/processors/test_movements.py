@@ -196,7 +196,10 @@ def test_a_merge_of_two_records_of_one_thing_moves_no_figure() -> None:
     hub.say(figures("5", "720.00", "288.00", 2))
     assert ("roll_forward.main", ERP) in conflicts(hub)
     hub.say(decided("MERGE", canonical_id=survivor, other_id=merged))
-    hub.say(movement("M1", **SALE), figures("5", "720.00", "288.00", 3))
+    hub.say(figures("5", "720.00", "288.00", 3))
+    [row] = [row for row in hub.rows(Conflict).values() if row.field == "roll_forward.main"]
+    assert row.canonical_id == survivor, "it went with the record"
+    hub.say(movement("M1", **SALE))
     assert hub.dead == []
     [event] = events(hub)
     assert event.asset_id == survivor
@@ -589,8 +592,8 @@ def test_figures_without_a_document_are_visible_until_it_comes() -> None:
     [row] = hub.rows(Conflict).values()
     assert (row.field, row.owned_value, row.foreign_value) == (
         "roll_forward.main",
-        "cost 1200.00, accumulated 480.00 EUR by posted depreciation and 0 movements",
-        "cost 720.00, accumulated 288.00 EUR",
+        "cost 1200, accumulated 480 EUR by opening, posted depreciation and movements (0)",
+        "cost 720, accumulated 288 EUR",
     )
     hub.say(SOLD)
     assert unexplained(hub) == {f"{ERP}/5|main": NOTHING}
@@ -647,3 +650,23 @@ def test_t18_a_movement_of_one_book_explains_nothing_in_another() -> None:
         f"{ERP}/5|tax": (Decimal("-480.00"), Decimal("-192.00")),
     }
     assert conflicts(hub) == {("roll_forward.tax", ERP)}
+
+
+def test_a_movement_in_another_currency_explains_nothing() -> None:
+    hub = estate()
+    hub.say(BOOKS[0], movement("M1", **(SALE | {"currency": "USD"})), BOOKS[1])
+    assert unexplained(hub) == {f"{ERP}/5|main": (Decimal("-480.00"), Decimal("-192.00"))}
+
+
+def test_figures_older_than_all_that_was_known_are_the_opening() -> None:
+    hub = estate()
+    hub.say(BOOKS[1], BOOKS[0], BOOKS[1])  # the system was read again from its beginning
+    assert unexplained(hub) == {f"{ERP}/5|main": (Decimal("-480.00"), Decimal("-192.00"))}
+    hub.say(SOLD)
+    assert unexplained(hub) == {f"{ERP}/5|main": NOTHING}
+
+
+def test_a_book_in_a_new_currency_begins_anew() -> None:
+    hub = estate()
+    hub.say(BOOKS[0], figures("5", "1300.00", "520.00", 1, currency="USD"))
+    assert unexplained(hub) == {f"{ERP}/5|main": NOTHING}
