@@ -6,7 +6,6 @@ Every function raises ``Rejected`` with the field that is at fault; nothing is r
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal
 from fractions import Fraction
 
 from tieline.kernel.currencies import minor_units
@@ -64,7 +63,6 @@ _SAME_IN_REVERSAL = (
     "counterpart_native_id",
     "counterpart_company",
 )
-_ZERO = Decimal(0)
 _CORRECT = "correct the document in the ERP, then replay"
 _REVERSE = "reverse the whole document once, and post the right one as a new one, in the ERP"
 
@@ -144,11 +142,11 @@ def _check_sides(fields: MovementFields) -> None:
             f"accumulated depreciation, {fields.accumulated_change}"
         )
         raise Rejected(reason, field="fields.net_book_value_change", remedy=_CORRECT)
-    debits = fields.net_book_value_change + fields.proceeds + fields.expense
-    credits_ = fields.income + fields.surplus_change + fields.retained_earnings_change + fields.clearing
-    if debits != credits_:
+    debit = fields.net_book_value_change + fields.proceeds + fields.expense
+    credit = fields.income + fields.surplus_change + fields.retained_earnings_change + fields.clearing
+    if debit != credit:
         raise Rejected(
-            f"its sides differ by {debits - credits_} {fields.currency}",
+            f"its sides differ by {debit - credit} {fields.currency}",
             field="fields",
             remedy="net book value change + proceeds + expense must be income + surplus change + retained earnings "
             "change + clearing; correct the document in the ERP, then replay",
@@ -174,7 +172,11 @@ def _check_signs(fields: MovementFields) -> None:
 def _check_reversal(fields: MovementFields) -> None:
     if fields.kind is MovementKind.DISPOSAL_REVERSAL and fields.reversal_of is None:
         raise Rejected("a reversal of nothing", field="fields.reversal_of", remedy="name the disposal it takes back")
-    if fields.reversal_of is not None and not any(getattr(fields, name) for name in SIDES):
+    if fields.kind is MovementKind.DISPOSAL and fields.reversal_of is not None:
+        remedy = f"say {MovementKind.DISPOSAL_REVERSAL}"
+        raise Rejected("a disposal that takes something back", field="fields.kind", remedy=remedy)
+    moves = fields.kind in _DISPOSALS or any(getattr(fields, name) for name in SIDES)
+    if fields.reversal_of is not None and not moves:
         reason = f"a {fields.kind} without amounts is not reversed"
         raise Rejected(reason, field="fields.reversal_of", remedy="post the change back as a new one")
 

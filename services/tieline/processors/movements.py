@@ -10,7 +10,7 @@ from __future__ import annotations
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import Conflict
-from tieline.kernel.movement_records import EVENT_NAMES, MovementEvent, MovementFields, MovementReport, MovementState
+from tieline.kernel.movement_records import EVENT_NAMES, MovementEvent, MovementReport, MovementState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
@@ -143,7 +143,7 @@ def _original_of(row: MovementState) -> str | None:
 
 
 def _half_of(row: MovementState) -> _Half:
-    fields: MovementFields = row.fields
+    fields = row.fields
     assets = frozenset({fields.asset_native_id, fields.counterpart_native_id})
     return row.origin_system, fields.transaction, fields.book_id, fields.reversal_of is not None, assets
 

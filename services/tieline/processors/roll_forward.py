@@ -44,28 +44,16 @@ class RollForwards:
         known = self.table.get(key)
         if known is not None and (known.currency != fields.currency or at < known.opening_at):
             known = None  # figures in another currency, or older than all that was known: an opening of their own
-        opening_depreciation = known.opening_depreciation if known else posted
-        row = RollForward(
-            asset_id=asset_id,
-            system=report.origin.system,
-            asset_native_id=report.asset_native_id,
-            book_id=fields.book_id,
-            currency=fields.currency,
-            opening_at=known.opening_at if known else at,
-            opening_cost=known.opening_cost if known else fields.gross_cost,
-            opening_accumulated=known.opening_accumulated if known else fields.accumulated,
-            opening_depreciation=opening_depreciation,
-            closing_at=at,
-            closing_cost=fields.gross_cost,
-            closing_accumulated=fields.accumulated,
-            posted_depreciation=posted - opening_depreciation,
-            movements=0,
-            movements_cost=_ZERO,
-            movements_accumulated=_ZERO,
-            unexplained_cost=_ZERO,
-            unexplained_accumulated=_ZERO,
-        )
-        self._settle(key, row)
+        if known is None:
+            known = _opening(asset_id, report, posted)
+        closing = {
+            "asset_id": asset_id,
+            "closing_at": at,
+            "closing_cost": fields.gross_cost,
+            "closing_accumulated": fields.accumulated,
+            "posted_depreciation": posted - known.opening_depreciation,
+        }
+        self._settle(key, known.model_copy(update=closing))
 
     def take_movement(self, movement: MovementState) -> None:
         """Hold the book of an accepted movement against its opening again."""
@@ -124,6 +112,30 @@ def explain(row: RollForward, movements: tuple[MovementState, ...]) -> RollForwa
         "unexplained_accumulated": row.closing_accumulated - expected,
     }
     return row.model_copy(update=update)
+
+
+def _opening(asset_id: str, report: BookReport, posted: Decimal) -> RollForward:
+    fields, at = report.fields, report.origin.recorded_at
+    return RollForward(
+        asset_id=asset_id,
+        system=report.origin.system,
+        asset_native_id=report.asset_native_id,
+        book_id=fields.book_id,
+        currency=fields.currency,
+        opening_at=at,
+        opening_cost=fields.gross_cost,
+        opening_accumulated=fields.accumulated,
+        opening_depreciation=posted,
+        closing_at=at,
+        closing_cost=fields.gross_cost,
+        closing_accumulated=fields.accumulated,
+        posted_depreciation=_ZERO,
+        movements=0,
+        movements_cost=_ZERO,
+        movements_accumulated=_ZERO,
+        unexplained_cost=_ZERO,
+        unexplained_accumulated=_ZERO,
+    )
 
 
 def book_key_of(movement: MovementState) -> str:

@@ -303,6 +303,7 @@ def test_t21_a_share_by_quantity_or_amount_is_cleared_to_the_cent(report: Moveme
         (movement("M1", **(SALE | {"disposal_kind": "DONATION"})), "fields.proceeds"),
         (movement("M1", **(SALE | {"reversal_of": "M0", "kind": "IMPAIRMENT"})), "fields.cost_change"),
         (movement("M1", kind="DISPOSAL_REVERSAL", disposal_kind="SALE"), "fields.reversal_of"),
+        (reversal("M1", movement("M0", **SALE), kind="DISPOSAL"), "fields.kind"),
         (movement("M1", kind="HELD_FOR_SALE", reversal_of="M0"), "fields.reversal_of"),
         (movement("M1", **(ADJUSTED | {"cost_change": "90.005"})), "fields.cost_change"),
         (movement("M1", **(ADJUSTED | {"clearing": "0", "income": "90.00"})), "fields.income"),
@@ -373,6 +374,14 @@ def test_t22_reversal_and_redisposal_come_to_the_same_in_any_order(
     assert len(named(hub.written, "DisposalReversed")) == 1
     assert unexplained(hub) == {f"{ERP}/5|main": NOTHING}
     assert hub.rows(Conflict) == {}
+
+
+def test_t22_a_disposal_of_a_thing_worth_nothing_is_taken_back() -> None:
+    hub = estate()
+    scrapped = movement("M1", kind="DISPOSAL", disposal_kind="SCRAP")
+    hub.say(scrapped, reversal("M2", scrapped))
+    assert hub.dead == []
+    assert len(named(hub.written, "DisposalReversed")) == 1
 
 
 def test_t22_a_disposal_leaves_no_tombstone() -> None:
