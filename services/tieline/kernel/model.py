@@ -608,6 +608,11 @@ class AssetState(Model):
         "disposal asks.",
     )
     merged_into: Text | None = Field(default=None, description="Canonical id of the asset it counts as since a merge.")
+    heard_at: dict[str, AwareDatetime] = Field(
+        default={},
+        description="When its system recorded the last word the hub took of each record of it: system/native id to "
+        "instant.",
+    )
 
 
 class BookState(Model):
@@ -616,6 +621,10 @@ class BookState(Model):
     asset_id: Code = Field(description="Canonical id of the asset.")
     version: int = Field(description="Version of the book in the hub: one more with each accepted change.")
     fields: BookFields = Field(description="The whole book as it is now, schedule included.")
+    recorded_at: AwareDatetime | None = Field(
+        default=None,
+        description="When its system recorded the last word the hub took of it; none for a row of before 2026-11.",
+    )
 
 
 class OrderState(Model):
@@ -624,6 +633,10 @@ class OrderState(Model):
     po_id: Code = Field(description="Canonical id of the purchase order.")
     version: int = Field(description="Version of the order in the hub: one more with each accepted change.")
     fields: OrderFields = Field(description="The whole order as it is now.")
+    recorded_at: AwareDatetime | None = Field(
+        default=None,
+        description="When its system recorded the last word the hub took of it; none for a row of before 2026-11.",
+    )
 
 
 class ReceiptState(Model):

@@ -38,6 +38,7 @@ from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
+from tieline.processors.hearing import hear, is_outdated
 from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.movements import Movements
@@ -214,6 +215,8 @@ class Accept:
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
+        if is_outdated(state, origin):
+            return []  # Invariant 4: the record's own later word was taken already
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         merged = merge_report(state, report, role, self._ownership, echo=echo, has_waited=has_waited)
         posts = self._where(state, merged, report)
@@ -221,10 +224,10 @@ class Accept:
             return posts
         self._note_conflicts(asset_id, state, report, merged)
         if state is not None and not merged.changed and merged.links == state.links:
-            if (merged.said_by, merged.said_at) != (state.said_by, state.said_at):
-                # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
-                vouched = {"said_by": merged.said_by, "said_at": merged.said_at}
-                self.assets.put(asset_id, state.model_copy(update=vouched))
+            # Who vouches for a value, and when, is worth keeping, but it is no event: nothing about the asset changed.
+            vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "heard_at": hear(state, origin)}
+            if (kept := state.model_copy(update=vouched)) != state:
+                self.assets.put(asset_id, kept)
             return []
         version = (state.version if state else 0) + 1
         changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
@@ -235,6 +238,7 @@ class Accept:
             said_by=merged.said_by,
             links=merged.links,
             said_at=merged.said_at,
+            heard_at=hear(state, origin),
         )
         self.assets.put(asset_id, new)
         name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
