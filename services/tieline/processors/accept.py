@@ -38,7 +38,7 @@ from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
-from tieline.processors.hearing import hear, is_outdated
+from tieline.processors.hearing import hear, is_outdated, was_heard
 from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.movements import Movements
@@ -172,7 +172,9 @@ class Accept:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
         lane = self.gate.lane_of(arrival)
-        if self.gate.is_waiting(lane) and not books_say and self.costs.get(arrival.canonical_id) is None:
+        settled = self.costs.get(arrival.canonical_id) is not None
+        settled = settled or was_heard(self.assets.get(arrival.canonical_id), arrival.report.origin)
+        if self.gate.is_waiting(lane) and not books_say and not settled:
             self._check(arrival)
             self.gate.hold(lane, arrival)  # Invariants 2 and 6: it follows what waits before it
             return []
@@ -218,7 +220,8 @@ class Accept:
         if is_outdated(state, origin):
             return []  # Invariant 4: the record's own later word was taken already
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
-        merged = merge_report(state, report, role, self._ownership, echo=echo, has_waited=has_waited)
+        waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin)}
+        merged = merge_report(state, report, role, self._ownership, echo=echo, **waited)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts

@@ -33,6 +33,12 @@ def is_outdated(state: AssetState | None, origin: Origin) -> bool:
     return state is not None and is_older(origin, state.heard_at.get(_record(origin)))
 
 
+def was_heard(state: AssetState | None, origin: Origin) -> bool:
+    """Whether the record's word of this moment, or a later one, was taken already: this one comes again."""
+    heard_at = state.heard_at.get(_record(origin)) if state else None
+    return heard_at is not None and origin.recorded_at <= heard_at
+
+
 def hear(state: AssetState | None, origin: Origin) -> dict[str, dt.datetime]:
     """When each record of the asset spoke last, with this report.
 

@@ -57,6 +57,7 @@ def merge_report(
     *,
     echo: int | None = None,
     has_waited: bool = False,
+    is_repeated: bool = False,
 ) -> Merged:
     """Apply ownership to every field the report speaks of.
 
@@ -66,11 +67,12 @@ def merge_report(
     version may be on its way (``echo`` is older than the state) such an edit is not taken over, because that write
     would settle it; an edit that is refused is a conflict all the same, and the write, if it comes, ends it.
     A report that ``has_waited`` does not replace what the owner of an open field said after it (Invariant 4).
-    A report of a deletion only ends the link.
+    A report that ``is_repeated`` was taken before: it does not take back what another system said of an open field
+    since (Invariant 4). A report of a deletion only ends the link.
     """
     fields = state.fields if state else AssetFields()
     recorded_at = report.origin.recorded_at
-    merging = _Merging(state, report, echo, has_waited=has_waited)
+    merging = _Merging(state, report, echo, has_waited=has_waited, is_repeated=is_repeated)
     rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
     for name, rule in rules.items():
         if not report.deleted and _is_word(getattr(report.fields, name)):
@@ -81,11 +83,14 @@ def merge_report(
 class _Merging:
     """One report on its way into the state, field by field."""
 
-    def __init__(self, state: AssetState | None, report: AssetReport, echo: int | None, *, has_waited: bool) -> None:
+    def __init__(
+        self, state: AssetState | None, report: AssetReport, echo: int | None, *, has_waited: bool, is_repeated: bool
+    ) -> None:
         self._state = state
         self._report = report
         self._echo = echo
         self._has_waited = has_waited
+        self._is_repeated = is_repeated
         self._is_behind = echo is not None and state is not None and echo < state.version
         self._known = state.fields if state else AssetFields()
         self._recorded_at = report.origin.recorded_at
@@ -102,6 +107,8 @@ class _Merging:
         owns = rule.owner == role and self._speaker != HUB
         if said == known:
             self._agree(name, rule, owns=owns)
+            return
+        if self._is_repeated and self._was_said_since(name):
             return
         later = outdated_by(self._state, name, said, self._speaker, self._recorded_at)
         if later or repeats_a_disposal_taken_back(self._state, name, self._speaker, self._update):
@@ -149,6 +156,11 @@ class _Merging:
         self._said_by[name] = self._speaker
         if rule.policy is Policy.LWW_BY_VERSION or rule.open or says_gone(name, said) or name in self._said_at:
             self._said_at[name] = self._recorded_at
+
+    def _was_said_since(self, name: str) -> bool:
+        return self._said_by.get(name) != self._speaker and self._recorded_at < self._said_at.get(
+            name, self._recorded_at
+        )
 
     def _is_overtaken(self, name: str) -> bool:
         return self._has_waited and self._recorded_at < self._said_at.get(name, self._recorded_at)

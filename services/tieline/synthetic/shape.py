@@ -76,7 +76,6 @@ SHARES = (50, 30, 20)
 class Rates:
     """How often what happens: shares of one. The defaults are assumed for an organisation of 50,000 assets."""
 
-    new: float = 0.015  # bought per month and asset
     move: float = 0.03
     disposal: float = 0.006
     revaluation: float = 0.002
@@ -89,6 +88,7 @@ class Rates:
     twice: float = 0.005  # of cost documents: the same cost comes by a second path (T30)
     identical: float = 0.05  # of assets: nothing but their numbers tells them apart (T01)
     orders_a_month: float = 0.04  # per asset
+    asset_lines: float = 0.05  # of order lines buy assets: 1.5 % new ones a month
     costs_a_month: float = 0.16  # work-order cost documents per asset
 
 

@@ -22,8 +22,11 @@ from tieline.kernel.model import (
 from tieline.kernel.records import Outbound, Typed
 from tieline.synthetic.assets import asset_label, asset_reports
 from tieline.synthetic.books import book_labels, book_reports, books_of
+from tieline.synthetic.costs import cost_label, cost_reports, costs_of
 from tieline.synthetic.labels import Label
+from tieline.synthetic.orders import bought_things, orders_of
 from tieline.synthetic.periods import period_labels, period_reports, run_labels, run_reports
+from tieline.synthetic.purchases import order_label, purchase_reports, shell_labels
 from tieline.synthetic.shape import Chapter, Company, Shape, chapters
 from tieline.synthetic.things import Thing, opening_things
 
@@ -90,6 +93,11 @@ class Year:
         for thing in self.things:
             yield asset_label(self.shape, thing)
             yield from book_labels(self.shape, thing)
+        for month in range(1, self.shape.months + 1):
+            for order in orders_of(self.shape, month):
+                yield order_label(self.shape, order)
+                yield from shell_labels(self.shape, order)
+            yield from (cost_label(cost) for cost in costs_of(self.shape, month))
 
     def _tell(self, chapter: Chapter) -> Iterator[Report]:
         yield from period_reports(self.shape, chapter)
@@ -97,11 +105,13 @@ class Year:
         for thing in self.things:
             yield from asset_reports(self.shape, thing, chapter)
             yield from book_reports(self.shape, thing, chapter)
+        yield from purchase_reports(self.shape, chapter)
+        yield from cost_reports(self.shape, chapter)
 
 
 def make_year(shape: Shape) -> Year:
     """Draw the organisation."""
-    year = Year(shape, tuple(opening_things(shape)))
+    year = Year(shape, (*opening_things(shape), *bought_things(shape)))
     for thing in year.things:
         for book in books_of(shape, thing):
             for month, amount in book.posted(shape.months):

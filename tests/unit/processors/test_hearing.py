@@ -5,16 +5,33 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, asset_events, book, decided, links, order
+from tests.unit.processors.bench import (
+    AM,
+    ERP,
+    NOW,
+    Hub,
+    asset,
+    asset_events,
+    book,
+    cost,
+    decided,
+    links,
+    order,
+    origin,
+)
 
+from tieline.kernel.memory import PeriodHold
 from tieline.kernel.model import (
     ApprovalStatus,
     AssetReport,
     BookReport,
     BookState,
+    FiscalPeriodFields,
+    FiscalPeriodReport,
     OrderFields,
     OrderReport,
     OrderState,
+    PeriodStatus,
 )
 
 SAID = AssetReport | BookReport | OrderReport
@@ -113,3 +130,32 @@ def test_what_a_merge_tells_in_a_records_name_does_not_make_its_next_word_old() 
     hub.say(decided("UNMERGE", canonical_id=survivor, other_id=merged))
     hub.say(at(-2, asset(AM, "E1", location="A")))
     assert hub.memory()["asset.asset.state.v1"][merged].fields.location == "B"
+
+
+def test_t02_a_word_that_comes_again_takes_back_nothing_said_since() -> None:
+    hub = Hub()
+    booked = at(0, asset(ERP, "F1", serial_number="S", cost_centre="CC1"))
+    hub.say(booked, at(1, asset(AM, "E1", serial_number="S", cost_centre="CC2")))
+    assert asset_events(hub.say(booked)) == []
+    assert hub.the_asset().fields.cost_centre == "CC2"
+    hub.say(at(2, asset(ERP, "F1", serial_number="S", cost_centre="CC1")))  # said anew: the owner's word stands
+    assert hub.the_asset().fields.cost_centre == "CC1"
+
+
+def test_a_word_that_comes_again_does_not_wait_behind_a_held_document() -> None:
+    hub = Hub()
+    november = FiscalPeriodFields(
+        company="ACME",
+        period="2026-011",
+        first_date=dt.date(2026, 11, 1),
+        last_date=dt.date(2026, 11, 30),
+        status=PeriodStatus.CLOSED,
+    )
+    told = at(0, asset(AM, "E1", location="A"))
+    hub.say(told, at(1, asset(AM, "E1", location="B")))
+    hub.say(FiscalPeriodReport(origin=origin(ERP, "fiscal-period", "11"), fields=november), cost("WO1", "E1"))
+    assert len(hub.rows(PeriodHold)) == 1
+    hub.say(told, at(1, asset(AM, "E1", location="B")))
+    assert len(hub.rows(PeriodHold)) == 1
+    hub.say(at(2, asset(AM, "E1", location="C")))  # news waits its turn
+    assert len(hub.rows(PeriodHold)) == 2
