@@ -21,6 +21,7 @@ from tieline.kernel.telemetry import configure_logging
 from tieline.operating.commands import status_command, trace_command
 from tieline.operating.links_commands import app as links
 from tieline.stack.commands import app as stack
+from tieline.synthetic.commands import app as synthetic
 
 DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
 
@@ -57,6 +58,7 @@ app.add_typer(landscapes, name="landscape")
 app.add_typer(demo, name="demo")
 app.add_typer(sandboxes, name="sandbox")
 app.add_typer(stack, name="stack")
+app.add_typer(synthetic, name="synthetic")
 app.command("status")(status_command)
 app.command("trace")(trace_command)
 topics.command("plan")(commands_topics.plan_command)

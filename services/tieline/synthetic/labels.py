@@ -73,7 +73,7 @@ class UnitLabel(Model):
     line_id: Code
     unit: int
     status: ProposalStatus
-    cost: Amount | None
+    cost: Amount | None = None
 
 
 class OrderLabel(Model):
