@@ -27,10 +27,12 @@ from tieline.kernel.applying import apply, plan
 from tieline.kernel.records import Inbound
 from tieline.stack.parts import KafkaPart, Part, RegistryPart, start_kafka
 from tieline.synthetic.checking import differences
-from tieline.synthetic.files import LANDSCAPE, read_labels, read_reports, read_summary, write_year
+from tieline.synthetic.estate import landscape_text
+from tieline.synthetic.labels import Summary
 from tieline.synthetic.sending import PROCESSORS, Sent, count_events, read_hub, send
 from tieline.synthetic.shape import Rates, Shape
-from tieline.synthetic.year import Arrival, Year, make_year
+from tieline.synthetic.totals import summarise
+from tieline.synthetic.year import Arrival, Year, make_year, outbound
 from tieline.wiring import Hub, open_hub
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(6 * 3_600)]
@@ -68,14 +70,15 @@ class Line:
     """A hub of its own broker: identify, accept and route."""
 
     hub: Hub
-    folder: Path
+    year: Year
+    summary: Summary
 
-    def pass_through(self, name: str, year: Year, arrival: Arrival) -> None:
-        """Write the year in this arrival, send it, and check what the hub holds."""
-        write_year(year, arrival, self.folder, lambda _: None)
-        sent = send(self.hub, read_reports(self.folder), lambda _: None, timeout_secs=IDLE_SECS)
+    def pass_through(self, name: str, arrival: Arrival) -> None:
+        """Send the year in this arrival and check what the hub holds."""
+        told = ((one.chapter.name, outbound(one.report, arrival.mint)) for one in self.year.reports(arrival))
+        sent = send(self.hub, told, lambda _: None, timeout_secs=IDLE_SECS)
         began = time.monotonic()
-        found = list(differences(read_labels(self.folder), read_summary(self.folder), read_hub(self.hub)))
+        found = list(differences(self.year.labels(), self.summary, read_hub(self.hub)))
         tell(f"\n{name}: {throughput(sent)}; compared in {time.monotonic() - began:.1f} s")
         assert found[:SHOWN] == []
         assert self.dead_letters() == 0
@@ -103,11 +106,11 @@ def tell(text: str) -> None:
 
 
 @contextmanager
-def running(folder: Path, kafka: KafkaPart, registry: RegistryPart, year: Year) -> Iterator[Line]:
-    """The processors on a broker without topics, and the folder that their year is written to."""
-    write_year(year, Arrival(), folder, lambda _: None)
-    path = folder.parent / f"{folder.name}.yaml"  # the year's own landscape, at this broker and registry
-    landscape = yaml.safe_load((folder / LANDSCAPE).read_text(encoding="utf-8"))
+def running(folder: Path, kafka: KafkaPart, registry: RegistryPart, year: Year, summary: Summary) -> Iterator[Line]:
+    """The processors on a broker without topics, with the year's own landscape."""
+    folder.mkdir()
+    path = folder / "landscape.yaml"
+    landscape = yaml.safe_load(landscape_text())
     landscape["kafka"]["bootstrap_servers"] = kafka.bootstrap
     landscape["registry"]["url"] = registry.url
     path.write_text(yaml.safe_dump(landscape), encoding="utf-8")
@@ -118,7 +121,7 @@ def running(folder: Path, kafka: KafkaPart, registry: RegistryPart, year: Year) 
     try:
         for name in PROCESSORS:
             parts.append(start_part(name, folder, path))
-        yield Line(hub, folder)
+        yield Line(hub, year, summary)
     finally:
         for part in parts:
             part.stop()
@@ -141,16 +144,17 @@ def test_a_year_ends_as_its_labels_say(
     tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart, capsys: pytest.CaptureFixture[str]
 ) -> None:
     year = make_year(SHAPE)
+    summary = summarise(year, year.labels(), 0)
     with capsys.disabled():
-        with running(tmp_path / "told", own_kafka, registry_part, year) as line:
-            line.pass_through("as it happened", year, Arrival())
+        with running(tmp_path / "told", own_kafka, registry_part, year, summary) as line:
+            line.pass_through("as it happened", Arrival())
             events = count_events(line.hub)
-            line.pass_through("once more under new event ids", year, Arrival(mint="/2"))
+            line.pass_through("once more under new event ids", Arrival(mint="/2"))
             assert count_events(line.hub) == events
         own_kafka.stop()
         with (
             start_kafka(tmp_path / "kafka-2") as kafka,
-            running(tmp_path / "shuffled", kafka, registry_part, year) as line,
+            running(tmp_path / "shuffled", kafka, registry_part, year, summary) as line,
         ):
             arrival = Arrival("shuffled", duplicates_percent=20, mint="/3")
-            line.pass_through("shuffled, a fifth of it twice", year, arrival)
+            line.pass_through("shuffled, a fifth of it twice", arrival)

@@ -51,7 +51,22 @@ class Word:
 
 def asset_reports(shape: Shape, thing: Thing, chapter: Chapter) -> Iterator[AssetReport]:
     """What is said of the asset in a chapter, in the order it comes."""
+    if not _may_speak(thing, chapter):
+        return iter(())
     return (_report(thing, word) for word in words(shape, thing) if word.chapter == chapter)
+
+
+def _may_speak(thing: Thing, chapter: Chapter) -> bool:
+    """Whether it is worth telling the asset's story: in most chapters nothing is said of it."""
+    match chapter.kind:
+        case Kind.OPENING:
+            return thing.po_line_ref is None
+        case Kind.TRADE if thing.start == chapter.month and thing.po_line_ref is not None:
+            return True
+        case Kind.TRADE | Kind.GAP:  # a disposal is told up to two months later
+            return any(chapter.month - 2 <= month <= chapter.month for month, _ in thing.fates)
+        case _:
+            return False
 
 
 def asset_label(shape: Shape, thing: Thing) -> AssetLabel:

@@ -22,7 +22,7 @@ from tieline.synthetic.gathering import Gathered
 PROCESSORS = ("identify", "accept", "route")
 TRANSACTION_RECORDS = 1_000
 CALL_TIMEOUT_SECS = 30
-LOOK_SECS = 0.2
+FIRST_LOOK_SECS, LONGEST_LOOK_SECS = 0.1, 2.0  # a look costs the broker something: seldom while much is under way
 COUNTED = ("asset.book.event.v1",)
 """Topics whose events are only counted: a book event carries the whole book, and a year has a million."""
 EVENTS = (
@@ -91,7 +91,7 @@ def wait_for_rest(log: LogReader, *, timeout_secs: float) -> None:
     """
     wanted = {group_of(name): all_partitions(log, input_topics(log.topics, name)) for name in PROCESSORS}
     topics = sorted({topic for wheres in wanted.values() for topic, _ in wheres})
-    before, deadline = None, time.monotonic() + timeout_secs
+    before, deadline, pause_secs = None, time.monotonic() + timeout_secs, FIRST_LOOK_SECS
     while True:
         committed = read_committed(log, wanted)
         ends = broker.end_offsets(log.kafka, topics)
@@ -104,7 +104,8 @@ def wait_for_rest(log: LogReader, *, timeout_secs: float) -> None:
                 f"identify, accept and route have not moved for {timeout_secs:.0f} s, and reports wait for them; "
                 "start them (tieline run identify …) or look at their logs"
             )
-        time.sleep(LOOK_SECS)
+        time.sleep(pause_secs)
+        pause_secs = min(pause_secs * 1.5, LONGEST_LOOK_SECS)
 
 
 def read_hub(hub: Hub) -> Gathered:

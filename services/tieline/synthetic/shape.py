@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 
 YEAR = 2026
 MONTHS = 12
@@ -48,19 +49,24 @@ class Company:
 
     def period(self, month: int) -> Period:
         """The fiscal period that stands for the n-th month of the synthetic year (1 to 12)."""
-        if self.calendar == "weeks-445":
-            first = _FIRST_WEEK + dt.timedelta(weeks=sum(_WEEKS[: month - 1]))
-            return Period(f"{YEAR}-{month:03}", first, first + dt.timedelta(weeks=_WEEKS[month - 1]) - _DAY)
-        first = dt.date(YEAR, month, 1)
-        last = (dt.date(YEAR, month + 1, 1) if month < MONTHS else dt.date(YEAR + 1, 1, 1)) - _DAY
-        if self.calendar == "april-to-march":  # named after the year it begins in: January 2026 is 2025-010 (T11)
-            name = f"{YEAR - 1}-{month + 9:03}" if month < 4 else f"{YEAR}-{month - 3:03}"  # noqa: PLR2004  - April
-            return Period(name, first, last)
-        return Period(f"{YEAR}-{month:03}", first, last)
+        return _period(self.calendar, month)
 
     def amount(self, minor: int) -> Decimal:
         """So many minor units as an exact amount (Invariant 11)."""
         return Decimal(minor).scaleb(-self.digits)
+
+
+@cache
+def _period(calendar: str, month: int) -> Period:
+    if calendar == "weeks-445":
+        first = _FIRST_WEEK + dt.timedelta(weeks=sum(_WEEKS[: month - 1]))
+        return Period(f"{YEAR}-{month:03}", first, first + dt.timedelta(weeks=_WEEKS[month - 1]) - _DAY)
+    first = dt.date(YEAR, month, 1)
+    last = (dt.date(YEAR, month + 1, 1) if month < MONTHS else dt.date(YEAR + 1, 1, 1)) - _DAY
+    if calendar == "april-to-march":  # named after the year it begins in: January 2026 is 2025-010 (T11)
+        name = f"{YEAR - 1}-{month + 9:03}" if month < 4 else f"{YEAR}-{month - 3:03}"  # noqa: PLR2004  - April
+        return Period(name, first, last)
+    return Period(f"{YEAR}-{month:03}", first, last)
 
 
 COMPANIES = (
