@@ -172,9 +172,9 @@ class Accept:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
         lane = self.gate.lane_of(arrival)
-        settled = self.costs.get(arrival.canonical_id) is not None
-        settled = settled or was_heard(self.assets.get(arrival.canonical_id), arrival.report.origin)
-        if self.gate.is_waiting(lane) and not books_say and not settled:
+        taken = self.costs.get(arrival.canonical_id) is not None
+        taken = taken or was_heard(self.assets.get(arrival.canonical_id), arrival.report.origin)
+        if self.gate.is_waiting(lane) and not books_say and not taken:
             self._check(arrival)
             self.gate.hold(lane, arrival)  # Invariants 2 and 6: it follows what waits before it
             return []

@@ -108,7 +108,7 @@ class _Merging:
         if said == known:
             self._agree(name, rule, owns=owns)
             return
-        if self._is_repeated and self._was_said_since(name):
+        if rule.open and self._is_repeated and self._was_said_since(name):
             return
         later = outdated_by(self._state, name, said, self._speaker, self._recorded_at)
         if later or repeats_a_disposal_taken_back(self._state, name, self._speaker, self._update):

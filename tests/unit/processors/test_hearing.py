@@ -13,6 +13,7 @@ from tests.unit.processors.bench import (
     asset,
     asset_events,
     book,
+    conflicts,
     cost,
     decided,
     links,
@@ -159,3 +160,11 @@ def test_a_word_that_comes_again_does_not_wait_behind_a_held_document() -> None:
     assert len(hub.rows(PeriodHold)) == 1
     hub.say(at(2, asset(AM, "E1", location="C")))  # news waits its turn
     assert len(hub.rows(PeriodHold)) == 2
+
+
+def test_a_word_that_comes_again_is_still_a_foreign_one() -> None:
+    hub = Hub()
+    left = at(0, asset(AM, "E1", serial_number="S", disposal_date=dt.date(2026, 11, 3)))
+    hub.say(at(0, asset(ERP, "F1", serial_number="S")), left)
+    hub.say(at(1, asset(ERP, "F1", serial_number="S", disposal_date=dt.date(2026, 11, 5))), left)
+    assert ("disposal_date", AM) in conflicts(hub)
