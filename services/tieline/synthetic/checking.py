@@ -46,7 +46,6 @@ class _Checker:
         self._held = {native_id for native_id, entity in found.held.values() if entity == "cost-document"}
         self._units = _units_by_order(found)
         self._conflicts = {(row.canonical_id, row.field, row.system): row for row in found.conflicts.values()}
-        self._expected: Counter[str] = Counter()
         self._totals = Totals()
         self._bought: set[str] = set()
 

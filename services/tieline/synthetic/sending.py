@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
@@ -13,7 +13,16 @@ from tieline.kernel import broker
 from tieline.kernel.clock import utc_now
 from tieline.kernel.consuming import group_of
 from tieline.kernel.errors import Stop
-from tieline.kernel.inspecting import Hub, LogReader, Where, Window, all_partitions, read_committed, read_windows
+from tieline.kernel.inspecting import (
+    Hub,
+    LogReader,
+    Span,
+    Where,
+    all_partitions,
+    read_committed,
+    read_spans,
+    read_windows,
+)
 from tieline.kernel.letters import input_topics
 from tieline.kernel.producing import Writer
 from tieline.kernel.records import Inbound, Outbound
@@ -87,15 +96,19 @@ def wait_for_rest(log: LogReader, *, timeout_secs: float) -> None:
     """Wait until the processors have handled every record, and what they wrote themselves, and so on.
 
     Positions are read before the ends: a processor's position and output become visible together, so when all positions
-    cover ends that were read later, nothing is under way. Raises ``Stop`` when no position moves for ``timeout_secs``.
+    cover ends that were read later, nothing is under way. A transaction that is open below an end is still to come.
+    Raises ``Stop`` when no position moves for ``timeout_secs``.
     """
     wanted = {group_of(name): all_partitions(log, input_topics(log.topics, name)) for name in PROCESSORS}
-    topics = sorted({topic for wheres in wanted.values() for topic, _ in wheres})
+    wheres = sorted({where for of_group in wanted.values() for where in of_group})
+    topics = sorted({topic for topic, _ in wheres})
     before, deadline, pause_secs = None, time.monotonic() + timeout_secs, FIRST_LOOK_SECS
     while True:
         committed = read_committed(log, wanted)
         ends = broker.end_offsets(log.kafka, topics)
-        if not any(_waits(log, wheres, committed.get(group, {}), ends) for group, wheres in wanted.items()):
+        spans = read_spans(log, wheres)
+        is_open = any(spans[where].end < ends[where] for where in wheres)
+        if not is_open and not any(_waits(log, spans, of, committed.get(group, {})) for group, of in wanted.items()):
             return
         if committed != before:
             before, deadline = committed, time.monotonic() + timeout_secs
@@ -156,9 +169,11 @@ def _publish(producer: Producer, writer: Writer, records: Iterable[Outbound]) ->
     return count
 
 
-def _waits(log: LogReader, wheres: Sequence[Where], committed: dict[Where, int], ends: dict[Where, int]) -> bool:
+def _waits(
+    log: LogReader, spans: Mapping[Where, Span], wheres: Sequence[Where], committed: Mapping[Where, int]
+) -> bool:
     """Whether a record, not only a transaction's mark, lies between a group's position and the end."""
-    windows = {where: Window(0, committed.get(where, 0), ends[where]) for where in wheres}
+    windows = {where: spans[where].since(committed.get(where, 0)) for where in wheres}
     found: list[Inbound] = []
     read_windows(log, windows, found.append, first_only=True, headers=False)
     return bool(found)
