@@ -172,9 +172,7 @@ class Accept:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
         lane = self.gate.lane_of(arrival)
-        taken = self.costs.get(arrival.canonical_id) is not None
-        taken = taken or was_heard(self.assets.get(arrival.canonical_id), arrival.report.origin)
-        if self.gate.is_waiting(lane) and not books_say and not taken:
+        if self.gate.is_waiting(lane) and not books_say and not self._was_taken(arrival):
             self._check(arrival)
             self.gate.hold(lane, arrival)  # Invariants 2 and 6: it follows what waits before it
             return []
@@ -184,6 +182,17 @@ class Accept:
             return []
         # The books may now say themselves what a held report wanted to post.
         return [*posted, *self.gate.release(lane, self._post)]
+
+    def _was_taken(self, arrival: Arrival) -> bool:
+        """Whether the report says nothing that was not taken before: it comes again, and has nothing to wait for."""
+        report = arrival.report
+        if isinstance(report, CostReport):
+            return self.costs.get(arrival.canonical_id) is not None
+        state = self.assets.get(arrival.canonical_id)
+        if state is None or is_outdated(state, report.origin) or not was_heard(state, report.origin):
+            return is_outdated(state, report.origin)
+        merged = merge_report(state, report, self._role(report.origin), self._ownership, is_repeated=True)
+        return not merged.changed and merged.links == state.links
 
     def _hear(self, asset_id: str, report: AssetReport) -> list[Outbound]:
         """What a record said that a person moved to this asset, as if it came now."""
