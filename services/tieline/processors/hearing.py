@@ -25,7 +25,7 @@ def is_older(origin: Origin, heard_at: dt.datetime | None) -> bool:
 
 def is_news(origin: Origin, heard_at: dt.datetime | None) -> bool:
     """Whether a word that changes nothing is later than the last one: an older one that comes after it is older too."""
-    return heard_at is not None and origin.recorded_at > heard_at
+    return heard_at is None or origin.recorded_at > heard_at
 
 
 def is_outdated(state: AssetState | None, origin: Origin) -> bool:

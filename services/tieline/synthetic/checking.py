@@ -78,7 +78,11 @@ class _Checker:
                 yield f"{counts[name]} events {name}, not {expected}"
         for what, size, expected in (
             ("assets", len(found.assets), summary.assets),
-            ("conflicts", sum(1 for row in found.conflicts.values() if row.field != "source_ref"), summary.conflicts),
+            (
+                "conflicts",
+                sum(1 for row in found.conflicts.values() if row.field in AssetFields.model_fields),
+                summary.conflicts,
+            ),
             ("held documents", len(found.held), summary.held),
         ):
             if size != expected:
