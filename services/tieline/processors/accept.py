@@ -30,6 +30,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import CENTRE, ReferenceReport
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
@@ -41,6 +42,8 @@ from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, me
 from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
+from tieline.processors.proposals import Proposals, Refusals, Refused, explain, refuse, without
+from tieline.processors.references import References
 from tieline.processors.reversals import Reversals
 
 ASSET_EVENTS = "asset.asset.event.v1"
@@ -59,7 +62,10 @@ class Accept:
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self._reversals = Reversals()
-        self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
+        self._refused = Refused()
+        self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
+        self.references = References(landscape, self.conflicts, clock)
+        self._proposals = Proposals(landscape, self.references)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
@@ -70,7 +76,9 @@ class Accept:
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
-        return [*self._handle(record, value), *self.runs.settle()]
+        body = value.body
+        written = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
+        return [*written, *self.runs.settle()]
 
     def _handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         match value.body:
@@ -152,6 +160,20 @@ class Accept:
             written += self.gate.release(lane, self._post)
         return written
 
+    def _reference(self, report: ReferenceReport) -> list[Outbound]:
+        """Another word on a reference record; what waited for it, or failed on it, is tried again."""
+        self._role(report.origin)
+        written = self.references.take(report)
+        if not written:
+            return []
+        family, code = report.origin.entity, report.fields.code
+        if family == CENTRE:
+            for lane in self.gate.lanes_naming(code):
+                written += self.gate.release(lane, self._post)
+        for asset_id, proposal in self._refused.of(family, code):
+            written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True))
+        return written
+
     def _arrive(self, arrival: Arrival) -> list[Outbound]:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
@@ -201,10 +223,17 @@ class Accept:
             return []  # a deletion never makes an asset
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         merged = merge_report(state, report, role, self._ownership, echo=echo, has_waited=has_waited)
+        refusals = self._proposals.judge(state, report, merged, role, self._ownership)
+        if isinstance(refusals, Waits):
+            return refusals
+        if refusals:
+            spoken = without(report, refusals)
+            merged = merge_report(state, spoken, role, self._ownership, echo=echo, has_waited=has_waited)
+            merged = refuse(merged, refusals)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts
-        self._note_conflicts(asset_id, state, report, merged)
+        self._note_conflicts(asset_id, state, report, merged, refusals)
         if state is not None and not merged.changed and merged.links == state.links:
             if (merged.said_by, merged.said_at) != (state.said_by, state.said_at):
                 # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
@@ -245,14 +274,20 @@ class Accept:
         flows = self._landscape.targets("asset", origin.system)
         return frozenset(flow.target for flow in flows if self._landscape.role_of(flow.target) == ERP)
 
-    def _note_conflicts(self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged) -> None:
+    def _note_conflicts(
+        self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged, refusals: Refusals
+    ) -> None:
         """Invariant 9: a foreign edit is visible until the system agrees again."""
         system = report.origin.system
         for field, owner in merged.refused.items():
             key = f"{asset_id}|{field}|{system}"
             owned, foreign = _text(merged.fields, field), _text(report.fields, field)
-            known = self.conflicts.get(key)
-            if known is None or (known.owned_value, known.foreign_value) != (owned, foreign):
+            known, why = self.conflicts.get(key), explain(report, field, refusals.get(field))
+            if known is None or (known.owned_value, known.foreign_value, known.reason) != (
+                owned,
+                foreign,
+                why.get("reason"),
+            ):
                 row = Conflict(
                     canonical_id=asset_id,
                     field=field,
@@ -264,7 +299,7 @@ class Accept:
                     owned_version=state.version if state else None,
                     foreign_version=report.origin.source_version,
                 )
-                self.conflicts.put(key, row)
+                self.conflicts.put(key, row.model_copy(update=why))
         for field in self._ownership.rules if report.deleted else (*merged.agreed, *merged.changed):
             self.conflicts.delete(f"{asset_id}|{field}|{system}")
         for field in merged.changed:
