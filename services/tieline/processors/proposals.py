@@ -17,7 +17,7 @@ from tieline.kernel.model import AssetFields, AssetReport, AssetState
 from tieline.kernel.ownership import ERP, Ownership, expects_asset
 from tieline.kernel.reference_records import CENTRE, EMPLOYEE, ReferenceFields, ReferenceState, ReferenceStatus
 from tieline.processors.fiscal_periods import Waits
-from tieline.processors.merging import HUB, Merged
+from tieline.processors.merging import Merged
 from tieline.processors.references import References
 
 COMPANY, COST_CENTRE, CUSTODIAN = "company", "cost_centre", "custodian"
@@ -72,7 +72,7 @@ class Proposals:
         here, there = state.fields.company if state else None, report.fields.company
         if state is None or here is None or COMPANY not in {*merged.changed, *merged.refused}:
             return {}
-        if state.said_by.get(COMPANY) == HUB or not self._is_in_books(state):
+        if not self._is_in_books(state):
             return {}  # nothing is booked yet: another company is a correction
         refusal = Refusal(
             state.said_by.get(COMPANY, ERP),

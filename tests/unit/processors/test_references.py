@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.processors.bench import (
     AM,
     ERP,
@@ -81,9 +83,9 @@ def on(day: int, system: str = AM, **fields: Any) -> AssetReport:
     return report.model_copy(update={"origin": report.origin.model_copy(update={"recorded_at": at(day)})})
 
 
-def standing(settings: Mapping[str, object] | None = None) -> Hub:
+def standing(references: Mapping[str, object] | None = None) -> Hub:
     """An asset of ACME in the books, in cost centre CC1."""
-    hub = Hub(estate(settings))
+    hub = Hub(estate(references))
     hub.say(
         on(1, location="L1", cost_centre="CC1"),
         on(1, ERP, asset_number="A1", company="ACME", cost_centre="CC1"),
@@ -184,6 +186,26 @@ def test_a_record_that_was_given_another_code_stands_under_the_old_one_no_more()
     assert set(states(hub)) == {"ACME|CC9"}, "its older word is still older"
 
 
+WORDS = [
+    record("CC2", native_id="1", valid_to=dt.date(2026, 6, 30), recorded_at=at(1)),
+    record("CC2", native_id="1", status="LOCKED", recorded_at=at(2)),
+    record("CC9", native_id="1", recorded_at=at(3)),
+    record("CC2", native_id="2", valid_from=dt.date(2026, 7, 1), recorded_at=at(2)),
+    record("CC2", native_id="2", valid_from=dt.date(2026, 7, 1), status="CLOSED", recorded_at=at(4)),
+]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.permutations(WORDS), st.lists(st.sampled_from(WORDS), max_size=3))
+def test_whatever_the_order_and_the_repetitions_the_last_word_of_each_record_stands(
+    told: list[ReferenceReport], again: list[ReferenceReport]
+) -> None:
+    hub = Hub()
+    hub.say(*told, *again)
+    records = {key: [(one.native_id, one.fields.status) for one in row.records] for key, row in states(hub).items()}
+    assert records == {"ACME|CC9": [("1", "ACTIVE")], "ACME|CC2": [("2", "CLOSED")]}
+
+
 def test_a_code_goes_by_what_the_landscape_says_it_means() -> None:
     lists = {
         "cost-centre": {
@@ -207,6 +229,20 @@ def test_a_code_goes_by_what_the_landscape_says_it_means() -> None:
     [refused] = hub.dead
     assert refused.field == "fields.code"
     assert "code_lists.cost-centre.tryton" in str(refused.remedy)
+
+
+def test_a_record_of_the_future_has_the_code_of_its_first_day() -> None:
+    lists = {"cost-centre": {ERP: [{"code": "4711", "means": "IT", "valid_from": "2027-01-01"}]}}
+    hub = Hub(estate(None, code_lists=lists))
+    hub.say(record("4711", valid_from=dt.date(2027, 1, 1)))
+    assert set(states(hub)) == {"ACME|IT"}
+
+
+def test_a_system_the_landscape_does_not_have_is_refused() -> None:
+    hub = Hub()
+    hub.say(record(system="ghost"))
+    assert ["not in the landscape" in str(refused) for refused in hub.dead] == [True]
+    assert hub.rows(Conflict) == {}
 
 
 def test_a_kind_that_is_no_family_is_refused() -> None:
@@ -266,6 +302,16 @@ def test_of_two_systems_of_the_role_a_code_is_the_firsts() -> None:
     assert {(row.field, row.owner, row.system) for row in hub.rows(Conflict).values()} == {("name", ERP, "second")}
 
 
+def test_a_family_that_gets_another_owner_keeps_nothing_of_the_former_ones_records() -> None:
+    former, now = Hub(estate()), Hub(estate({"owners": {"cost-centre": HRIS}}))
+    former.say(record(native_id="1", name="Former", recorded_at=at(9)))
+    [table] = [t for t in now.stages["accept"].processor.tables if t.topic == "reference.cost-centre.state.v1"]
+    table.load("ACME|CC2", states(former)["ACME|CC2"])
+    now.say(record(native_id="1", name="Now", system=HRIS))
+    state = states(now)["ACME|CC2"]
+    assert (state.origin_system, state.version, [r.fields.name for r in state.records]) == (HRIS, 2, ["Now"])
+
+
 def test_employees_have_no_owner_until_the_landscape_names_one() -> None:
     hub = Hub()
     hub.say(record(ANN, family="employee", system=AM))
@@ -321,6 +367,15 @@ def test_t19_a_refused_centre_is_tried_again_when_it_is_opened() -> None:
     [(name, event)] = asset_events(written)
     assert (name, event.accepted.effective_date) == ("AssetMoved", dt.date(2026, 11, 10))
     assert conflicts(hub) == set()
+
+
+def test_t19_a_conflict_says_why_the_centre_is_refused_now() -> None:
+    hub = standing()
+    hub.say(record("CC2", status="CLOSED"), on(10, cost_centre="CC2"))
+    since = the_conflict(hub).detected_at
+    hub.say(record("CC2", status="ACTIVE", valid_to=dt.date(2026, 11, 9), recorded_at=at(12)))
+    assert "is not known on 2026-11-10" in str(the_conflict(hub).reason)
+    assert the_conflict(hub).detected_at == since
 
 
 def test_t19_a_refused_centre_that_is_withdrawn_is_not_tried_again() -> None:
@@ -449,6 +504,20 @@ def test_t19_a_move_to_another_company_is_a_retirement_and_an_acquisition() -> N
     assert "retire the asset in ACME and acquire it in OTHER" in str(rows["company"].remedy)
     commands = [c for c in hub.commands[ERP][before:] if isinstance(c, WriteAsset)]
     assert {(c.fields.company, c.fields.cost_centre) for c in commands} <= {("ACME", "CC1")}
+
+
+def test_t19_the_other_companys_centre_neither_holds_the_move_nor_is_taken_later() -> None:
+    hub = standing()
+    hub.say(record("CC9", company=None, status="LOCKED"), on(10, location="L2", company="OTHER", cost_centre="CC9"))
+    assert (hub.the_asset().fields.location, hub.rows(PeriodHold)) == ("L2", {})
+    hub.say(record("CC9", company=None, status="ACTIVE", recorded_at=at(12)))
+    assert centre_of(hub) == "CC1"
+
+
+def test_t19_what_the_erp_says_of_its_company_is_booked_already() -> None:
+    hub = standing()
+    hub.say(on(10, ERP, asset_number="A1", company="OTHER", cost_centre="CC9"))
+    assert (hub.the_asset().fields.company, centre_of(hub), conflicts(hub)) == ("OTHER", "CC9", set())
 
 
 def test_t19_also_when_the_first_company_was_asset_managements_own_word() -> None:
