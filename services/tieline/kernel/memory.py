@@ -190,7 +190,9 @@ class PeriodHold(Model):
 class Conflict(Model):
     """A system changed a field that another one owns, or said what cannot be. Key: canonical id|field|system."""
 
-    canonical_id: Code = Field(description="Canonical id of the asset.")
+    canonical_id: Code = Field(
+        description="Canonical id of the asset, order or document; family/company|code of a reference record."
+    )
     field: Code = Field(description="Name of the field.")
     owner: Code = Field(description="System that owns the field.")
     system: Code = Field(description="System that said otherwise.")

@@ -71,7 +71,7 @@ class Custodians:
         return report.model_copy(update={"fields": fields})
 
     def _conceal_employee(self, report: ReferenceReport) -> ReferenceReport:
-        """Only the pseudonym: no name, and neither the record's own number, which stands in keys."""
+        """Only opaque ids, also of the record itself, which stands in keys; and no name."""
         fields, origin = report.fields, report.origin
         superior = self.opaque(fields.parent, "fields.parent") if fields.parent else None
         known = {"code": self.opaque(fields.code, "fields.code"), "name": None, "parent": superior}

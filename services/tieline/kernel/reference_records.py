@@ -1,7 +1,7 @@
 """Reference records: cost centres, locations, employees, suppliers, asset classes, accounts. One shape for all.
 
 They go by their code, not by an id of the hub's, and hold from day to day. A system may keep one record of a code, or
-one for each span of days: the code's state has them all. Of an employee there is only the pseudonym (T40,
+one for each span of days: the code's state has them all. Of an employee there is only the opaque id (T40,
 kernel/privacy.py). Every class mirrors one Avro record, like those of kernel/model.py.
 """
 
@@ -15,6 +15,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field
 
+from tieline.kernel.errors import Rejected
 from tieline.kernel.model import Accepted, Code, Model, Origin, Text
 
 Family = Literal["cost-centre", "location", "employee", "supplier", "asset-class", "gl-account"]
@@ -47,7 +48,9 @@ class ReferenceStatus(StrEnum):
 class ReferenceFields(Model):
     """One reference record: what stands behind a code, from a first to a last day."""
 
-    code: Code = Field(description="The code; of an employee the opaque pseudonym, never a name or a number.")
+    code: Code = Field(
+        description="The code; of an employee the opaque id by which assets name their custodian, never a name."
+    )
     name: Text | None = Field(default=None, description="What it is called, for people; never set for an employee.")
     company: Text | None = Field(default=None, description="Company code; none: the record is every company's.")
     parent: Text | None = Field(default=None, description="Code of the record of the same family above it.")
@@ -112,7 +115,13 @@ def reference_key(company: str | None, code: str) -> str:
 
 
 def report_topic(family: str) -> str:
-    """Where systems report a family."""
+    """Where systems report a family. Raises ``Rejected`` for what is none."""
+    if family not in FAMILIES:
+        raise Rejected(
+            f"{family!r} is no family of reference records; there are {', '.join(FAMILIES)}",
+            field="origin.entity",
+            remedy="correct the connector's mapping",
+        )
     return f"reference.{family}.report.v1"
 
 

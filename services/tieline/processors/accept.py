@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -171,7 +172,8 @@ class Accept:
             for lane in self.gate.lanes_naming(code):
                 written += self.gate.release(lane, self._post)
         for asset_id, proposal in self._refused.of(family, code):
-            written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True))
+            with suppress(Rejected):  # it is not the reference record that is at fault; the conflict stays
+                written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True))
         return written
 
     def _arrive(self, arrival: Arrival) -> list[Outbound]:

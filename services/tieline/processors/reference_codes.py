@@ -1,4 +1,4 @@
-"""Reference records under their canonical code: they need no id of the hub's. Pure."""
+"""Reference records with their canonical codes: they need no id of the hub's. Pure."""
 
 from __future__ import annotations
 
@@ -6,17 +6,18 @@ import datetime as dt
 
 from tieline.kernel.code_lists import CodeLists, codes_of
 from tieline.kernel.records import Inbound, Outbound, Typed
-from tieline.kernel.reference_records import FAMILIES, ReferenceFields, ReferenceReport, reference_key
+from tieline.kernel.reference_records import FAMILIES, ReferenceFields, ReferenceReport
 from tieline.processors.linking import IDENTIFIED, identified
 
 
 def identify_reference(record: Inbound, report: ReferenceReport, lists: CodeLists) -> Outbound:
-    """The report with canonical codes, keyed family/company|code, so that one order holds for one code.
+    """The report with canonical codes, keyed family/system/native id.
 
-    Raises ``Rejected`` for a code that its system's list does not have.
+    A record's own order counts (Invariant 2), through a change of its code and to its deletion. Raises ``Rejected`` for
+    a code that its system's list does not have.
     """
-    canonical = canonical_reference(report, lists)
-    key = f"{report.origin.entity}/{reference_key(canonical.fields.company, canonical.fields.code)}"
+    canonical, origin = canonical_reference(report, lists), report.origin
+    key = f"{origin.entity}/{origin.system}/{origin.native_id}"
     return Outbound(IDENTIFIED, key, Typed("ReferenceReport", canonical), identified(record, key, None).headers)
 
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import fastavro
 import pytest
 import yaml
-from tests.unit.processors.bench import AM, ERP, NOW, landscape
+from tests.unit.processors.bench import AM, ERP, NOW, asset, euros, landscape
 
 from tieline.kernel.capturing import report_record
 from tieline.kernel.codecs import model_of
+from tieline.kernel.declarations import parsed_schema
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import Landscape, load_landscape
+from tieline.kernel.memory import Conflict
 from tieline.kernel.model import Origin
 from tieline.kernel.observing import observe_report
 from tieline.kernel.ownership import reference_owners
@@ -49,9 +53,39 @@ def test_a_report_goes_to_the_topic_of_its_family(family: str) -> None:
     assert (record.topic, record.key) == (f"reference.{family}.report.v1", f"{ERP}/E-1")
 
 
+def test_a_report_of_no_family_is_refused_before_any_topic() -> None:
+    with pytest.raises(Rejected, match="'person' is no family"):
+        report_record(report("person"))
+
+
 def test_one_class_serves_the_events_of_every_family() -> None:
     assert {model_of(f"Reference{what}") for what in ("Added", "Changed", "Removed")} == {ReferenceEvent}
     assert model_of("ReferenceState") is ReferenceState
+
+
+def test_what_the_hub_keeps_survives_avro() -> None:
+    fields = report("cost-centre", valid_from=DAY, balance_sheet_relevant=True).fields
+    record = ReferenceRecord(native_id="1", recorded_at=NOW, fields=fields)
+    proposal = asset(AM, "9", cost_centre="CC2", acquisition_cost=euros("1.50"))
+    rows = (
+        report("cost-centre", valid_to=DAY, name="Workshop"),
+        ReferenceState(reference_id="*|E-1", version=1, origin_system=ERP, records=(record,)),
+        Conflict(
+            canonical_id="a1",
+            field="cost_centre",
+            owner=ERP,
+            system=AM,
+            detected_at=NOW,
+            reason="closed",
+            remedy="open it",
+            proposal=proposal,
+        ),
+    )
+    for row in rows:
+        name, out = type(row).__name__, io.BytesIO()
+        fastavro.schemaless_writer(out, parsed_schema(name), row.model_dump(mode="python"))
+        content = fastavro.schemaless_reader(io.BytesIO(out.getvalue()), parsed_schema(name), None)
+        assert type(row).model_validate(content, strict=False) == row
 
 
 def test_no_reconciliation_compares_reference_records() -> None:

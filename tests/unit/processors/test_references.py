@@ -386,6 +386,22 @@ def test_t19_a_refused_centre_that_is_withdrawn_is_not_tried_again() -> None:
     assert centre_of(hub) == "CC1"
 
 
+def test_a_refused_word_of_a_system_that_is_gone_does_not_stop_the_reference_record() -> None:
+    former = Hub(landscape(other="asset-management"))
+    said = asset("other", "3", tag="T3", company="ACME")
+    former.say(record("CC2", status="CLOSED"), said)
+    former.say(said.model_copy(update={"fields": said.fields.model_copy(update={"cost_centre": "CC2"})}))
+    now = Hub()
+    for table in now.stages["accept"].processor.tables:
+        [before] = [t for t in former.stages["accept"].processor.tables if t.topic == table.topic]
+        for key, row in before.items():
+            table.load(key, row)
+    assert conflicts(now) == {("cost_centre", "other")}
+    now.say(record("CC2", status="ACTIVE", recorded_at=at(2)))
+    assert now.dead == []
+    assert states(now)["ACME|CC2"].records[0].fields.status is ReferenceStatus.ACTIVE
+
+
 def test_t19_the_owner_said_another_centre_meanwhile() -> None:
     hub = standing()
     hub.say(record("CC2", status="CLOSED"), on(10, cost_centre="CC2"), on(11, ERP, cost_centre="CC3"))
@@ -611,6 +627,13 @@ def test_t40_a_deleted_employee_takes_nothing_more() -> None:
     hub = Hub(estate(REQUIRED))
     hub.say(employee(), employee(deleted=True, recorded_at=at(5)), on(10, custodian=ANN))
     assert hub.the_asset().fields.custodian is None
+
+
+def test_t40_all_that_is_said_of_an_employee_has_one_order() -> None:
+    hub = Hub(estate(REQUIRED))
+    written = hub.say(employee(), employee("p-" + "1" * 32, native_id=ANN, company=None, deleted=True))
+    assert {out.key for out in written if out.topic == "hub.identified.report.v1"} == {f"employee/{HRIS}/{ANN}"}
+    assert states(hub, "employee") == {}, "whatever company and code the deletion names"
 
 
 def test_one_of_several_records_may_go() -> None:
