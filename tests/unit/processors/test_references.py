@@ -304,7 +304,7 @@ def test_of_two_systems_of_the_role_a_code_is_the_firsts() -> None:
 
 def test_a_family_that_gets_another_owner_keeps_nothing_of_the_former_ones_records() -> None:
     former, now = Hub(estate()), Hub(estate({"owners": {"cost-centre": HRIS}}))
-    former.say(record(native_id="1", name="Former", recorded_at=at(9)))
+    former.say(record(native_id="old", name="Former", recorded_at=at(9)))
     [table] = [t for t in now.stages["accept"].processor.tables if t.topic == "reference.cost-centre.state.v1"]
     table.load("ACME|CC2", states(former)["ACME|CC2"])
     now.say(record(native_id="1", name="Now", system=HRIS))
