@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
@@ -22,13 +21,12 @@ from tieline.kernel.model import (
     DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
-    Model,
-    Money,
     OrderReport,
     Origin,
     ReceiptReport,
     ScheduleLine,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import CENTRE, ReferenceReport
@@ -39,11 +37,14 @@ from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
+from tieline.processors.foreign_edits import ForeignEdits
+from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
+from tieline.processors.movements import Movements
 from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
-from tieline.processors.proposals import Proposals, Refusals, Refused, explain, refuse, without
+from tieline.processors.proposals import Proposals, Refused, refuse, without
 from tieline.processors.references import References
 from tieline.processors.reversals import Reversals
 
@@ -57,7 +58,6 @@ class Accept:
     def __init__(self, landscape: Landscape, ownership: Ownership, clock: Clock) -> None:
         self._landscape = landscape
         self._ownership = ownership
-        self._clock = clock
         self.gate = PeriodGate(landscape, clock)
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
@@ -65,8 +65,10 @@ class Accept:
         self._reversals = Reversals()
         self._refused = Refused()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
+        self._foreign_edits = ForeignEdits(self.conflicts, landscape.systems, clock)
         self.references = References(landscape, self.conflicts, clock)
         self._proposals = Proposals(landscape, self.references)
+        self.movements = Movements(self.conflicts, self.gate.periods, clock)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
@@ -89,10 +91,8 @@ class Accept:
                 return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
             case CostReport() as report:
                 return self._arrive(arrival_of(record, report))
-            case BookReport() as report:
-                if self._role(report.origin) != ERP:
-                    raise Rejected("depreciation is the ERP's to say", field="origin.system")
-                return self.books.accept(self.duplicates.survivor(record.key_text), report)
+            case BookReport() | MovementReport() as report:
+                return self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
             case FiscalPeriodReport() | DepreciationRunReport() as report:
@@ -101,6 +101,19 @@ class Accept:
                 return self._decided(decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _booked(self, record: Inbound, report: BookReport | MovementReport) -> list[Outbound]:
+        if self._role(report.origin) != ERP:
+            raise Rejected("books and what is posted on them are the ERP's to say", field="origin.system")
+        asset_id = self.duplicates.survivor(record.key_text)
+        if isinstance(report, MovementReport):
+            counterpart_id = record.header(COUNTERPART)
+            return self.movements.accept(
+                asset_id, self.duplicates.survivor(counterpart_id) if counterpart_id else None, report
+            )
+        written = self.books.accept(asset_id, report)
+        self.movements.roll_forwards.take_book(asset_id, report)
+        return written
 
     def _follow_cost(self, key: str, old: CostState | None, new: CostState | None) -> None:
         self._reversals.follow(key, old, new)
@@ -235,7 +248,7 @@ class Accept:
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts
-        self._note_conflicts(asset_id, state, report, merged, refusals)
+        self._foreign_edits.note(asset_id, state, report, merged, refusals)
         if state is not None and not merged.changed and merged.links == state.links:
             if (merged.said_by, merged.said_at) != (state.said_by, state.said_at):
                 # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
@@ -275,45 +288,6 @@ class Accept:
         """ERPs that learn of the system's asset records."""
         flows = self._landscape.targets("asset", origin.system)
         return frozenset(flow.target for flow in flows if self._landscape.role_of(flow.target) == ERP)
-
-    def _note_conflicts(
-        self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged, refusals: Refusals
-    ) -> None:
-        """Invariant 9: a foreign edit is visible until the system agrees again."""
-        system = report.origin.system
-        for field, owner in merged.refused.items():
-            key = f"{asset_id}|{field}|{system}"
-            owned, foreign = _text(merged.fields, field), _text(report.fields, field)
-            known, why = self.conflicts.get(key), explain(report, field, refusals.get(field))
-            if known is None or (known.owned_value, known.foreign_value, known.reason) != (
-                owned,
-                foreign,
-                why.get("reason"),
-            ):
-                row = Conflict(
-                    canonical_id=asset_id,
-                    field=field,
-                    owner=owner,
-                    system=system,
-                    owned_value=owned,
-                    foreign_value=foreign,
-                    detected_at=known.detected_at if known else self._clock(),
-                    owned_version=state.version if state else None,
-                    foreign_version=report.origin.source_version,
-                )
-                self.conflicts.put(key, row.model_copy(update=why))
-        for field in self._ownership.rules if report.deleted else (*merged.agreed, *merged.changed):
-            self.conflicts.delete(f"{asset_id}|{field}|{system}")
-        for field in merged.changed:
-            self._settle_conflicts(asset_id, field, _text(merged.fields, field))
-
-    def _settle_conflicts(self, asset_id: str, field: str, value: str | None) -> None:
-        """The hub took over what another system had said: the two no longer differ."""
-        for system in self._landscape.systems:
-            key = f"{asset_id}|{field}|{system}"
-            known = self.conflicts.get(key)
-            if known is not None and known.foreign_value == value:
-                self.conflicts.delete(key)
 
     def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
         """The period the ERP says a posting is in; that of its date where it does not say."""
@@ -369,17 +343,3 @@ def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> Cos
         origin_native_id=report.origin.native_id,
         fields=report.fields,
     )
-
-
-def _text(fields: Model, name: str) -> str | None:
-    value = getattr(fields, name)
-    if value is None:
-        return None
-    if isinstance(value, Money):
-        return f"{_plain(value.amount)} {value.currency}"
-    return _plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def _plain(number: Decimal) -> str:
-    """The same text for the same number, however many zeros it came with."""
-    return format(number.normalize(), "f")

@@ -26,6 +26,7 @@ from tieline.kernel.model import (
     ReceiptReport,
     SettledAs,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import FAMILIES, ReferenceReport
 from tieline.processors.combining import merge_links, separate_links
@@ -66,7 +67,7 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() | CostReport() as report:
+            case BookReport() | MovementReport() | CostReport() as report:
                 return self._of_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
@@ -80,10 +81,13 @@ class Identify:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _of_asset(self, record: Inbound, report: BookReport | CostReport) -> list[Outbound]:
+    def _of_asset(self, record: Inbound, report: BookReport | MovementReport | CostReport) -> list[Outbound]:
         if isinstance(report, CostReport):
             _check_entity(report.origin, frozenset({"cost-document"}))
             return self._cost(record, report)
+        if isinstance(report, MovementReport):
+            _check_entity(report.origin, frozenset({"movement"}))
+            return self._made.pass_on(record, report.origin, _assets_of(report))
         _check_entity(report.origin, frozenset({"book"}))
         asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
         return self._dependent(record, report.origin, report.asset_native_id, asset, None)
@@ -311,6 +315,12 @@ class Identify:
         canonical_id, rule = found
         own = self._made.released(held, canonical_id, None)
         return [own, *self._made.link(mapping, canonical_id, rule, row.match_keys, linked_by=decision.by)]
+
+
+def _assets_of(report: MovementReport) -> tuple[str, ...]:
+    """Mappings of the assets that a movement is about, its own first."""
+    natives = (report.fields.asset_native_id, report.fields.counterpart_native_id)
+    return tuple(xref_key(report.origin.system, "asset", native) for native in natives if native is not None)
 
 
 def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:
