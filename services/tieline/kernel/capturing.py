@@ -47,6 +47,7 @@ from tieline.kernel.privacy import IDS_ONLY, Custodians, map_opaquely
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import ReferenceReport, report_topic
 from tieline.kernel.tables import Table
 
 PAGE_LIMIT = 200
@@ -83,7 +84,9 @@ def raw_record(system: str, item: RawItem) -> Outbound:
 def report_record(report: Report) -> Outbound:
     """A report on its topic, keyed system/native id."""
     key = f"{report.origin.system}/{report.origin.native_id}"
-    return Outbound(REPORT_TOPICS[type(report)], key, Typed(type(report).__name__, report))
+    is_reference = isinstance(report, ReferenceReport)
+    topic = report_topic(report.origin.entity) if is_reference else REPORT_TOPICS[type(report)]
+    return Outbound(topic, key, Typed(type(report).__name__, report))
 
 
 def mapping_processor(system: str, connector: Connector, custodians: Custodians = IDS_ONLY) -> Processor:

@@ -174,11 +174,11 @@ class HeldReport(Model):
 
 
 class PeriodHold(Model):
-    """A report that waits for a fiscal period. Key: lane|place. Exactly one of the reports is set."""
+    """A report that waits for a fiscal period or a cost centre. Key: lane|place. Exactly one of the reports is set."""
 
     lane: Code = Field(description="What waits together, in order: asset/asset id, or cost/cost document id.")
     place: int = Field(description="Place in the lane; the lowest is the first to be released.")
-    reason: Text = Field(description="Why it waits, with the period or what it waits behind.")
+    reason: Text = Field(description="Why it waits, with the period, the cost centre or what it waits behind.")
     company: Text | None = Field(default=None, description="Company whose period is closed; none for one that follows.")
     period: Period | None = Field(default=None, description="The closed period; none for one that follows.")
     effective_date: dt.date = Field(description="The report's own date, which is never changed.")
@@ -191,9 +191,11 @@ class PeriodHold(Model):
 
 
 class Conflict(Model):
-    """A system changed a field that another one owns. Key: canonical id|field|system."""
+    """A system changed a field that another one owns, or said what cannot be. Key: canonical id|field|system."""
 
-    canonical_id: Code = Field(description="Canonical id of the asset.")
+    canonical_id: Code = Field(
+        description="Canonical id of the asset, order or document; family/company|code of a reference record."
+    )
     field: Code = Field(description="Name of the field.")
     owner: Code = Field(description="System that owns the field.")
     system: Code = Field(description="System that said otherwise.")
@@ -204,6 +206,12 @@ class Conflict(Model):
         default=None, description="The hub's version of the asset with the owner's value."
     )
     foreign_version: Text | None = Field(default=None, description="The other system's version of its record.")
+    reason: Text | None = Field(default=None, description="Why it was not taken over; none: another system owns it.")
+    remedy: Text | None = Field(default=None, description="What a person can do about it, where the hub can say.")
+    proposal: AssetReport | None = Field(
+        default=None,
+        description="What is heard again when the reference record it failed on changes; none: nothing is.",
+    )
 
 
 class SourcePosition(Model):

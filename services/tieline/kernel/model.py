@@ -17,6 +17,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from tieline.kernel.movement_records import MovementReport
+    from tieline.kernel.reference_records import ReferenceReport
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -179,8 +180,8 @@ class Origin(Model):
 
     system: Code = Field(description="Name of the system in the landscape.")
     entity: Code = Field(
-        description="asset, book, movement, purchase-order, purchase-line, receipt, invoice, cost-document or "
-        "fiscal-period."
+        description="asset, book, movement, purchase-order, purchase-line, receipt, invoice, cost-document, "
+        "fiscal-period, depreciation-run or a family of reference records, e.g. cost-centre."
     )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
@@ -814,7 +815,7 @@ class CommandSettled(Model):
 
 Report: TypeAlias = (
     "AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport "
-    "| DepreciationRunReport | MovementReport"
+    "| DepreciationRunReport | MovementReport | ReferenceReport"
 )
 """Every report there is; a name in quotes, because families with a module of their own import this one."""
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -175,7 +175,8 @@ def tell_finding(finding: Drift | Conflict) -> str:
         return f"{finding.field}: {finding.foreign_value}, against {finding.owned_value}"
     if isinstance(finding, Conflict):
         values = f"says {finding.foreign_value!r}, {finding.owner} owns it and says {finding.owned_value!r}"
-        return f"{finding.field}: {values}"
+        why = f": {finding.reason}" if finding.reason else ""
+        return f"{finding.field}: {values}{why}" + (f" ({finding.remedy})" if finding.remedy else "")
     field_name = f" {finding.field}" if finding.field else ""
     values = f": expected {finding.expected!r}, found {finding.found!r}" if finding.field else ""
     cause = f" ({finding.cause})" if finding.cause else ""
@@ -183,7 +184,7 @@ def tell_finding(finding: Drift | Conflict) -> str:
 
 
 def tell_hold(key: str, row: PeriodHold) -> Step:
-    """A report that waits for a fiscal period (Invariant 10), in words."""
+    """A report that waits for a fiscal period (Invariant 10) or a cost centre, in words."""
     report = row.asset or row.cost
     system = report.origin.system if report else ""
     record = f"{report.origin.entity} {report.origin.native_id}" if report else row.canonical_id

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
-from decimal import Decimal
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
@@ -21,8 +21,6 @@ from tieline.kernel.model import (
     DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
-    Model,
-    Money,
     OrderReport,
     Origin,
     ReceiptReport,
@@ -31,6 +29,7 @@ from tieline.kernel.model import (
 from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import CENTRE, ReferenceReport
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
@@ -38,6 +37,7 @@ from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.fiscal_periods import Posts, Waits
+from tieline.processors.foreign_edits import ForeignEdits
 from tieline.processors.hearing import hear, is_outdated, was_heard
 from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
@@ -45,6 +45,8 @@ from tieline.processors.movements import Movements
 from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
+from tieline.processors.proposals import Proposals, Refused, refuse, without
+from tieline.processors.references import References
 from tieline.processors.reversals import Reversals
 
 ASSET_EVENTS = "asset.asset.event.v1"
@@ -57,13 +59,16 @@ class Accept:
     def __init__(self, landscape: Landscape, ownership: Ownership, clock: Clock) -> None:
         self._landscape = landscape
         self._ownership = ownership
-        self._clock = clock
         self.gate = PeriodGate(landscape, clock)
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self._reversals = Reversals()
-        self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
+        self._refused = Refused()
+        self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
+        self._foreign_edits = ForeignEdits(self.conflicts, landscape.systems, clock)
+        self.references = References(landscape, self.conflicts, clock)
+        self._proposals = Proposals(landscape, self.references)
         self.movements = Movements(self.conflicts, self.gate.periods, clock)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
@@ -75,7 +80,9 @@ class Accept:
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
-        return [*self._handle(record, value), *self.runs.settle()]
+        body = value.body
+        written = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
+        return [*written, *self.runs.settle()]
 
     def _handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         match value.body:
@@ -168,6 +175,21 @@ class Accept:
             written += self.gate.release(lane, self._post)
         return written
 
+    def _reference(self, report: ReferenceReport) -> list[Outbound]:
+        """Another word on a reference record; what waited for it, or failed on it, is tried again."""
+        self._role(report.origin)
+        written = self.references.take(report)
+        if not written:
+            return []
+        family, code = report.origin.entity, report.fields.code
+        if family == CENTRE:
+            for lane in self.gate.lanes_naming(code):
+                written += self.gate.release(lane, self._post)
+        for asset_id, proposal in self._refused.of(family, code):
+            with suppress(Rejected):  # it is not the reference record that is at fault; the conflict stays
+                written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True))
+        return written
+
     def _arrive(self, arrival: Arrival) -> list[Outbound]:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
@@ -231,10 +253,17 @@ class Accept:
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
         waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin)}
         merged = merge_report(state, report, role, self._ownership, echo=echo, **waited)
+        refusals = self._proposals.judge(state, report, merged, role, self._ownership)
+        if isinstance(refusals, Waits):
+            return refusals
+        if refusals:
+            spoken = without(report, refusals)
+            merged = merge_report(state, spoken, role, self._ownership, echo=echo, **waited)
+            merged = refuse(merged, refusals)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts
-        self._note_conflicts(asset_id, state, report, merged)
+        self._foreign_edits.note(asset_id, state, report, merged, refusals)
         if state is not None and not merged.changed and merged.links == state.links:
             # Who vouches for a value, and when, is worth keeping, but it is no event: nothing about the asset changed.
             vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "heard_at": hear(state, origin)}
@@ -275,39 +304,6 @@ class Accept:
         """ERPs that learn of the system's asset records."""
         flows = self._landscape.targets("asset", origin.system)
         return frozenset(flow.target for flow in flows if self._landscape.role_of(flow.target) == ERP)
-
-    def _note_conflicts(self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged) -> None:
-        """Invariant 9: a foreign edit is visible until the system agrees again."""
-        system = report.origin.system
-        for field, owner in merged.refused.items():
-            key = f"{asset_id}|{field}|{system}"
-            owned, foreign = _text(merged.fields, field), _text(report.fields, field)
-            known = self.conflicts.get(key)
-            if known is None or (known.owned_value, known.foreign_value) != (owned, foreign):
-                row = Conflict(
-                    canonical_id=asset_id,
-                    field=field,
-                    owner=owner,
-                    system=system,
-                    owned_value=owned,
-                    foreign_value=foreign,
-                    detected_at=known.detected_at if known else self._clock(),
-                    owned_version=state.version if state else None,
-                    foreign_version=report.origin.source_version,
-                )
-                self.conflicts.put(key, row)
-        for field in self._ownership.rules if report.deleted else (*merged.agreed, *merged.changed):
-            self.conflicts.delete(f"{asset_id}|{field}|{system}")
-        for field in merged.changed:
-            self._settle_conflicts(asset_id, field, _text(merged.fields, field))
-
-    def _settle_conflicts(self, asset_id: str, field: str, value: str | None) -> None:
-        """The hub took over what another system had said: the two no longer differ."""
-        for system in self._landscape.systems:
-            key = f"{asset_id}|{field}|{system}"
-            known = self.conflicts.get(key)
-            if known is not None and known.foreign_value == value:
-                self.conflicts.delete(key)
 
     def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
         """The period the ERP says a posting is in; that of its date where it does not say."""
@@ -363,17 +359,3 @@ def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> Cos
         origin_native_id=report.origin.native_id,
         fields=report.fields,
     )
-
-
-def _text(fields: Model, name: str) -> str | None:
-    value = getattr(fields, name)
-    if value is None:
-        return None
-    if isinstance(value, Money):
-        return f"{_plain(value.amount)} {value.currency}"
-    return _plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def _plain(number: Decimal) -> str:
-    """The same text for the same number, however many zeros it came with."""
-    return format(number.normalize(), "f")

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.code_lists import CodeLists
 from tieline.kernel.errors import Rejected
 from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import A_PERSON, LinkAction, LinkDecision, LinkStatus, XRef
@@ -27,16 +28,19 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import FAMILIES, ReferenceReport
 from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
 from tieline.processors.linking import Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
+from tieline.processors.reference_codes import identify_reference
 
 
 class Identify:
     """The handler. Its state is the cross-reference and the held reports.
 
     ``books_kept_by``: systems whose records stand in the books; two of one such system are never made one.
+    ``code_lists``: the landscape's, for what goes by its code.
     """
 
     def __init__(
@@ -46,7 +50,9 @@ class Identify:
         *,
         books_kept_by: Collection[str] = frozenset(),
         rules: MatchRules | None = None,
+        code_lists: CodeLists | None = None,
     ) -> None:
+        self._code_lists = code_lists or {}
         self._rules = rules
         self._clock = clock
         self._books_kept_by = frozenset(books_kept_by)
@@ -61,13 +67,13 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() | MovementReport() as report:
-                return self._booked(record, report)
+            case BookReport() | MovementReport() | CostReport() as report:
+                return self._of_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
-            case CostReport() as report:
-                _check_entity(report.origin, frozenset({"cost-document"}))
-                return self._cost(record, report)
+            case ReferenceReport() as report:
+                _check_entity(report.origin, frozenset(FAMILIES))
+                return [identify_reference(record, report, self._code_lists)]
             case CommandSettled() as settled:
                 return self._settled(settled)
             case LinkDecision() as decision:
@@ -75,7 +81,10 @@ class Identify:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _booked(self, record: Inbound, report: BookReport | MovementReport) -> list[Outbound]:
+    def _of_asset(self, record: Inbound, report: BookReport | MovementReport | CostReport) -> list[Outbound]:
+        if isinstance(report, CostReport):
+            _check_entity(report.origin, frozenset({"cost-document"}))
+            return self._cost(record, report)
         if isinstance(report, MovementReport):
             _check_entity(report.origin, frozenset({"movement"}))
             return self._made.pass_on(record, report.origin, _assets_of(report))

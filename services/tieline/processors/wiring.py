@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.ownership import ERP, load_ownership
+from tieline.kernel.reference_records import REFERENCE_REPORTS
+from tieline.kernel.tables import Table
 from tieline.processors.accept import Accept
 from tieline.processors.depreciation_runs import RUN_REPORTS
 from tieline.processors.fiscal_periods import PERIOD_REPORTS
@@ -26,6 +29,7 @@ REPORTS = (
     "procurement.invoice.report.v1",
     "cost.document.report.v1",
     "hub.link-decision.report.v1",
+    *REFERENCE_REPORTS,
 )
 EVENTS = (
     "asset.asset.event.v1",
@@ -38,7 +42,8 @@ EVENTS = (
 def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entropy = os.urandom) -> Processor:
     """The processor of that name; ``entropy`` is where new canonical ids come from. Raises ``Stop`` for no such one."""
     if name == "identify":
-        identify = Identify(clock, entropy, books_kept_by=landscape.having_role(ERP))
+        books = landscape.having_role(ERP)
+        identify = Identify(clock, entropy, books_kept_by=books, code_lists=landscape.code_lists)
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
@@ -46,7 +51,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
         bought = accept.purchasing
         documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
         things = (accept.assets, accept.books.table, accept.conflicts, accept.duplicates.table)
-        tables = (
+        tables: tuple[Table[Any], ...] = (
             *things,
             bought.orders,
             *documents,
@@ -56,6 +61,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             accept.runs.table,
             accept.gate.periods.table,
             accept.gate.holds,
+            *accept.references.tables.values(),
         )
         return Processor(name, (IDENTIFIED, PERIOD_REPORTS, RUN_REPORTS), accept.handle, tables, (accept.ledger,))
     if name == "route":
