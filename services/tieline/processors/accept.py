@@ -187,7 +187,7 @@ class Accept:
                 written += self.gate.release(lane, self._post)
         for asset_id, proposal in self._refused.of(family, code):
             with suppress(Rejected):  # it is not the reference record that is at fault; the conflict stays
-                written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True))
+                written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True, is_reheard=True))
         return written
 
     def _arrive(self, arrival: Arrival) -> list[Outbound]:
@@ -208,7 +208,7 @@ class Accept:
     def _was_taken(self, arrival: Arrival) -> bool:
         """Whether the report says nothing that was not taken before: it comes again, and has nothing to wait for."""
         report = arrival.report
-        if isinstance(report, CostReport):
+        if isinstance(report, CostReport) or arrival.is_reheard:
             return self.costs.get(arrival.canonical_id) is not None
         state = self.assets.get(arrival.canonical_id)
         if state is None or is_outdated(state, report.origin) or not was_heard(state, report.origin):
@@ -238,6 +238,8 @@ class Accept:
             case AssetReport() as report:
                 if self.duplicates.survivor(arrival.canonical_id) != arrival.canonical_id:
                     return []  # it waited while its record became a second one, which changes nothing
+                if not arrival.is_reheard and is_outdated(self.assets.get(arrival.canonical_id), report.origin):
+                    return []  # Invariant 4: the record's own later word was taken already
                 return self._asset(arrival.canonical_id, report, has_waited=arrival.has_waited)
             case CostReport() as report:
                 return self._cost(arrival.canonical_id, report, arrival.asset_id)
@@ -248,10 +250,8 @@ class Accept:
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
-        if is_outdated(state, origin):
-            return []  # Invariant 4: the record's own later word was taken already
         echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
-        waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin)}
+        waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin) and not has_waited}
         merged = merge_report(state, report, role, self._ownership, echo=echo, **waited)
         refusals = self._proposals.judge(state, report, merged, role, self._ownership)
         if isinstance(refusals, Waits):

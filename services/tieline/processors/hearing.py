@@ -47,7 +47,8 @@ def hear(state: AssetState | None, origin: Origin) -> dict[str, dt.datetime]:
     heard = dict(state.heard_at) if state else {}
     if origin.entity == PURCHASE_LINE or origin.source_version.startswith(MERGE):
         return heard
-    return heard | {_record(origin): origin.recorded_at}
+    record = _record(origin)
+    return heard | {record: max(origin.recorded_at, heard.get(record, origin.recorded_at))}
 
 
 def _record(origin: Origin) -> str:
