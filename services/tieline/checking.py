@@ -12,9 +12,13 @@ from typing import cast
 import yaml
 from pydantic import SecretStr
 
+from tieline.kernel.commands_topics import lint_all
+from tieline.kernel.correspondence import RECORDS
+from tieline.kernel.declarations import declared, read_tree
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
 from tieline.kernel.privacy import custodians_of
+from tieline.kernel.shapes import shapes_of
 
 ReadSettings = Callable[[str, Mapping[str, object]], object]
 _SETTING = re.compile(r"(?:^|[\s;.])(?P<path>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_-]+)*): ")
@@ -27,7 +31,43 @@ def check_landscape(path: Path) -> list[str]:
     except Stop as stop:
         return [str(stop)]
     of_systems = [fault for system in landscape.systems for fault in _check_system(path, landscape, system)]
-    return [*of_systems, *_check_privacy(path, landscape), *_check_code_lists(path, landscape)]
+    return [
+        *of_systems,
+        *_check_privacy(path, landscape),
+        *_check_code_lists(path, landscape),
+        *_check_families(path, landscape),
+    ]
+
+
+def _check_families(path: Path, landscape: Landscape) -> Iterator[str]:
+    """What is wrong with the declared families: their records, and what the topic lint finds in them."""
+    families = landscape.families
+    line = line_of(path, ("families",))
+    try:
+        shapes_of(families)
+        findings = lint_all(read_tree(declared(), families), families) if families.members else ()
+    except Stop as stop:
+        yield f"{path}:{line}: families: {stop}"
+        return
+    for finding in findings:
+        yield f"{path}:{line}: families: {finding.place}: {finding.message} [{finding.rule}]"
+    for name, system in landscape.systems.items():
+        if RECORDS in system.settings:
+            yield from _check_records(path, landscape, name)
+
+
+def _check_records(path: Path, landscape: Landscape, name: str) -> Iterator[str]:
+    """What is wrong with the files that say how a system keeps the families' records."""
+    system = landscape.systems[name]
+    line = line_of(path, ("systems", name, "settings", RECORDS))
+    try:
+        module = importlib.import_module(f"tieline.connectors.{system.connector}.fieldtable")
+        read_tables = cast("Callable[..., object]", module.tables)
+        read_tables(resolve_settings(system.settings, path.parent), shapes=shapes_of(landscape.families))
+    except (ModuleNotFoundError, TypeError):
+        yield f"{path}:{line}: systems.{name}.settings.{RECORDS}: its connector maps no declared families; remove it"
+    except Stop as stop:
+        yield f"{path}:{line}: systems.{name}.settings.{RECORDS}: {stop}"
 
 
 def _check_privacy(path: Path, landscape: Landscape) -> Iterator[str]:

@@ -35,6 +35,7 @@ from tieline.kernel.model import (
     BookReport,
     CostReport,
     DepreciationRunReport,
+    FamilyReport,
     FiscalPeriodReport,
     InvoiceReport,
     OrderReport,
@@ -81,7 +82,8 @@ def raw_record(system: str, item: RawItem) -> Outbound:
 def report_record(report: Report) -> Outbound:
     """A report on its topic, keyed system/native id."""
     key = f"{report.origin.system}/{report.origin.native_id}"
-    return Outbound(REPORT_TOPICS[type(report)], key, Typed(type(report).__name__, report))
+    topic = report.family.topic("report") if isinstance(report, FamilyReport) else REPORT_TOPICS[type(report)]
+    return Outbound(topic, key, Typed(type(report).__name__, report))
 
 
 def mapping_processor(system: str, connector: Connector, custodians: Custodians = IDS_ONLY) -> Processor:

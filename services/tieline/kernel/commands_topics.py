@@ -15,11 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tieline.kernel.applying import CALL_TIMEOUT_SECS, Plan, apply, plan
-from tieline.kernel.declarations import Declared, declared, read_tree
+from tieline.kernel.declarations import Declared, Tree, declared, read_tree
 from tieline.kernel.errors import Stop
+from tieline.kernel.families import NO_FAMILIES, Families
 from tieline.kernel.findings import Finding
 from tieline.kernel.landscape import Landscape, load_landscape
 from tieline.kernel.linting import compare_trees, kernel_mirrors, lint
+from tieline.kernel.shapes import shapes_of
 
 PENDING = 2
 REFUSED = 1
@@ -70,10 +72,15 @@ def lint_command(
         Path | None,
         typer.Option(help="A checkout of an earlier release: also find changes that alter the meaning of stored data."),
     ] = None,
+    landscape: Annotated[
+        Path | None,
+        typer.Option(envvar="TIELINE_LANDSCAPE", help="A landscape: also check the record families it declares."),
+    ] = None,
 ) -> None:
-    """Check every topic and schema file. Exit code 1 if a rule is broken."""
-    tree = read_tree(declared())
-    findings = lint(tree, kernel_mirrors(tree.schemas))
+    """Check every topic and schema file, those of a landscape's families too. Exit code 1 if a rule is broken."""
+    families = NO_FAMILIES if landscape is None else load_landscape(landscape).families
+    tree = read_tree(declared(), families)
+    findings = lint_all(tree, families)
     if against is not None:
         earlier = read_tree(Declared(against / "topics", against / "schemas" / "avro"))
         if not earlier.schemas:
@@ -82,6 +89,11 @@ def lint_command(
     show_findings(findings, Console())
     if findings:
         raise typer.Exit(1)
+
+
+def lint_all(tree: Tree, families: Families) -> tuple[Finding, ...]:
+    """Findings in the hub's own declarations and these families'. Raises ``Stop`` for a family that is none."""
+    return lint(tree, {**kernel_mirrors(tree.schemas), **shapes_of(families).mirrors})
 
 
 def show_plan(steps: Plan, console: Console) -> None:

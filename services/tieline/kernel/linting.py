@@ -209,7 +209,9 @@ def kernel_mirrors(schema_names: Iterable[str]) -> Mapping[str, Mirror]:
         name: found
         for module in (model, memory)
         for name, found in vars(module).items()
-        if isinstance(found, type) and issubclass(found, (Model, StrEnum)) and found not in (Model, StrEnum)
+        if isinstance(found, type)
+        and issubclass(found, (Model, StrEnum))
+        and found not in (Model, StrEnum, *model.FAMILY_BASES)
     }
     mirrors: dict[str, Mirror] = {}
     for name in schema_names:

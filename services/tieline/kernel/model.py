@@ -11,9 +11,11 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+from tieline.kernel.families import Family
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -767,7 +769,57 @@ class RemoveRecord(Model):
     native_id: Code = Field(description="The target system's id of the record.")
 
 
-Command = WriteAsset | WriteBook | PostCost | RemoveRecord
+# ---- families that an organisation declares (kernel/families.py) ----------------------------------------------
+
+
+class FamilyReport(Model):
+    """Base of every ``<X>Report``: one system's word on one whole record. The subclasses are built from their schemas.
+
+    ``fields`` is the family's own record, ``family`` says which family it is.
+    """
+
+    family: ClassVar[Family]
+
+    origin: Origin
+    fields: Model
+
+
+class FamilyEvent(Model):
+    """Base of every ``<X>Changed``: the whole record as the hub accepted it."""
+
+    family: ClassVar[Family]
+
+    record_id: Code
+    accepted: Accepted
+    fields: Model
+
+
+class FamilyState(Model):
+    """Base of every ``<X>State``: what the hub believes of a record, and whose word of which version that is."""
+
+    family: ClassVar[Family]
+
+    record_id: Code
+    version: int
+    origin_system: Code
+    origin_native_id: Code
+    source_version: Text
+    recorded_at: AwareDatetime
+    fields: Model
+
+
+class FamilyCommand(Model):
+    """Base of every ``Write<X>``: make the target's record of it agree with ``fields``."""
+
+    family: ClassVar[Family]
+
+    dispatch: Dispatch
+    record_id: Code
+    fields: Model
+
+
+FAMILY_BASES = (FamilyReport, FamilyEvent, FamilyState, FamilyCommand)
+Command = WriteAsset | WriteBook | PostCost | RemoveRecord | FamilyCommand
 
 
 class SettledAs(StrEnum):
@@ -802,5 +854,6 @@ Report = (
     | CostReport
     | FiscalPeriodReport
     | DepreciationRunReport
+    | FamilyReport
 )
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -19,6 +19,7 @@ from tieline.kernel.model import (
     BookReport,
     CostReport,
     DepreciationRunReport,
+    FamilyReport,
     FiscalPeriodReport,
     OrderReport,
     Report,
@@ -62,7 +63,7 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case FiscalPeriodReport() | DepreciationRunReport():
+        case FiscalPeriodReport() | DepreciationRunReport() | FamilyReport():
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared

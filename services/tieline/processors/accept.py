@@ -19,6 +19,7 @@ from tieline.kernel.model import (
     CostReport,
     CostState,
     DepreciationRunReport,
+    FamilyReport,
     FiscalPeriodReport,
     InvoiceReport,
     Model,
@@ -30,12 +31,14 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
+from tieline.processors.families import FamilyRecords
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.orders import Orders, check_sum
@@ -67,9 +70,12 @@ class Accept:
             self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
+        self.families = FamilyRecords(landscape, shapes_of(landscape.families), self.conflicts, self.ledger, clock)
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
+        if isinstance(value.body, FamilyReport):
+            return self.families.accept(record.key_text, value.body, self._role(value.body.origin))
         return [*self._handle(record, value), *self.runs.settle()]
 
     def _handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:

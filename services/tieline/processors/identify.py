@@ -17,6 +17,7 @@ from tieline.kernel.model import (
     BookReport,
     CommandSettled,
     CostReport,
+    FamilyReport,
     InvoiceFields,
     InvoiceReport,
     OrderReport,
@@ -27,6 +28,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.processors.combining import merge_links, separate_links
+from tieline.processors.families import identify_record
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
 from tieline.processors.linking import Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
@@ -60,15 +62,12 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() as report:
-                _check_entity(report.origin, frozenset({"book"}))
-                asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
-                return self._dependent(record, report.origin, report.asset_native_id, asset, None)
+            case BookReport() | CostReport() as report:
+                return self._book(record, report) if isinstance(report, BookReport) else self._cost(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
-            case CostReport() as report:
-                _check_entity(report.origin, frozenset({"cost-document"}))
-                return self._cost(record, report)
+            case FamilyReport() as report:
+                return identify_record(record, report, self._made, lambda: mint_id(self._clock(), self._entropy))
             case CommandSettled() as settled:
                 return self._settled(settled)
             case LinkDecision() as decision:
@@ -176,7 +175,13 @@ class Identify:
         self.holds.table.delete(key_of(origin))
         return [identified(record, order.canonical_id, None)]
 
+    def _book(self, record: Inbound, report: BookReport) -> list[Outbound]:
+        _check_entity(report.origin, frozenset({"book"}))
+        asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
+        return self._dependent(record, report.origin, report.asset_native_id, asset, None)
+
     def _cost(self, record: Inbound, report: CostReport) -> list[Outbound]:
+        _check_entity(report.origin, frozenset({"cost-document"}))
         canonical_id = self._own_id(report.origin)
         if report.fields.asset_native_id is None:
             self.holds.table.delete(key_of(report.origin))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.ownership import ERP, load_ownership
+from tieline.kernel.tables import Table
 from tieline.processors.accept import Accept
 from tieline.processors.depreciation_runs import RUN_REPORTS
 from tieline.processors.fiscal_periods import PERIOD_REPORTS
@@ -39,13 +41,14 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
     if name == "identify":
         identify = Identify(clock, entropy, books_kept_by=landscape.having_role(ERP))
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
-        return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
+        reports = (*REPORTS, *(family.topic("report") for family in landscape.families))
+        return Processor(name, (*reports, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
         accept = Accept(landscape, load_ownership(landscape.ownership), clock)
         bought = accept.purchasing
         documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
         things = (accept.assets, accept.books.table, accept.conflicts, accept.duplicates.table)
-        tables = (
+        tables: tuple[Table[Any], ...] = (
             *things,
             bought.orders,
             *documents,
@@ -53,9 +56,11 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             accept.runs.table,
             accept.gate.periods.table,
             accept.gate.holds,
+            *accept.families.tables.values(),
         )
         return Processor(name, (IDENTIFIED, PERIOD_REPORTS, RUN_REPORTS), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership(landscape.ownership))
-        return Processor(name, EVENTS, route.handle, (), (route.assets, route.books))
+        events = (*EVENTS, *(family.topic("event") for family in landscape.families))
+        return Processor(name, events, route.handle, (), (route.assets, route.books))
     raise Stop(f"there is no processor {name!r}; there are identify, accept and route")
