@@ -110,6 +110,7 @@ class Families:
     """The declared families of one landscape, by name; none unless the landscape names a folder."""
 
     members: tuple[Family, ...] = ()
+    folder: Path | None = None
 
     def __iter__(self) -> Iterator[Family]:
         return iter(self.members)
@@ -150,7 +151,7 @@ def read_families(folder: Path) -> Families:
         for name in names:
             if names.count(name) > 1:
                 raise Stop(f"{folder}: two families say {what}: {name}; give one of them another")
-    return Families(tuple(sorted(found, key=lambda family: family.name)))
+    return Families(tuple(sorted(found, key=lambda family: family.name)), folder.resolve())
 
 
 def _read_descriptor(path: Path) -> Descriptor:

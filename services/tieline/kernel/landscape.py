@@ -23,6 +23,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     PlainValidator,
     SecretStr,
     StringConstraints,
@@ -289,8 +290,8 @@ class Privacy(Section):
 
 
 def _declared_families(value: object, info: ValidationInfo) -> Families:
-    if isinstance(value, Families):
-        return value
+    if value is None or isinstance(value, Families):
+        return value or Families()
     if not isinstance(value, str):
         raise ValueError("must be a folder, from this file's folder")  # noqa: TRY004  - pydantic reports it
     try:
@@ -299,7 +300,12 @@ def _declared_families(value: object, info: ValidationInfo) -> Families:
         raise ValueError(str(stop)) from stop
 
 
-FamiliesFolder = Annotated[Families, PlainValidator(_declared_families), WithJsonSchema({"type": "string"})]
+FamiliesFolder = Annotated[
+    Families,
+    PlainValidator(_declared_families),
+    PlainSerializer(lambda families: None if families.folder is None else str(families.folder), return_type=str | None),
+    WithJsonSchema({"type": "string"}),
+]
 
 
 class Landscape(Section):
