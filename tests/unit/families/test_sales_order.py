@@ -6,12 +6,13 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.unit.families.estate import LANDSCAPE, TOKEN, Estate, commands, events, start_estate
 
 from tieline.connectors.unio24.sandbox_store import Document
-from tieline.kernel.model import CommandSettled, SettledAs
+from tieline.kernel.model import CommandSettled, FamilyReport, SettledAs
 
 ORDER: Document = {
     "number": "SO-1",
@@ -160,7 +161,8 @@ async def test_a_lost_answer_makes_no_second_record(estate: Estate, kind: str) -
 async def test_what_the_hub_wrote_comes_back_as_nobodys_change(estate: Estate) -> None:
     estate.screens["shop"].create(**ORDER)
     written = await estate.run()
-    echoes = [v.body for v in written if v.name == "SalesOrderReport" and v.body.origin.system == "unio24"]  # type: ignore[attr-defined]  # the class is built at run time
+    reports = [value.body for value in written if isinstance(value.body, FamilyReport)]
+    echoes: list[Any] = [report for report in reports if report.origin.system == "unio24"]
     assert echoes, "the target's record was read back"
     assert echoes[0].fields.company == "acme", "as the target writes it"
     assert len(events(written)) == 1
