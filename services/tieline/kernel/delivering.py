@@ -221,7 +221,7 @@ class DeliveryLoop:
             return command.native_id
         if isinstance(command, FamilyCommand):
             known = self._ledger.get(ledger_key(command))
-            return known.native_id if known else None
+            return (known.native_id if known else None) or command.native_id
         entry = self._ledger.get(f"{command.dispatch.target}/asset/{command.asset_id}")
         return (entry.native_id if entry else None) or command.native_id
 

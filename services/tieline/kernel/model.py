@@ -792,6 +792,7 @@ class FamilyEvent(Model):
     record_id: Code
     accepted: Accepted
     fields: Model
+    links: dict[str, str]
 
 
 class FamilyState(Model):
@@ -806,6 +807,7 @@ class FamilyState(Model):
     source_version: Text
     recorded_at: AwareDatetime
     fields: Model
+    links: dict[str, str]
 
 
 class FamilyCommand(Model):
@@ -815,6 +817,7 @@ class FamilyCommand(Model):
 
     dispatch: Dispatch
     record_id: Code
+    native_id: Text | None
     fields: Model
 
 

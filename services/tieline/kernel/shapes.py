@@ -45,6 +45,7 @@ _BARE: Mapping[str, Any] = {"long": _LONG, "boolean": bool, "bytes": bytes}
 _LOGICAL: Mapping[tuple[str, str], Any] = {("int", "date"): dt.date, ("long", "timestamp-millis"): AwareDatetime}
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _INSTANT = {"type": "long", "logicalType": "timestamp-millis"}
+_LINKS = {"type": "map", "values": "string"}
 
 Mirror = type[Model] | type[StrEnum]
 
@@ -119,7 +120,12 @@ def _shape(family: Family, builder: _Builder) -> Shape:
         family.report: (FamilyReport, {"origin": _own("Origin"), "fields": _own(family.fields)}),
         family.event: (
             FamilyEvent,
-            {"record_id": "string", "accepted": _own("Accepted"), "fields": _own(family.fields)},
+            {
+                "record_id": "string",
+                "accepted": _own("Accepted"),
+                "fields": _own(family.fields),
+                "links": _LINKS,
+            },
         ),
         family.state: (
             FamilyState,
@@ -131,11 +137,17 @@ def _shape(family: Family, builder: _Builder) -> Shape:
                 "source_version": "string",
                 "recorded_at": _INSTANT,
                 "fields": _own(family.fields),
+                "links": _LINKS,
             },
         ),
         family.command: (
             FamilyCommand,
-            {"dispatch": _own("Dispatch"), "record_id": "string", "fields": _own(family.fields)},
+            {
+                "dispatch": _own("Dispatch"),
+                "record_id": "string",
+                "native_id": ["null", "string"],
+                "fields": _own(family.fields),
+            },
         ),
     }
     for name, (_, fields) in wanted.items():
@@ -169,7 +181,9 @@ def _listed(fields: Mapping[str, object]) -> str:
 
 
 def _words(kind: object) -> object:
-    return kind.get("logicalType") if isinstance(kind, dict) else kind
+    if isinstance(kind, dict):
+        return kind.get("logicalType") or f"{kind['type']} of {kind['values']}"
+    return " or ".join(kind) if isinstance(kind, list) else kind
 
 
 def _check_effective_date(family: Family, folders: Sequence[Path]) -> None:

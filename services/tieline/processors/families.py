@@ -15,13 +15,14 @@ from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry
-from tieline.kernel.model import FamilyReport, FamilyState, Model, Origin
+from tieline.kernel.model import FamilyReport, FamilyState, Model, Money, Origin
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import FamilyShapes
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.linking import Linking, identified, key_of
 from tieline.processors.links import ATTACHED
+from tieline.processors.merging import is_form_of
 from tieline.processors.orders import changed_names
 
 _VALUE_LENGTH = 400
@@ -78,6 +79,9 @@ class FamilyRecords:
         family, origin = report.family, report.origin
         table = self.tables[family.name]
         state = table.get(record_id)
+        if state is not None and state.links.get(origin.system) != origin.native_id:
+            state = state.model_copy(update={"links": {**state.links, origin.system: origin.native_id}})
+            table.put(record_id, state)
         if state is not None and state.origin_system != origin.system and self._is_echo(record_id, report):
             self._agree(record_id, report)  # Invariant 8: what the hub wrote is nobody's change
             return []
@@ -96,6 +100,7 @@ class FamilyRecords:
         family, origin = report.family, report.origin
         changed = changed_names(state.fields if state else None, report.fields)
         version = (state.version if state else 0) + (1 if changed else 0)
+        links = state.links if state else {origin.system: origin.native_id}
         new = self._shapes.of(family).state(
             record_id=record_id,
             version=version,
@@ -104,6 +109,7 @@ class FamilyRecords:
             source_version=origin.source_version,
             recorded_at=origin.recorded_at,
             fields=report.fields,
+            links=links,
         )
         if new != state:
             table.put(record_id, new)  # also where only its source's version moved: an older one must be told by it
@@ -114,7 +120,7 @@ class FamilyRecords:
         day = getattr(report.fields, family.descriptor.effective_date or "", None)
         effective = day if isinstance(day, dt.date) else origin.recorded_at.date()
         accepted = accepted_as(version, origin, effective, changed)
-        event = self._shapes.of(family).event(record_id=record_id, accepted=accepted, fields=report.fields)
+        event = self._shapes.of(family).event(record_id=record_id, accepted=accepted, fields=report.fields, links=links)
         return [Outbound(family.topic("event"), record_id, Typed(family.event, event))]
 
     def _is_echo(self, record_id: str, report: FamilyReport) -> bool:
@@ -131,7 +137,7 @@ class FamilyRecords:
         for name in type(report.fields).model_fields:
             key = f"{record_id}|{name}|{system}"
             said = getattr(report.fields, name)
-            if said is None or said == getattr(state.fields, name):
+            if said is None or _is_form_of(said, getattr(state.fields, name)):
                 self._conflicts.delete(key)
                 continue
             known = self._conflicts.get(key)
@@ -155,6 +161,15 @@ class FamilyRecords:
             known = self._conflicts.get(f"{record_id}|{name}|{system}")
             if known is not None and known.foreign_value == value:
                 self._conflicts.delete(f"{record_id}|{name}|{system}")
+
+
+def _is_form_of(said: object, written: object) -> bool:
+    """Whether a target that was given ``written`` may hold it as ``said``: of a list, each value of each entry."""
+    if isinstance(said, tuple) and isinstance(written, tuple):
+        return len(said) == len(written) and all(map(_is_form_of, said, written))
+    if isinstance(said, Model) and not isinstance(said, Money) and type(said) is type(written):
+        return all(_is_form_of(getattr(said, name), getattr(written, name)) for name in type(said).model_fields)
+    return is_form_of(said, written)
 
 
 def _is_older(origin: Origin, state: FamilyState) -> bool:

@@ -79,11 +79,13 @@ class Route:
         return self._flows(event.family.name, event.accepted.origin_system)
 
     def _write_record(self, event: FamilyEvent, flow: Flow) -> Outbound:
-        dispatch = _dispatch(flow, event.family.name, event.record_id, event.accepted.version)
-        shape = self._shapes.of(event.family)
-        return _command(
-            flow, event.record_id, shape.command(dispatch=dispatch, record_id=event.record_id, fields=event.fields)
+        body = self._shapes.of(event.family).command(
+            dispatch=_dispatch(flow, event.family.name, event.record_id, event.accepted.version),
+            record_id=event.record_id,
+            native_id=event.links.get(flow.target),
+            fields=event.fields,
         )
+        return _command(flow, event.record_id, body)
 
     def _asset_flows(self, event: AssetEvent) -> list[Flow]:
         accepted = event.accepted

@@ -188,7 +188,7 @@ class Estate:
         if entry is not None and is_superseded(command, entry):
             return recorder.supersede(command, entry)
         written = recorder.intend(command)
-        native_id = entry.native_id if entry else None
+        native_id = (entry.native_id if entry else None) or command.native_id
         uncertain = needs_read_back(command, entry)
         outcome = await settle(command, native_id, self.connectors[system].sink, uncertain=uncertain, sleep=_no_pause)
         match outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -86,6 +87,7 @@ async def test_a_new_order_becomes_state_an_event_and_a_record_in_the_target(est
     assert record["external_ref"] == state.record_id
     [result] = [value.body for value in written if isinstance(value.body, CommandSettled)]
     assert (result.outcome, result.native_id) == (SettledAs.CONFIRMED, str(record["id"]))
+    assert state.links == {"shop": str(order["id"]), "unio24": str(record["id"])}
     assert estate.links() == {
         f"shop/sales-order/{order['id']}": state.record_id,
         f"unio24/sales-order/{record['id']}": state.record_id,
@@ -178,12 +180,84 @@ async def test_a_foreign_edit_is_a_conflict_until_it_is_taken_back(estate: Estat
     estate.screens["unio24"].edit(record["id"], status=9)
     written = await estate.run()
     assert events(written) == []
-    assert estate.conflicts()["status", "unio24"] == ("CONFIRMED", "CANCELLED")
+    # The company stands there in lower case, by the file's own rule: that is nobody's edit.
+    assert estate.conflicts() == {("status", "unio24"): ("CONFIRMED", "CANCELLED")}
     assert estate.state().fields.status == "CONFIRMED"
     estate.clock.tick()
     estate.screens["unio24"].edit(record["id"], status=1)
     await estate.run()
     assert estate.conflicts() == {}
+
+
+async def test_a_foreign_edit_of_a_line_is_a_conflict_of_the_list(estate: Estate) -> None:
+    estate.screens["shop"].create(**ORDER)
+    await estate.run()
+    [record] = estate.screens["unio24"].held()
+    lines: Any = record["items"]
+    estate.clock.tick()
+    estate.screens["unio24"].edit(record["id"], items=[lines[0], lines[1] | {"quantity": "4"}])
+    await estate.run()
+    [(place, values)] = estate.conflicts().items()
+    assert place == ("lines", "unio24")
+    assert ('"3.500000"' in str(values[0]), '"4.000000"' in str(values[1])) == (True, True)
+
+
+async def test_a_conflict_ends_when_the_owner_says_the_same(estate: Estate) -> None:
+    order = estate.screens["shop"].create(**ORDER)
+    await estate.run()
+    [record] = estate.screens["unio24"].held()
+    estate.clock.tick()
+    estate.screens["unio24"].edit(record["id"], status=9)
+    await estate.run()
+    assert list(estate.conflicts()) == [("status", "unio24")]
+    estate.screens["shop"].edit(order["id"], state="cancelled")
+    await estate.run()
+    assert estate.conflicts() == {}
+
+
+async def test_a_flow_both_ways_never_leads_back_to_where_a_change_came_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two systems of the owning role: each one's word is the record, and goes to the other only (Invariant 8)."""
+    monkeypatch.setenv("SHOP_TOKEN", TOKEN)
+    monkeypatch.setenv("UNIO24_TOKEN", TOKEN)
+    async with start_estate(tmp_path, both_ways(tmp_path)) as estate:
+        estate.screens["shop"].create(**ORDER)
+        await estate.run()
+        [record] = estate.screens["unio24"].held()
+        estate.clock.tick()
+        estate.screens["unio24"].edit(record["id"], status=9)
+        written = await estate.run()
+        [event], [command] = events(written), commands(written)
+        assert (event.accepted.origin_system, event.accepted.changed_fields) == ("unio24", ("status",))
+        assert command.dispatch.target == "shop"
+        [order] = estate.screens["shop"].held()
+        assert order["state"] == "cancelled"
+        estate.clock.tick()
+        estate.screens["unio24"].edit(record["id"], status=1)  # back to what the hub once wrote: said, and no echo
+        written = await estate.run()
+        assert [event.accepted.changed_fields for event in events(written)] == [("status",)]
+        [order] = estate.screens["shop"].held()
+        assert order["state"] == "confirmed"
+        assert estate.dead == []
+
+
+def both_ways(folder: Path) -> Path:
+    """The example's landscape with both systems in the owning role and a flow each way."""
+    shutil.copytree(LANDSCAPE.parent, folder / "both")
+    path = folder / "both" / "landscape.yaml"
+    text = path.read_text(encoding="utf-8").replace("role: asset-management", "role: erp")
+    flow = text[text.index("  - object:") :]
+    back = flow.replace("source: shop", "source: unio24").replace("target: unio24", "target: shop")
+    profile = LANDSCAPE.parents[2] / "deploy" / "local" / "unio24.profile.yaml"
+    path.write_text((text + back).replace("../../deploy/local/unio24.profile.yaml", str(profile)), encoding="utf-8")
+    files = folder / "both" / "families" / "sales-order"
+    shop, unio24 = files / "shop.yaml", files / "unio24.yaml"
+    reference = "id: id\nreference: external_ref\nreference_parameter: external_ref\n"
+    shop.write_text(shop.read_text(encoding="utf-8").replace("id: id\n", reference), encoding="utf-8")
+    spelt = unio24.read_text(encoding="utf-8").replace(", letter_case: lower", "")
+    unio24.write_text(spelt, encoding="utf-8")
+    return path
 
 
 async def test_only_the_owner_makes_a_record(estate: Estate) -> None:
