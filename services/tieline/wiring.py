@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
+from inspect import signature
 from pathlib import Path
 from typing import cast
 
@@ -72,6 +73,8 @@ class Hub:
         # Nor need one know of declared families that maps none.
         more: dict[str, object] = {"codes": codes} if codes.lists else {}
         if RECORDS in settings:
+            if "shapes" not in signature(connect).parameters:
+                raise Stop(f"{self.path}: systems.{system}.settings.{RECORDS}: its connector maps no declared families")
             more["shapes"] = shapes_of(self.landscape.families)
         return connect(system, settings, **more)
 

@@ -12,7 +12,7 @@ from typing import cast
 from tieline.kernel.correspondence import RECORDS, FieldTables
 from tieline.kernel.declarations import Topic, Tree, declared, read_tree, topics_for
 from tieline.kernel.errors import Stop
-from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.landscape import Landscape, is_secret, load_landscape, resolve_settings
 from tieline.kernel.ownership import Ownership, load_ownership
 from tieline.kernel.shapes import shapes_of
 
@@ -42,7 +42,7 @@ def read_inputs(landscape_file: Path) -> Inputs:
         if module is None:
             continue
         # What a table is made of is no secret, and where the pages are generated there are none.
-        open_settings = {key: value for key, value in system.settings.items() if not _is_secret(value)}
+        open_settings = {key: value for key, value in system.settings.items() if not is_secret(value)}
         settings = resolve_settings(open_settings, landscape_file.parent)
         families = {"shapes": shapes_of(landscape.families)} if RECORDS in settings else {}
         tables[name] = cast("Callable[..., FieldTables]", module.tables)(settings, **families)
@@ -58,7 +58,3 @@ def _field_tables_of(connector: str) -> ModuleType | None:
         if error.name is not None and name.startswith(error.name):
             return None  # this connector, or its table, is not there; the pages say so
         raise
-
-
-def _is_secret(value: object) -> bool:
-    return isinstance(value, dict) and set(value) == {"secret"}

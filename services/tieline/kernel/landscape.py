@@ -426,6 +426,11 @@ def resolve_settings(settings: Mapping[str, object], base: Path) -> dict[str, ob
     return {key: _resolve(value, base, key) for key, value in settings.items()}
 
 
+def is_secret(value: object) -> bool:
+    """Whether a setting is a reference to a secret."""
+    return isinstance(value, dict) and set(value) == {"secret"}
+
+
 def _resolve(value: object, base: Path, name: str) -> object:
     if isinstance(value, dict):
         if set(value) == {"secret"}:

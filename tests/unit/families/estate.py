@@ -194,9 +194,9 @@ class Estate:
         match outcome:
             case Confirmed(answer):
                 return [*written, *recorder.confirm(command, answer)]
-            case Failed(rejection, _):
+            case Failed(rejection, _, in_doubt):
                 self.dead.append(rejection)
-                return [*written, *recorder.reject(command, rejection)]
+                return [*written, *recorder.reject(command, rejection, in_doubt=in_doubt)]
             case _:
                 raise AssertionError(outcome)
 

@@ -285,6 +285,41 @@ def load_landscape_afresh(estate: Path) -> Any:
     return load_landscape(estate, {}).families
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (
+            "      records: {sales-order: {path: families/sales-order/shop.yaml}}\n",
+            "",
+            ":19: systems.shop.settings.records: flow sales-order:shop>unio24 needs sales-order here",
+        ),
+        ("sales-order/unio24.yaml", "sales-order/none.yaml", ":32: systems.unio24.settings.records: profile "),
+        (
+            "{sales-order: {path: families/sales-order/shop",
+            "{sales: {path: families/sales-order/shop",
+            "no such family",
+        ),
+    ],
+)
+def test_a_flow_whose_ends_do_not_map_the_family_is_refused(
+    estate: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str, reason: str
+) -> None:
+    monkeypatch.setenv("SHOP_TOKEN", "x")
+    monkeypatch.setenv("UNIO24_TOKEN", "x")
+    spoil(estate, old, new)
+    assert any(reason in fault for fault in check_landscape(estate)), check_landscape(estate)
+
+
+def test_a_connector_that_maps_no_families_is_not_given_any(estate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(estate, "connector: unio24\n    role: erp", "connector: tryton\n    role: erp")
+    assert any(
+        fault.endswith("its connector maps no declared families; remove it") for fault in check_landscape(estate)
+    ), check_landscape(estate)
+    monkeypatch.setenv("SHOP_TOKEN", "x")
+    with pytest.raises(Stop, match="its connector maps no declared families"):
+        in_memory(estate, {}).connect("shop")
+
+
 def test_a_folder_without_families_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="there is no such folder"):
         read_families(tmp_path / "nowhere")
