@@ -13,7 +13,8 @@ import pytest
 from tests.unit.families.estate import LANDSCAPE, TOKEN, Estate, commands, events, start_estate
 
 from tieline.connectors.unio24.sandbox_store import Document
-from tieline.kernel.model import CommandSettled, FamilyReport, SettledAs
+from tieline.kernel.model import CommandSettled, FamilyCommand, FamilyReport, SettledAs
+from tieline.kernel.records import Outbound, Typed
 
 ORDER: Document = {
     "number": "SO-1",
@@ -139,6 +140,26 @@ async def test_an_older_version_of_the_same_second_does_not_come_back(estate: Es
     assert (estate.state().fields.status, estate.state().version) == ("DELIVERED", 2)
 
 
+async def test_an_older_version_does_not_pass_a_newer_one_of_the_same_content(estate: Estate) -> None:
+    order = estate.screens["shop"].create(**ORDER)
+    await estate.run()
+    first = next(record for record in estate.log if record.topic == "sales.sales-order.report.v1")
+    late: Any = estate.hub.codec.decode(first.topic, first.value or b"").body
+    estate.clock.tick()
+    between = estate.clock.now
+    estate.clock.tick()
+    estate.screens["shop"].edit(order["id"], note="of no interest here")
+    assert events(await estate.run()) == []
+    late = late.model_copy(
+        update={
+            "origin": late.origin.model_copy(update={"recorded_at": between}),
+            "fields": late.fields.model_copy(update={"company": "OTHER"}),
+        }
+    )
+    await estate.publish(Outbound(first.topic, first.key_text, Typed("SalesOrderReport", late)))
+    assert (estate.state().fields.company, estate.state().version) == ("ACME", 1)
+
+
 async def test_a_command_that_is_delivered_again_writes_nothing(estate: Estate) -> None:
     estate.screens["shop"].create(**ORDER)
     await estate.run()
@@ -148,6 +169,10 @@ async def test_a_command_that_is_delivered_again_writes_nothing(estate: Estate) 
     estate.ledgers["unio24"].clear()  # also where nothing is known of the delivery
     await estate.handle(command)
     assert estate.screens["unio24"].writes() == writes == ["created"]
+    body = estate.hub.codec.decode(command.topic, command.value or b"").body
+    assert isinstance(body, FamilyCommand)
+    written = await estate.connectors["unio24"].sink.write(body, None)
+    assert not written.effect, "nothing was sent, though they keep the company in lower case"
 
 
 @pytest.mark.parametrize("kind", ["error_500_after_commit", "cut_body"])
@@ -242,7 +267,21 @@ async def test_a_flow_both_ways_never_leads_back_to_where_a_change_came_from(
         assert estate.dead == []
 
 
-def both_ways(folder: Path) -> Path:
+async def test_how_a_target_spells_what_it_was_given_is_not_its_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the target's role would let it say it (Invariant 8)."""
+    monkeypatch.setenv("SHOP_TOKEN", TOKEN)
+    monkeypatch.setenv("UNIO24_TOKEN", TOKEN)
+    async with start_estate(tmp_path, both_ways(tmp_path, spelling=", letter_case: lower")) as estate:
+        estate.screens["shop"].create(**ORDER)
+        written = await estate.run()
+        assert shown(estate)["company"] == "acme"
+        assert len(events(written)) == 1
+        assert estate.state().fields.company == "ACME"
+
+
+def both_ways(folder: Path, *, spelling: str = "") -> Path:
     """The example's landscape with both systems in the owning role and a flow each way."""
     shutil.copytree(LANDSCAPE.parent, folder / "both")
     path = folder / "both" / "landscape.yaml"
@@ -255,7 +294,7 @@ def both_ways(folder: Path) -> Path:
     shop, unio24 = files / "shop.yaml", files / "unio24.yaml"
     reference = "id: id\nreference: external_ref\nreference_parameter: external_ref\n"
     shop.write_text(shop.read_text(encoding="utf-8").replace("id: id\n", reference), encoding="utf-8")
-    spelt = unio24.read_text(encoding="utf-8").replace(", letter_case: lower", "")
+    spelt = unio24.read_text(encoding="utf-8").replace(", letter_case: lower", spelling)
     unio24.write_text(spelt, encoding="utf-8")
     return path
 
