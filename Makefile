@@ -56,8 +56,8 @@ test: setup ## Every test, with real Kafka, registry and ERP; ONLY=docker: only 
 acceptance: setup ## The long sizes: 400 real orders, 50,000 reports, an outage of five minutes (an hour)
 	TIELINE_ORDERS=400 TIELINE_LOAD=50000 TIELINE_OUTAGE_SECS=300 $(BIN)/pytest tests/main_job tests/hard/test_adventureworks.py tests/load
 
-mutants: setup ## Take out each line that keeps an invariant, and see a test fail (5 minutes)
-	$(BIN)/python tests/simulation/mutants.py
+mutants: setup ## Take out each line that keeps an invariant or a rule, and see a test fail (10 minutes)
+	$(BIN)/python tests/mutation/run.py
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

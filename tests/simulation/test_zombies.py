@@ -29,6 +29,37 @@ def test_a_second_copy_fences_the_first_which_stops(name: str) -> None:
         check(hub)
 
 
+def test_a_sink_that_slept_between_intent_and_call_does_not_call() -> None:
+    with estate(1) as hub:
+        am, erp = hub.systems[AM], hub.systems[ERP]
+        hub.trouble.fates = []
+        sink = f"sink-{ERP}"
+        native_id = am.create(thing(0).model_copy(update={"physical_status": PhysicalStatus.IN_SERVICE}))
+        hub.rest()
+        am.edit(native_id, location="OLD")
+        work_for(hub, sink)
+        slept: list[str] = []
+
+        def sleep(label: str) -> None:
+            if label != f"{sink}:after-commit" or slept:
+                return
+            slept.append(label)
+            zombie = hub.running.pop(sink)
+            am.edit(native_id, location="NEW")
+            hub.rest()
+            hub.running[sink] = zombie
+
+        hub.trouble.aim = sleep
+        with pytest.raises(Stop, match="another copy"):
+            hub.step(sink)
+        assert slept
+        held = {record.fields.serial_number: record.fields.location for record in erp.records.values()}
+        assert held["S0"] == "NEW"
+        del hub.running[sink]
+        hub.rest()
+        check(hub)
+
+
 def wake(hub: Estate, zombie: Loop) -> None:
     """Some turns of a process that does not know that it was replaced."""
     for _ in range(3):

@@ -29,19 +29,20 @@ from tieline.kernel.consuming import (
     stop_if_fenced,
 )
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import SourcePosition
 from tieline.kernel.model import (
     AssetReport,
     BookReport,
     CostReport,
     DepreciationRunReport,
-    FamilyReport,
     FiscalPeriodReport,
     InvoiceReport,
     OrderReport,
     ReceiptReport,
     Report,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.observing import Observer
 from tieline.kernel.privacy import IDS_ONLY, Custodians, map_opaquely
 from tieline.kernel.producing import Writer
@@ -59,6 +60,7 @@ MAX_WEBHOOKS_WAITING = 10_000  # beyond it the poll finds them
 REPORT_TOPICS: Mapping[type[object], str] = {
     AssetReport: "asset.asset.report.v1",
     BookReport: "asset.book.report.v1",
+    MovementReport: "asset.movement.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",

@@ -37,7 +37,7 @@ DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
 
 def plan_command(landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> None:
     """Show what `apply` would do. Exit code 0: nothing; 2: changes are pending; 1: a change is refused."""
-    estate = load_landscape(landscape)
+    estate = _load(landscape)
     with _connected(estate) as (admin, registry):
         steps = plan(estate, admin, registry)
     show_plan(steps, Console())
@@ -53,7 +53,7 @@ def apply_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Create and change topics, levels and schemas as declared. Deletes nothing; does nothing the second time."""
-    estate = load_landscape(landscape)
+    estate = _load(landscape)
     console = Console()
     with _connected(estate) as (admin, registry):
         steps = plan(estate, admin, registry)
@@ -129,6 +129,13 @@ def show_findings(findings: tuple[Finding, ...], console: Console) -> None:
     for finding in findings:
         console.print(f"{finding.place}: {finding.message} [{finding.rule}]", markup=False, soft_wrap=True)
     console.print(f"{len(findings)} findings." if findings else "Topics and schemas are in order.")
+
+
+def _load(path: Path) -> Landscape:
+    """The landscape, its families looked at: nothing is registered of one that the processes would then refuse."""
+    estate = load_landscape(path)
+    shapes_of(estate.families)
+    return estate
 
 
 @contextmanager

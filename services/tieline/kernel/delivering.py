@@ -29,8 +29,9 @@ from tieline.kernel.consuming import (
 )
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.memory import LedgerEntry, ParkedKey
-from tieline.kernel.model import Command, FamilyCommand, Model, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.model import Command, Model, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import Parking
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Sink
@@ -52,6 +53,9 @@ from tieline.kernel.tables import Table
 BATCH_COMMANDS = 200
 LANES = 16
 PAUSES_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
+# How long after a transaction of its own a process takes it that no other has replaced it. One that was paused between
+# its intent and its call would write an old version over a newer one.
+FRESH_SECS = 10.0
 
 
 @dataclass(slots=True)
@@ -87,6 +91,7 @@ class DeliveryLoop:
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
         self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
         self._producer: Producer | None = None
+        self._confirmed_at = 0.0
 
     def start(self) -> None:
         """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""
@@ -172,29 +177,35 @@ class DeliveryLoop:
                 todo.append(task)
         if not todo:
             return
-        # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back.
-        self._transact([(t.record, o) for t in todo for o in self._recorder.intend(t.command)], ())
         failures = 0
         while todo:
-            reason = self._runner.run(self._call_all(todo))
+            calling = todo[:1] if failures else todo  # while the target is out, one command asks for all
+            # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who
+            # was replaced meanwhile learns it from this transaction, before the call.
+            self._transact([(t.record, o) for t in calling for o in self._recorder.intend(t.command)], ())
+            reason = self._runner.run(self._call_all(calling))
             todo = [task for task in todo if task.outcome is None]
-            if not todo:
-                break
+            if reason is None:
+                failures = self._resume(failures)
+                continue
             # Invariant 7: an outage is not poison; the target pauses, the others of this batch keep their outcome.
             self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=len(todo))
             self._wait(max(PAUSES_SECS[min(failures, len(PAUSES_SECS) - 1)], _retry_after(reason)))
             failures += 1
+
+    def _resume(self, failures: int) -> int:
         if failures:
             self._runtime.log.info("target-resumed")
+        return 0
 
     async def _call_all(self, tasks: Sequence[Task]) -> Unavailable | None:
-        """Call for every task that has no outcome yet; returns the outage if there was one."""
+        """Call for every task; returns the outage if there was one. Some may be left without outcome even if not."""
         limit = asyncio.Semaphore(LANES)
         outage: list[Unavailable] = []
 
         async def call(task: Task) -> None:
             async with limit:
-                if outage:
+                if outage or time.monotonic() - self._confirmed_at > FRESH_SECS:
                     return
                 try:
                     task.outcome = await settle(
@@ -272,7 +283,9 @@ class DeliveryLoop:
             self._producer.send_offsets_to_transaction(
                 next_offsets(settled), self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
             )
+        began = time.monotonic()  # it may have slept since the broker answered
         self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
+        self._confirmed_at = began
         self._ledger.commit()
         self._parked.commit()
 

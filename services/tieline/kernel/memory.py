@@ -168,6 +168,9 @@ class HeldReport(Model):
     key: Text = Field(description="Key of the record.")
     value: bytes = Field(description="The record's bytes, untouched.")
     since: AwareDatetime = Field(description="When it was held (UTC).")
+    needs: tuple[str, ...] = Field(
+        default=(), description="Mappings of the assets it is about, its own first; empty: what it waits for is all."
+    )
 
 
 class PeriodHold(Model):

@@ -11,11 +11,13 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
-from tieline.kernel.families import Family
+if TYPE_CHECKING:
+    from tieline.kernel.family_records import FamilyCommand, FamilyReport
+    from tieline.kernel.movement_records import MovementReport
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -87,6 +89,8 @@ class DisposalKind(StrEnum):
     DONATION = "DONATION"
     LOSS = "LOSS"
     THEFT = "THEFT"
+    TRADE_IN = "TRADE_IN"
+    INTERCOMPANY = "INTERCOMPANY"
 
 
 class ApprovalStatus(StrEnum):
@@ -176,7 +180,8 @@ class Origin(Model):
 
     system: Code = Field(description="Name of the system in the landscape.")
     entity: Code = Field(
-        description="asset, book, purchase-order, purchase-line, receipt, invoice, cost-document or fiscal-period."
+        description="asset, book, movement, purchase-order, purchase-line, receipt, invoice, cost-document or "
+        "fiscal-period."
     )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
@@ -769,60 +774,8 @@ class RemoveRecord(Model):
     native_id: Code = Field(description="The target system's id of the record.")
 
 
-# ---- families that an organisation declares (kernel/families.py) ----------------------------------------------
-
-
-class FamilyReport(Model):
-    """Base of every ``<X>Report``: one system's word on one whole record. The subclasses are built from their schemas.
-
-    ``fields`` is the family's own record, ``family`` says which family it is.
-    """
-
-    family: ClassVar[Family]
-
-    origin: Origin
-    fields: Model
-
-
-class FamilyEvent(Model):
-    """Base of every ``<X>Changed``: the whole record as the hub accepted it."""
-
-    family: ClassVar[Family]
-
-    record_id: Code
-    accepted: Accepted
-    fields: Model
-    links: dict[str, str]
-
-
-class FamilyState(Model):
-    """Base of every ``<X>State``: what the hub believes of a record, and whose word of which version that is."""
-
-    family: ClassVar[Family]
-
-    record_id: Code
-    version: int
-    origin_system: Code
-    origin_native_id: Code
-    source_version: Text
-    recorded_at: AwareDatetime
-    fields: Model
-    links: dict[str, str]
-
-
-class FamilyCommand(Model):
-    """Base of every ``Write<X>``: make the target's record of it agree with ``fields``."""
-
-    family: ClassVar[Family]
-
-    dispatch: Dispatch
-    record_id: Code
-    native_id: Text | None
-    fields: Model
-
-
-FAMILY_BASES = (FamilyReport, FamilyEvent, FamilyState, FamilyCommand)
-Command = WriteAsset | WriteBook | PostCost | RemoveRecord | FamilyCommand
+Command: TypeAlias = "WriteAsset | WriteBook | PostCost | RemoveRecord | FamilyCommand"
+"""Every command there is; a name in quotes, as ``Report`` is."""
 
 
 class SettledAs(StrEnum):
@@ -848,15 +801,9 @@ class CommandSettled(Model):
     reason: Text | None = Field(default=None, description="Why, when it did not simply succeed.")
 
 
-Report = (
-    AssetReport
-    | BookReport
-    | OrderReport
-    | ReceiptReport
-    | InvoiceReport
-    | CostReport
-    | FiscalPeriodReport
-    | DepreciationRunReport
-    | FamilyReport
+Report: TypeAlias = (
+    "AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport "
+    "| DepreciationRunReport | MovementReport | FamilyReport"
 )
+"""Every report there is; a name in quotes, because families with a module of their own import this one."""
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -16,8 +16,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.memory import LedgerEntry, Stage
-from tieline.kernel.model import Command, FamilyCommand, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Sink, Written
 
 ATTEMPTS = 5

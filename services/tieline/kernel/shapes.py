@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import AwareDatetime, Field, create_model
 
-from tieline.kernel import memory, model
+from tieline.kernel import model
 from tieline.kernel.codecs import model_of
 from tieline.kernel.declarations import (
     NAMESPACE,
@@ -32,7 +32,9 @@ from tieline.kernel.declarations import (
 )
 from tieline.kernel.errors import Stop
 from tieline.kernel.families import TOPIC_CLASSES, Families, Family
-from tieline.kernel.model import FamilyCommand, FamilyEvent, FamilyReport, FamilyState, Model
+from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyReport, FamilyState
+from tieline.kernel.linting import Mirror, kernel_mirrors
+from tieline.kernel.model import Model
 
 _DECIMALS: Mapping[tuple[object, object], Any] = {
     (20, 4): model.Amount,
@@ -46,8 +48,6 @@ _LOGICAL: Mapping[tuple[str, str], Any] = {("int", "date"): dt.date, ("long", "t
 _FIELD_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _INSTANT = {"type": "long", "logicalType": "timestamp-millis"}
 _LINKS = {"type": "map", "values": "string"}
-
-Mirror = type[Model] | type[StrEnum]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,8 @@ class FamilyShapes:
 @cache
 def shapes_of(families: Families) -> FamilyShapes:
     """The classes of these families, the same ones each time. Raises ``Stop`` with file, place and reason."""
+    if not families.members:
+        return FamilyShapes({}, {}, schema_folders(families))
     _refuse_own_names(families)
     builder = _Builder(schema_folders(families))
     shapes = {family.name: _shape(family, builder) for family in families}
@@ -98,8 +100,6 @@ def shapes_of(families: Families) -> FamilyShapes:
 
 
 def _refuse_own_names(families: Families) -> None:
-    if not families.members:
-        return
     own_records, own_topics = set(schema_names()), [template.name.split(".") for template in load_topics()]
     own_entities = {"purchase-line"} | {name[1] for name in own_topics} | {"-".join(name[:2]) for name in own_topics}
     seen: dict[str, Path] = {}
@@ -202,6 +202,7 @@ class _Builder:
     def __init__(self, folders: tuple[Path, ...]) -> None:
         self.folders = folders
         self.built: dict[str, Mirror] = {}
+        self._own = kernel_mirrors(schema_names())
         self._open: list[str] = []
 
     def record(self, name: str, base: type[Model] = Model, family: Family | None = None) -> type[Model]:
@@ -216,9 +217,8 @@ class _Builder:
     def _type(self, name: str, base: type[Model] = Model) -> Mirror:
         if name in self.built:
             return self.built[name]
-        own = getattr(model, name, None) or getattr(memory, name, None)
-        if isinstance(own, type) and issubclass(own, (Model, StrEnum)):
-            return own
+        if name in self._own:
+            return self._own[name]
         path = find_schema(name, self.folders)
         if name in self._open:
             raise Stop(f"{path}: refers to itself by {' > '.join(self._open)}; a record may not hold itself")

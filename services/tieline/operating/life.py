@@ -98,6 +98,7 @@ def keys_by_topic(
         "asset.asset.event.v1": {asset_id},
         "asset.book.event.v1": {asset_id},
         "depreciation.posting.event.v1": {asset_id},
+        "asset.movement.event.v1": {asset_id},
         "cost.document.event.v1": ids - {asset_id},
     }
     for system in log.landscape.systems:
@@ -169,6 +170,9 @@ def _read_findings(log: LogReader, asset_id: str, needle: bytes, found: _Found) 
 
 def tell_finding(finding: Drift | Conflict) -> str:
     """A difference in words."""
+    if isinstance(finding, Conflict) and finding.owner == finding.system:
+        # Its own documents contradict each other: nobody else said anything.
+        return f"{finding.field}: {finding.foreign_value}, against {finding.owned_value}"
     if isinstance(finding, Conflict):
         values = f"says {finding.foreign_value!r}, {finding.owner} owns it and says {finding.owned_value!r}"
         return f"{finding.field}: {values}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyReport
 from tieline.kernel.memory import LinkDecision
 from tieline.kernel.model import (
     Accepted,
@@ -16,9 +17,6 @@ from tieline.kernel.model import (
     CostEvent,
     CostReport,
     DepreciationPosted,
-    FamilyCommand,
-    FamilyEvent,
-    FamilyReport,
     InvoiceReport,
     OrderReport,
     PostCost,
@@ -28,6 +26,7 @@ from tieline.kernel.model import (
     WriteAsset,
     WriteBook,
 )
+from tieline.kernel.movement_records import MovementEvent, MovementReport
 from tieline.kernel.records import Inbound, Typed
 
 IDENTIFIED = "hub.identified.report.v1"
@@ -48,12 +47,13 @@ def tell(value: Typed, record: Inbound) -> Told:
         case (
             AssetReport()
             | BookReport()
+            | MovementReport()
             | CostReport()
             | OrderReport()
             | ReceiptReport()
             | InvoiceReport()
-            | FamilyReport() as report
-        ):
+            | FamilyReport()
+        ) as report:
             told = _report(report, record)
         case AssetEvent() | FamilyEvent() as event:
             told = Told("event", event.accepted.origin_system, _accepted(value.name, event.accepted))
@@ -64,10 +64,8 @@ def tell(value: Typed, record: Inbound) -> Told:
         case AssetBookChanged() as event:
             name = f"{value.name} {event.fields.book_id}"
             told = Told("event", event.accepted.origin_system, _accepted(name, event.accepted))
-        case DepreciationPosted() as posted:
-            amount = f"{posted.amount.amount:f} {posted.amount.currency} for {posted.scheduled_date}"
-            what = f"{posted.book_id}: {amount}, net book value {posted.net_book_value_after:f}"
-            told = Told("posting", posted.accepted.origin_system, what)
+        case DepreciationPosted() | MovementEvent() as posted:
+            told = Told("posting", posted.accepted.origin_system, _posted(value.name, posted))
         case CostEvent() as cost:
             what = f"{value.name} {cost.fields.total:f} {cost.fields.currency}, work order {cost.fields.work_order}"
             told = Told("cost", cost.accepted.origin_system, what)
@@ -91,6 +89,15 @@ def _report(report: Report, record: Inbound) -> Told:
     if record.topic == IDENTIFIED:
         return Told("identified", origin.system, f"{told}, from {record.header('tl_origin_record') or 'unknown'}")
     return Told("report", origin.system, what)
+
+
+def _posted(name: str, event: DepreciationPosted | MovementEvent) -> str:
+    if isinstance(event, MovementEvent):
+        fields = event.fields
+        change = f"{fields.net_book_value_change:+f} {fields.currency} of {fields.effective_date}"
+        return f"{name} {fields.book_id}: net book value {change}, document {event.movement_id}"
+    amount = f"{event.amount.amount:f} {event.amount.currency} for {event.scheduled_date}"
+    return f"{event.book_id}: {amount}, net book value {event.net_book_value_after:f}"
 
 
 def _accepted(name: str, accepted: Accepted) -> str:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision, PeriodHold
 from tieline.kernel.model import (
@@ -19,7 +20,6 @@ from tieline.kernel.model import (
     CostReport,
     CostState,
     DepreciationRunReport,
-    FamilyReport,
     FiscalPeriodReport,
     InvoiceReport,
     Model,
@@ -29,6 +29,7 @@ from tieline.kernel.model import (
     ReceiptReport,
     ScheduleLine,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import shapes_of
@@ -40,7 +41,9 @@ from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.families import FamilyRecords
 from tieline.processors.fiscal_periods import Posts, Waits
+from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
+from tieline.processors.movements import Movements
 from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
@@ -63,6 +66,7 @@ class Accept:
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self._reversals = Reversals()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
+        self.movements = Movements(self.conflicts, self.gate.periods, clock)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
@@ -86,10 +90,8 @@ class Accept:
                 return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
             case CostReport() as report:
                 return self._arrive(arrival_of(record, report))
-            case BookReport() as report:
-                if self._role(report.origin) != ERP:
-                    raise Rejected("depreciation is the ERP's to say", field="origin.system")
-                return self.books.accept(self.duplicates.survivor(record.key_text), report)
+            case BookReport() | MovementReport() as report:
+                return self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
             case FiscalPeriodReport() | DepreciationRunReport() as report:
@@ -98,6 +100,19 @@ class Accept:
                 return self._decided(decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _booked(self, record: Inbound, report: BookReport | MovementReport) -> list[Outbound]:
+        if self._role(report.origin) != ERP:
+            raise Rejected("books and what is posted on them are the ERP's to say", field="origin.system")
+        asset_id = self.duplicates.survivor(record.key_text)
+        if isinstance(report, MovementReport):
+            counterpart_id = record.header(COUNTERPART)
+            return self.movements.accept(
+                asset_id, self.duplicates.survivor(counterpart_id) if counterpart_id else None, report
+            )
+        written = self.books.accept(asset_id, report)
+        self.movements.roll_forwards.take_book(asset_id, report)
+        return written
 
     def _follow_cost(self, key: str, old: CostState | None, new: CostState | None) -> None:
         self._reversals.follow(key, old, new)

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from tieline.kernel.clock import Clock
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyReport, FamilyState
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry
-from tieline.kernel.model import FamilyReport, FamilyState, Model, Money, Origin
+from tieline.kernel.model import Model, Money, Origin
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import FamilyShapes
 from tieline.kernel.tables import Table

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import A_PERSON, LinkAction, LinkDecision, LinkStatus, XRef
 from tieline.kernel.model import (
@@ -17,7 +18,6 @@ from tieline.kernel.model import (
     BookReport,
     CommandSettled,
     CostReport,
-    FamilyReport,
     InvoiceFields,
     InvoiceReport,
     OrderReport,
@@ -26,6 +26,7 @@ from tieline.kernel.model import (
     ReceiptReport,
     SettledAs,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.families import identify_record
@@ -62,8 +63,8 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() | CostReport() as report:
-                return self._book(record, report) if isinstance(report, BookReport) else self._cost(record, report)
+            case BookReport() | MovementReport() | CostReport() as report:
+                return self._cost(record, report) if isinstance(report, CostReport) else self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
             case FamilyReport() as report:
@@ -74,6 +75,14 @@ class Identify:
                 return self._decide(record, decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _booked(self, record: Inbound, report: BookReport | MovementReport) -> list[Outbound]:
+        if isinstance(report, MovementReport):
+            _check_entity(report.origin, frozenset({"movement"}))
+            return self._made.pass_on(record, report.origin, _assets_of(report))
+        _check_entity(report.origin, frozenset({"book"}))
+        asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
+        return self._dependent(record, report.origin, report.asset_native_id, asset, None)
 
     def _purchase(self, record: Inbound, report: OrderReport | ReceiptReport | InvoiceReport) -> list[Outbound]:
         match report:
@@ -174,11 +183,6 @@ class Identify:
             return []
         self.holds.table.delete(key_of(origin))
         return [identified(record, order.canonical_id, None)]
-
-    def _book(self, record: Inbound, report: BookReport) -> list[Outbound]:
-        _check_entity(report.origin, frozenset({"book"}))
-        asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
-        return self._dependent(record, report.origin, report.asset_native_id, asset, None)
 
     def _cost(self, record: Inbound, report: CostReport) -> list[Outbound]:
         _check_entity(report.origin, frozenset({"cost-document"}))
@@ -304,6 +308,12 @@ class Identify:
         canonical_id, rule = found
         own = self._made.released(held, canonical_id, None)
         return [own, *self._made.link(mapping, canonical_id, rule, row.match_keys, linked_by=decision.by)]
+
+
+def _assets_of(report: MovementReport) -> tuple[str, ...]:
+    """Mappings of the assets that a movement is about, its own first."""
+    natives = (report.fields.asset_native_id, report.fields.counterpart_native_id)
+    return tuple(xref_key(report.origin.system, "asset", native) for native in natives if native is not None)
 
 
 def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:

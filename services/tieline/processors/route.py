@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyEvent
 from tieline.kernel.landscape import Flow, Landscape
 from tieline.kernel.model import (
     AcquisitionEvent,
@@ -16,7 +17,6 @@ from tieline.kernel.model import (
     BookState,
     CostEvent,
     Dispatch,
-    FamilyEvent,
     Model,
     OrderEvent,
     PostCost,

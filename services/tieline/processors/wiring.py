@@ -22,6 +22,7 @@ from tieline.processors.route import Route
 REPORTS = (
     "asset.asset.report.v1",
     "asset.book.report.v1",
+    "asset.movement.report.v1",
     "procurement.purchase-order.report.v1",
     "procurement.receipt.report.v1",
     "procurement.invoice.report.v1",
@@ -52,6 +53,8 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             *things,
             bought.orders,
             *documents,
+            accept.movements.table,
+            accept.movements.roll_forwards.table,
             accept.costs,
             accept.runs.table,
             accept.gate.periods.table,

@@ -23,9 +23,10 @@ from tieline.kernel.codecs import Codec
 from tieline.kernel.consuming import Processor
 from tieline.kernel.declarations import Topic, subject, topics_for
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyState
 from tieline.kernel.landscape import load_landscape
 from tieline.kernel.memory import Conflict, LedgerEntry, XRef
-from tieline.kernel.model import Command, FamilyCommand, FamilyEvent, FamilyState, Model
+from tieline.kernel.model import Command, Model
 from tieline.kernel.protocols import Connector
 from tieline.kernel.recording import Recorder
 from tieline.kernel.records import Inbound, Outbound, Typed

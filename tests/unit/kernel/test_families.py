@@ -23,8 +23,9 @@ from tieline.kernel.codecs import Codec
 from tieline.kernel.declarations import declared, read_tree, topics_for
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.families import read_families
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import load_landscape
-from tieline.kernel.model import FamilyReport, Origin
+from tieline.kernel.model import Origin
 from tieline.kernel.records import Typed
 from tieline.kernel.shapes import FamilyShapes, shapes_of
 

@@ -39,6 +39,7 @@ from tieline.kernel.model import (
     ScheduleLine,
     SettledAs,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.wiring import build_processor
@@ -55,6 +56,7 @@ FLOWS = (
 REPORT_TOPICS: dict[type[Model], str] = {
     AssetReport: "asset.asset.report.v1",
     BookReport: "asset.book.report.v1",
+    MovementReport: "asset.movement.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",

@@ -18,7 +18,8 @@ from tieline.connectors.unio24.records import (
 )
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Retryable
-from tieline.kernel.model import FamilyCommand, Model
+from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.model import Model
 from tieline.kernel.protocols import Written
 
 _CONFLICT = 409

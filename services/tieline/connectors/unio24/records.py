@@ -38,7 +38,8 @@ from tieline.connectors.unio24.profile import (
 )
 from tieline.kernel.code_lists import Codes
 from tieline.kernel.errors import Rejected, Stop
-from tieline.kernel.model import FamilyReport, Model, Money, Report
+from tieline.kernel.family_records import FamilyReport
+from tieline.kernel.model import Model, Money, Report
 from tieline.kernel.protocols import RawItem
 from tieline.kernel.shapes import FamilyShapes, Shape
 

@@ -30,7 +30,8 @@ from tieline.connectors.unio24.records import MappedFamily
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Retryable
-from tieline.kernel.model import Command, FamilyCommand, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Written
 
 _CONFLICT = 409
