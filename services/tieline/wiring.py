@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
+from inspect import signature
 from pathlib import Path
 from typing import cast
 
@@ -20,6 +21,7 @@ from tieline.kernel.clock import utc_now
 from tieline.kernel.code_lists import codes_of
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.consuming import Runtime, TransactionalLoop
+from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Stop
@@ -30,6 +32,7 @@ from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
 from tieline.kernel.receiving import WebhookServer
 from tieline.kernel.records import Outbound
+from tieline.kernel.shapes import shapes_of
 from tieline.kernel.telemetry import Log
 from tieline.processors.wiring import build_processor
 from tieline.reconciliation import running as reconciling
@@ -67,7 +70,13 @@ class Hub:
         settings = resolve_settings(found.settings, self.path.parent)
         codes = codes_of(self.landscape.code_lists, system)
         # A connector without coded fields need not know of code lists; `tieline check` refuses one it does not apply.
-        return connect(system, settings, codes=codes) if codes.lists else connect(system, settings)
+        # Nor need one know of declared families that maps none.
+        more: dict[str, object] = {"codes": codes} if codes.lists else {}
+        if RECORDS in settings:
+            if "shapes" not in signature(connect).parameters:
+                raise Stop(f"{self.path}: systems.{system}.settings.{RECORDS}: its connector maps no declared families")
+            more["shapes"] = shapes_of(self.landscape.families)
+        return connect(system, settings, **more)
 
 
 def open_hub(path: Path) -> Hub:
@@ -76,7 +85,7 @@ def open_hub(path: Path) -> Hub:
     topics = {topic.name: topic for topic in topics_for(landscape)}
     ids = ConfluentSchemaIds(landscape.registry.url)
     partitions = {name: topic.partitions for name, topic in topics.items()}
-    return Hub(path, landscape, topics, Codec(topics, ids), partitions, ids.close)
+    return Hub(path, landscape, topics, Codec(topics, ids, shapes_of(landscape.families)), partitions, ids.close)
 
 
 def publish_once(hub: Hub, name: str, outbounds: Sequence[Outbound]) -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 if TYPE_CHECKING:
+    from tieline.kernel.family_records import FamilyCommand, FamilyReport
     from tieline.kernel.movement_records import MovementReport
     from tieline.kernel.reference_records import ReferenceReport
 
@@ -774,7 +775,8 @@ class RemoveRecord(Model):
     native_id: Code = Field(description="The target system's id of the record.")
 
 
-Command = WriteAsset | WriteBook | PostCost | RemoveRecord
+Command: TypeAlias = "WriteAsset | WriteBook | PostCost | RemoveRecord | FamilyCommand"
+"""Every command there is; a name in quotes, as ``Report`` is."""
 
 
 class SettledAs(StrEnum):
@@ -802,7 +804,7 @@ class CommandSettled(Model):
 
 Report: TypeAlias = (
     "AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport "
-    "| DepreciationRunReport | MovementReport | ReferenceReport"
+    "| DepreciationRunReport | MovementReport | ReferenceReport | FamilyReport"
 )
 """Every report there is; a name in quotes, because families with a module of their own import this one."""
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

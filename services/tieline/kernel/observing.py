@@ -13,6 +13,7 @@ from confluent_kafka import Consumer, Producer
 from tieline.kernel import broker
 from tieline.kernel.consuming import Runtime, next_offsets
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
 from tieline.kernel.model import (
     AssetReport,
@@ -64,7 +65,7 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case FiscalPeriodReport() | DepreciationRunReport() | MovementReport() | ReferenceReport():
+        case FiscalPeriodReport() | DepreciationRunReport() | MovementReport() | ReferenceReport() | FamilyReport():
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared

@@ -6,6 +6,9 @@ differs is sent; so doing a command again is doing nothing (Invariant 3).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tieline.connectors.unio24.client import Client, item_path
 from tieline.connectors.unio24.conversion import lost, put_at, value_at
 from tieline.connectors.unio24.mapping import (
@@ -22,9 +25,12 @@ from tieline.connectors.unio24.mapping import (
 )
 from tieline.connectors.unio24.models import Record
 from tieline.connectors.unio24.profile import Profile
+from tieline.connectors.unio24.record_sink import RecordSink
+from tieline.connectors.unio24.records import MappedFamily
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Retryable
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Written
 
@@ -37,7 +43,15 @@ _CANDIDATES = 50
 class Unio24Sink:
     """See ``Sink``. Holds no state but the connection; commands of different keys may run side by side."""
 
-    def __init__(self, client: Client, profile: Profile, system: str, codes: Codes = SHARED) -> None:
+    def __init__(
+        self,
+        client: Client,
+        profile: Profile,
+        system: str,
+        codes: Codes = SHARED,
+        families: Mapping[str, MappedFamily] = MappingProxyType({}),
+    ) -> None:
+        self._records = RecordSink(client, system, families)
         self._client = client
         self._profile = profile
         self._system = system
@@ -52,6 +66,8 @@ class Unio24Sink:
                 return await self._write_book(command, native_id)
             case RemoveRecord():
                 return await self._remove(command)
+            case FamilyCommand():
+                return await self._records.write(command, native_id)
             case PostCost():
                 raise Rejected("asset management takes no cost postings", remedy="route cost documents to an ERP only")
 
@@ -75,6 +91,8 @@ class Unio24Sink:
             case RemoveRecord():
                 gone = await self._client.get(self._profile.assets, id=command.native_id) is None
                 return Written(native_id=command.native_id) if gone else None
+            case FamilyCommand():
+                return await self._records.read_back(command, native_id)
             case PostCost():
                 return None
 
