@@ -136,13 +136,13 @@ async def test_the_completeness_of_a_flow_from_an_hour_on() -> None:
         live.figures.put(Change(CHANGES_TABLE, key, entry))
         command = CommandEntry(change=key, target="unio24", written_ms=change + 700)
         live.figures.put(Change(COMMANDS_TABLE, f"unio24/{key}", command))
-    live.figures.put(Change(RESULTS_TABLE, "unio24/book/a2|main/1", ResultEntry(outcome="CONFIRMED", written_ms=0)))
+    confirmed = ResultEntry(outcome="CONFIRMED", written_ms=MARCH_NINE + 3_602_500)
+    live.figures.put(Change(RESULTS_TABLE, "unio24/book/a2|main/1", confirmed))
     async with serving(live) as client:
         flow = "book:tryton>unio24"
         answer = (await client.get("/completeness", params={"flow": flow, "after": "2026-03-01T10"})).json()
-        assert [(item["hour"], item["routed"], item["confirmed"]) for item in answer["items"]] == [
-            ("2026-03-01T10:00Z", 1, 0)  # an answer of 1970 is none
-        ]
+        names = ("hour", "routed", "confirmed", "latency_p50_secs")
+        assert [[item[name] for name in names] for item in answer["items"]] == [["2026-03-01T10:00Z", 1, 1, 2.5]]
         assert (answer["first_hour"], answer["window_hours"]) == ("2026-02-27T11:00:00+00:00", 48)
         first = (await client.get("/completeness", params={"limit": "1"})).json()
         assert [item["hour"] for item in first["items"]] == ["2026-03-01T09:00Z"]
