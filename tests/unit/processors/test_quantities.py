@@ -62,7 +62,7 @@ def test_what_was_received_stays_as_it_was_said() -> None:
     [event] = named(hub.say(bought("4", "400.00", "EA"), received("R1", "2", "PR")), "GoodsReceived")
     assert isinstance(event.body, ReceiptEvent)
     [line] = event.body.fields.lines
-    assert (line.quantity, line.unit) == (2, "PR")
+    assert (line.quantity, line.unit) == (Decimal(2), "PR")
 
 
 def test_what_is_taken_back_in_another_unit_is_converted_too() -> None:
