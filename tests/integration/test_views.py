@@ -44,13 +44,19 @@ from tieline.kernel.model import (
     WriteBook,
 )
 from tieline.kernel.records import Typed
+from tieline.kernel.topic_names import (
+    ASSET_EVENTS,
+    BOOK_EVENTS,
+    COST_EVENTS,
+    POSTING_EVENTS,
+    commands_of,
+    results_of,
+)
 from tieline.stack.parts import KafkaPart, Part
 from tieline.stack.ports import free_ports
 from tieline.views import completeness, costs, disposals, spend
 from tieline.views.batch import recompute
-from tieline.views.costs import ASSET_EVENTS, COST_EVENTS
-from tieline.views.depreciation import POSTING_EVENTS
-from tieline.views.entries import BOOK_EVENTS, Sources, sources_of, topics_of
+from tieline.views.entries import Sources, sources_of, topics_of
 from tieline.views.topics import changelogs, ensure_topics
 from tieline.wiring import Hub, open_hub
 
@@ -169,7 +175,7 @@ class Views:
         if number % 5:
             dispatch = Dispatch(command_id=command_id(number), target="unio24", version=number)
             body = WriteBook(dispatch=dispatch, asset_id=asset_id, fields=event.fields)
-            self._produce(producer, "sink.unio24.command.v1", "WriteBook", asset_id, body)
+            self._produce(producer, commands_of("unio24"), "WriteBook", asset_id, body)
         if number % 5 and number % 3:
             answer = CommandSettled(
                 command_id=command_id(number),
@@ -179,7 +185,7 @@ class Views:
                 version=number,
                 outcome=SettledAs.REJECTED if number % 7 == 0 else SettledAs.CONFIRMED,
             )
-            self._produce(producer, "sink.unio24.result.v1", "CommandSettled", asset_id, answer)
+            self._produce(producer, results_of("unio24"), "CommandSettled", asset_id, answer)
 
     def changed_at(self, number: int) -> dt.datetime:
         return self.began - dt.timedelta(minutes=number % 150)

@@ -19,8 +19,6 @@ from tieline.views.depreciation import as_json as depreciation_as_json
 from tieline.views.money import sum_by_currency, sums_as_json
 from tieline.views.periods import period_of
 
-COST_EVENTS = "cost.document.event.v1"
-ASSET_EVENTS = "asset.asset.event.v1"
 UNASSIGNED = "unassigned"  # costs of work orders that name no asset the hub knows
 
 

@@ -21,14 +21,20 @@ from tieline.kernel.model import (
     WriteAsset,
     WriteBook,
 )
+from tieline.kernel.topic_names import (
+    ASSET_EVENTS,
+    BOOK_EVENTS,
+    COST_EVENTS,
+    POSTING_EVENTS,
+    commands_of,
+    results_of,
+)
 from tieline.views.completeness import Completeness
-from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entry
-from tieline.views.depreciation import POSTING_EVENTS, posting_entry, posting_key
+from tieline.views.costs import Costs, asset_entry, cost_entry
+from tieline.views.depreciation import posting_entry, posting_key
 from tieline.views.disposals import Disposals, disposal_entry
 from tieline.views.flows import change_entry, change_key, command_entry, result_entry
 from tieline.views.spend import Spend
-
-BOOK_EVENTS = "asset.book.event.v1"
 
 DOCUMENTS_TABLE = "cost-documents"
 ASSETS_TABLE = "assets"
@@ -65,8 +71,8 @@ def sources_of(systems: Iterable[str]) -> Sources:
         DISPOSALS_TABLE: (ASSET_EVENTS,),
         POSTINGS_TABLE: (POSTING_EVENTS,),
         CHANGES_TABLE: (ASSET_EVENTS, BOOK_EVENTS, COST_EVENTS),
-        COMMANDS_TABLE: tuple(f"sink.{system}.command.v1" for system in names),
-        RESULTS_TABLE: tuple(f"sink.{system}.result.v1" for system in names),
+        COMMANDS_TABLE: tuple(map(commands_of, names)),
+        RESULTS_TABLE: tuple(map(results_of, names)),
     }
 
 
