@@ -11,6 +11,8 @@ from tests.unit.processors.test_acquisitions import INVOICED, RECEIVED
 from tests.unit.processors.test_capitalise import a_line, an_order
 
 from tieline.kernel.model import (
+    AcquisitionEvent,
+    AssetState,
     InvoiceFields,
     InvoiceLine,
     InvoiceReport,
@@ -21,6 +23,7 @@ from tieline.kernel.model import (
     ReceiptLine,
     ReceiptReport,
 )
+from tieline.processors.quantities import in_pieces
 
 
 def bought(quantity: str, net: str, unit: str | None) -> OrderReport:
@@ -57,6 +60,33 @@ def test_two_pairs_received_are_four_pieces_ordered() -> None:
     assert costs(hub) == [("1", "120.00")] * 4
 
 
+def test_two_pairs_ordered_are_four_assets() -> None:
+    hub = Hub()
+    hub.say(bought("2", "400.00", "PR"))
+    shells = [row.fields for row in hub.rows(AssetState).values()]
+    assert [(str(row.quantity), str(row.acquisition_cost and row.acquisition_cost.amount)) for row in shells] == [
+        ("1", "100.00")
+    ] * 4
+    hub.say(received("R1", "1", None), received("R2", "1", "EA"))  # a pair, as ordered, and one of the other
+    assert costs(hub) == [("1", "100.00")] * 3
+    hub.say(invoiced("I1", "1.5", "360.00", None))
+    assert costs(hub) == [("1", "120.00")] * 3
+
+
+def test_a_pair_taken_back_leaves_two_shells_at_the_price_of_one_piece() -> None:
+    hub = Hub()
+    hub.say(bought("1", "200.00", "PR"), received("R1", "1", None))
+    written = hub.say(received("R2", "1", None, reversal_of="R1"))
+    bodies = [found.body for found in named(written, "AssetCapitalisationReversed")]
+    records = [body.record for body in bodies if isinstance(body, AcquisitionEvent)]
+    assert [(record.quantity, record.cost.amount) for record in records] == [(Decimal(0), Decimal(100))] * 2
+
+
+def test_a_line_that_buys_no_asset_keeps_its_unit() -> None:
+    [line] = in_pieces(an_order(a_line("2", "400.00", unit="PR", asset_class=None))).lines
+    assert (line.quantity, line.unit) == (Decimal(2), "PR")
+
+
 def test_what_was_received_stays_as_it_was_said() -> None:
     hub = Hub()
     [event] = named(hub.say(bought("4", "400.00", "EA"), received("R1", "2", "PR")), "GoodsReceived")
@@ -74,7 +104,7 @@ def test_what_is_taken_back_in_another_unit_is_converted_too() -> None:
 @pytest.mark.parametrize(
     ("ordered", "unit", "reason"),
     [
-        ("DZN", "EA", r"lines\[0\] of tryton/R1\.quantity: 1 EA is no exact number of DZN.* \(keep the quantity"),
+        ("HUR", "MIN", r"lines\[0\] of tryton/R1\.quantity: 1 MIN is no exact number of HUR.* \(keep the quantity"),
         ("KGM", "EA", r"each \(EA\) is a unit of count, kilogram \(KGM\) of mass \(state the quantity in"),
         ("EA", "box", r"'box' is no UN/ECE unit code that the hub knows \(map the system's unit"),
         (None, "EA", r"is in 'EA', and the order line names no unit \(state the unit"),
