@@ -199,6 +199,12 @@ def test_a_source_whose_clock_is_ahead_blanks_nothing() -> None:
     ]
 
 
+def test_a_change_that_is_published_again_stays_in_the_hour_of_its_first_record() -> None:
+    ahead = changed(1, at("12:00:00"))
+    for order in itertools.permutations([(ahead, at("09:30:00")), (ahead, at("10:30:00"))]):
+        assert [row["hour"] for row in shown(completeness_of(order))] == ["2026-03-01T09:00Z"]
+
+
 def test_an_hour_leaves_the_window_after_48() -> None:
     kept = completeness_of([*NINE, (changed(9, at("08:59:59", day=3)), at("08:59:59", day=3))])
     assert [row["hour"] for row in shown(kept)] == ["2026-03-01T09:00Z", "2026-03-03T08:00Z"]
