@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from tieline.kernel.model import SettledAs
 from tieline.views.flows import (
     HOUR_MS,
+    SWEEP_MS,
     ChangeEntry,
     CommandEntry,
     FlowEntry,
@@ -69,7 +70,9 @@ class FlowHour:
 
 @dataclass(slots=True)
 class Completeness:
-    """The entries of the window. Not safe for concurrent use: it lives in one event loop or one thread.
+    """The entries of the window, and until the next sweep of some hours before it.
+
+    Not safe for concurrent use: it lives in one event loop or one thread.
 
     Of ``flows`` an hour is told as soon as something was accepted; of any other, when a command was routed.
     """
@@ -119,7 +122,8 @@ class Completeness:
         ``after`` is a row's place, or the beginning of one: ``2026-03-01T09`` begins with that hour.
         """
         found: list[FlowHour] = []
-        for hour in sorted(self._hours):
+        first = first_hour_of(self._latest_ms)
+        for hour in sorted(hour for hour in self._hours if hour >= first):
             text = _hour_text(_instant(hour))
             if text < after[: len(text)]:
                 continue
@@ -143,8 +147,10 @@ class Completeness:
 
     def _advance(self, entry: FlowEntry) -> None:
         before, self._latest_ms = self._latest_ms, max(self._latest_ms, entry["written_ms"])
-        if before // HOUR_MS == self._latest_ms // HOUR_MS:
-            return
+        if before // SWEEP_MS != self._latest_ms // SWEEP_MS:
+            self._sweep()
+
+    def _sweep(self) -> None:
         for key, change in [(k, c) for k, c in self._changes.items() if is_past(c, self._latest_ms)]:
             del self._changes[key]
             self._leave_hour(key, change)

@@ -23,7 +23,7 @@ from tieline.kernel.records import Typed
 from tieline.views.credentials import broker_credentials
 from tieline.views.entries import WINDOWED, Figures, Sources, changes_of, topics_of
 from tieline.views.faust_consumer import CommittedTransport
-from tieline.views.flows import HOUR_MS, is_past
+from tieline.views.flows import SWEEP_MS, is_past
 from tieline.views.topics import APP_ID
 
 REGISTRY_PAUSE_SECS = 2.0
@@ -80,7 +80,7 @@ class Keeper:
             if self._tables[table].get(key) != entry:
                 self._tables[table][key] = entry
         before, self._latest_ms = self._latest_ms, max(self._latest_ms, written_ms)
-        if before // HOUR_MS != self._latest_ms // HOUR_MS:
+        if before // SWEEP_MS != self._latest_ms // SWEEP_MS:
             self.let_go()
 
     def let_go(self) -> None:

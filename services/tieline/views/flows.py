@@ -22,6 +22,8 @@ from tieline.kernel.settling import entity_of
 
 WINDOW_HOURS = 48
 HOUR_MS = 3_600_000
+# What is past is looked for once in so much time of the log: each entry is looked at a few times, not every hour.
+SWEEP_MS = 6 * HOUR_MS
 # Of two answers to one command the higher counts: what the target holds, it holds.
 _RANKS: Mapping[str, int] = {
     SettledAs.UNKNOWN.value: 0,
