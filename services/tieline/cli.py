@@ -108,7 +108,7 @@ def run_sink(system: str, landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> Non
 
 @run.command("views")
 def run_views(landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> None:
-    """Serve the live views (cost per asset, spend, disposal lag) over HTTP on the loopback."""
+    """Serve the live views (cost per asset, spend, disposal lag, flow completeness) over HTTP on the loopback."""
     from tieline.views.commands import run_views as run_it  # noqa: PLC0415  - Faust is loaded only here
 
     configure_logging(os.environ.get("TIELINE_LOG_LEVEL", "info"))

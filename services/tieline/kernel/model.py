@@ -314,6 +314,7 @@ class ReceiptLine(Model):
     quantity: Quantity = Field(description="Quantity received: accepted and rejected together.")
     accepted: Quantity = Field(description="Quantity that passed the inspection.")
     rejected: Quantity = Field(description="Quantity that did not.")
+    unit: Text | None = Field(default=None, description="Unit of the quantities; none: the order line's.")
 
 
 class ReceiptFields(Model):
@@ -346,6 +347,7 @@ class InvoiceLine(Model):
     recoverable_tax: Amount | None = Field(
         default=None, description="Part of the tax that is reclaimed; the rest is cost. None: all of it is reclaimed."
     )
+    unit: Text | None = Field(default=None, description="Unit of the quantity; none: the order line's.")
 
 
 class InvoiceFields(Model):

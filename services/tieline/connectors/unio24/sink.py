@@ -206,6 +206,15 @@ class Unio24Sink:
     def _kept(self, command: WriteAsset, record: Record, sent: Record) -> Written:
         """What they hold after a write. Raises ``Rejected`` naming the field of which they kept less than was sent."""
         written = self._asset_written(record, effect=True)
+        reference = self._profile.assets.reference
+        if value_at(record, reference) != command.asset_id:
+            # Without it the record would not be found again, and be made a second time (Invariant 3).
+            raise Rejected(
+                "they did not keep our reference as it was sent",
+                field=reference,
+                remedy="name a field in the profile that keeps 36 characters, and write the reference into the record",
+                held_digest=written.digest,
+            )
         holds = asset_report(self._profile, self._system, record, self._codes.read_only()).fields
         sent_names = {
             name
@@ -268,7 +277,18 @@ class Unio24Sink:
         answer = await self._client.send("PUT", path, body=native_book(self._profile, coded), passed=_GONE)
         if answer.status in _GONE:
             raise Retryable(f"asset {asset_id} is not there; its book waits for it")
-        return self._panel_written(_record(answer.document), effect=True)
+        record = _record(answer.document)
+        written = self._panel_written(record, effect=True)
+        holds = book_report(self._profile, self._system, record, self._codes.read_only()).fields
+        fault = lost(book_after(self._profile, command.fields, self._codes), holds)
+        if fault is not None:
+            raise Rejected(
+                f"they kept less of the book than was sent: {fault}",
+                field="fields",
+                remedy="declare what they keep (max_length, decimals) in the profile",
+                held_digest=written.digest,
+            )
+        return written
 
     def _panel_written(self, record: Record, *, effect: bool) -> Written:
         report = book_report(self._profile, self._system, record, self._codes.read_only())
