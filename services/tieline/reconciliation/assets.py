@@ -7,8 +7,9 @@ from decimal import Decimal
 
 from tieline.kernel.memory import DriftKind, LinkStatus, Observed, XRef
 from tieline.kernel.model import AssetFields, AssetState, Money
+from tieline.kernel.ownership import ASSET_MANAGEMENT
 from tieline.reconciliation.bench import Bench
-from tieline.reconciliation.deliveries import MISSED, Verdict, is_touched, judge, judge_absence
+from tieline.reconciliation.deliveries import MISSED, Verdict, is_touched, judge, judge_absence, was_delivered
 from tieline.reconciliation.evidence import ASSET
 from tieline.reconciliation.findings import Effects, Finding, Remedy, as_text, book_effects, negated
 
@@ -36,17 +37,33 @@ def _absent(bench: Bench, state: AssetState) -> Finding:
     if unreadable is not None:
         return unreadable_record(bench, unreadable, ASSET, state.asset_id, effects=effects)
     cost = state.fields.acquisition_cost if bench.scope.compares(state, bench.system, "acquisition_cost") else None
+    kind, elsewhere = _absence(bench, state, was_there=bool(natives) or was_delivered(entry))
     return bench.find(
-        DriftKind.MISSING,
+        kind,
         ASSET,
         canonical_id=state.asset_id,
         native_id=natives[0] if natives else None,
         expected=describe(state.fields),
-        cause=judge_absence(entry, linked=bool(natives)),
+        cause=f"{judge_absence(entry, linked=bool(natives))}{elsewhere}",
         remedy=Remedy.WRITE if bench.scope.receives(ASSET, bench.system) else Remedy.PERSON,
         amount=(-cost.amount, cost.currency) if cost else None,
         effects=effects,
     )
+
+
+def _absence(bench: Bench, state: AssetState, *, was_there: bool) -> tuple[DriftKind, str]:
+    """Kind of an absence, and what the other side says: only delivering mends what was never there.
+
+    What was there and is gone from one side while the other still has it is a question of fact: a ghost is written
+    off or found again, a zombie is taken into the books or carried off. What both sides let go is merely missing.
+    """
+    if not was_there:
+        return DriftKind.MISSING, ""
+    if bench.scope.role(bench.system) == ASSET_MANAGEMENT:
+        holder = bench.holder_in_books(state)
+        return (DriftKind.GHOST, f"; the books of {holder} still hold it") if holder else (DriftKind.MISSING, "")
+    holder = bench.holder_on_site(state)
+    return (DriftKind.ZOMBIE, f"; {holder} still has it") if holder else (DriftKind.MISSING, "")
 
 
 def _books_of(bench: Bench, state: AssetState) -> Effects:
@@ -113,8 +130,9 @@ def _surplus(bench: Bench, row: Observed) -> Finding:
     xref = bench.asset_links.of_native(row.native_id)
     cost = fields.acquisition_cost if "acquisition_cost" in bench.fields else None
     known = xref.canonical_id if xref is not None and xref.status is LinkStatus.LINKED else row.hub_ref
+    second = xref is not None and xref.status is LinkStatus.LINKED and xref.canonical_id in bench.native_of
     return bench.find(
-        DriftKind.EXTRA,
+        DriftKind.DUPLICATE if second else DriftKind.EXTRA,
         ASSET,
         native_id=row.native_id,
         found=describe(fields),

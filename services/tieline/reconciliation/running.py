@@ -26,7 +26,7 @@ from tieline.reconciliation.cut import (
     observe_systems,
 )
 from tieline.reconciliation.evidence import Evidence
-from tieline.reconciliation.scope import Held, Scope
+from tieline.reconciliation.scope import Dialects, Held, Scope
 
 Publish = Callable[[Sequence[Outbound]], None]
 """Writes all records in one transaction; returns when they are durable, raises when they are not."""
@@ -39,7 +39,7 @@ def new_run_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """What a run works with. ``held`` maps each system to the asset fields its connector declares."""
+    """What a run works with. ``held`` and ``dialects`` are what the connectors of its systems declare."""
 
     log: Log
     publish: Publish
@@ -49,6 +49,7 @@ class Hub:
     clock: Clock = utc_now
     run_id: Callable[[], str] = new_run_id
     say: Callable[[str], None] = lambda _: None
+    dialects: Dialects = field(default_factory=dict)
 
     def scope(self) -> Scope:
         """The landscape's promises. Raises ``Stop`` when a declared field does not exist."""
@@ -56,7 +57,9 @@ class Hub:
             unknown = sorted(fields - set(AssetFields.model_fields))
             if unknown:
                 raise Stop(f"{system}: objects.asset.fields names {unknown[0]!r}, which is no field of an asset")
-        return Scope(self.landscape, load_ownership(self.landscape.ownership), self.held, self.clock().date())
+        return Scope(
+            self.landscape, load_ownership(self.landscape.ownership), self.held, self.clock().date(), self.dialects
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,9 @@ class TrytonClient:
         """Close the connections; the session ends by itself."""
         await self._http.aclose()
 
-    async def read(self, method: str, *params: object) -> wire.Json:
+    async def read(self, method: str, *params: object, context: Mapping[str, object] | None = None) -> wire.Json:
         """Call a method that changes nothing. A lost answer is ``Unavailable``."""
-        return await self._call(method, params, writes=False)
+        return await self._call(method, params, writes=False, context=context)
 
     async def write(
         self, method: str, *params: object, timestamps: Mapping[str, str] | None = None, **context: object
@@ -67,9 +67,11 @@ class TrytonClient:
         *,
         order: Sequence[tuple[str, str]] | None = None,
         limit: int | None = None,
+        context: Mapping[str, object] | None = None,
     ) -> list[dict[str, wire.Json]]:
-        """Records of a model, inactive ones left out as Tryton does."""
-        rows = await self.read(f"model.{model}.search_read", domain, 0, limit, order, list(fields))
+        """Records of a model, inactive ones left out as Tryton does; ``context`` is what computed fields go by."""
+        method = f"model.{model}.search_read"
+        rows = await self.read(method, domain, 0, limit, order, list(fields), context=context)
         return _rows(rows, model)
 
     async def search(self, model: str, domain: Domain, *, limit: int | None = None) -> list[int]:
