@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Drift, RunFinished, RunRequested
+from tieline.kernel.memory import Drift, DriftKind, RunFinished, RunRequested
 from tieline.kernel.model import AssetFields
 from tieline.kernel.ownership import load_ownership
 from tieline.kernel.records import Outbound, Typed
@@ -121,9 +121,14 @@ def _systems(landscape: Landscape, systems: Sequence[str]) -> tuple[str, ...]:
 
 
 def _drift_rows(hub: Hub, comparison: Comparison, systems: Sequence[str]) -> list[Outbound]:
-    """Rows of this run, and tombstones for what is over; other systems' rows stay as they are."""
+    """Rows of this run, and tombstones for what is over; what it did not look at stays as it is."""
     found = {finding.drift.drift_id: finding.drift for finding in comparison.findings}
-    over = [d for d in open_drifts(hub.log) if d.system in systems and d.drift_id not in found]
+    checked = {check.system for check in comparison.schedule_checks}
+    over = [
+        drift
+        for drift in open_drifts(hub.log)
+        if drift.system in (checked if drift.kind is DriftKind.SCHEDULE else systems) and drift.drift_id not in found
+    ]
     rows = [Outbound(DRIFT_TOPIC, key, Typed("Drift", drift)) for key, drift in found.items()]
     return [*rows, *(Outbound(DRIFT_TOPIC, drift.drift_id, None) for drift in over)]
 
