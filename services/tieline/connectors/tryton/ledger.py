@@ -84,4 +84,5 @@ def map_account(context: LedgerContext, item: RawItem) -> LedgerBalance:
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        raise Rejected(first["msg"], field=path(first["loc"]) or "$", remedy="correct the account in Tryton") from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise Rejected(reason, field=path(first["loc"]) or "$", remedy="correct the account in Tryton") from None
