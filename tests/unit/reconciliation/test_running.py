@@ -477,3 +477,20 @@ def test_schedule_differences_stay_open_until_a_run_looks_at_schedules_again(wor
             world.estate.put(row.model_copy(update={"book": row.book.model_copy(update={"method": "MANUAL"})}))
     assert run(hub, console) == 0
     assert open_drifts(world.log) == []
+
+
+def test_t24_a_ghost_is_found_although_its_tombstone_never_came(world: World) -> None:
+    """An old row of the record stays in the observed table: only rows of this very read are evidence."""
+    assert reconcile(world.hub).finished.drifts == 0
+    world.estate.remove(AM, "asset", "U3")
+    real = world.log.publish
+
+    def lose_tombstones(outbounds: Sequence[Outbound]) -> None:
+        observed = "observed.unio24.record.state.v1"
+        real([each for each in outbounds if each.topic != observed or each.value is not None])
+
+    world.log.publish = lose_tombstones  # type: ignore[method-assign]  # what a reader away for too long sees
+    result = reconcile(replace(world.hub, publish=lose_tombstones))
+    assert "unio24/asset/U3" in world.log.read_table("observed.unio24.record.state.v1")
+    assert result.comparison is not None
+    assert [(f.drift.kind, f.drift.native_id) for f in result.comparison.drifts] == [(DriftKind.GHOST, "U3")]
