@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from tieline.kernel.memory import DriftKind, LinkStatus, Observed, XRef
-from tieline.kernel.model import AssetFields, AssetState, Money
-from tieline.kernel.ownership import ASSET_MANAGEMENT
+from tieline.kernel.model import AssetFields, AssetState, FinancialStatus, Money, PhysicalStatus
+from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
 from tieline.reconciliation.bench import Bench
 from tieline.reconciliation.deliveries import MISSED, Verdict, is_touched, judge, judge_absence, was_delivered
 from tieline.reconciliation.evidence import ASSET
 from tieline.reconciliation.findings import Effects, Finding, Remedy, as_text, book_effects, negated
+
+GONE = frozenset({PhysicalStatus.RETIRED, PhysicalStatus.MISSING})
+IN_USE = frozenset({PhysicalStatus.IN_SERVICE, PhysicalStatus.IN_MAINTENANCE})
 
 
 def compare_assets(bench: Bench) -> Iterator[Finding]:
@@ -24,6 +27,7 @@ def compare_assets(bench: Bench) -> Iterator[Finding]:
             yield _absent(bench, placed.row)
         else:
             yield from _differing(bench, placed.row, bench.assets[native])
+            yield from _contradicting(bench, placed.row, bench.assets[native])
     for native, row in bench.assets.items():
         if native not in bench.asset_of:
             yield _surplus(bench, row)
@@ -103,6 +107,37 @@ def _differing(bench: Bench, state: AssetState, row: Observed) -> Iterator[Findi
             amount=money_difference(expected[name], found[name]),
             effects=moved if name == carrier else (),
         )
+
+
+def _contradicting(bench: Bench, state: AssetState, row: Observed) -> Iterator[Finding]:
+    """A thing that is gone and still in the books, or out of the books and still in use.
+
+    Each side is right about its own field, so no field differs; the audit's question is the two together.
+    """
+    fields, held = state.fields, row.asset or AssetFields()
+    physical, financial = fields.physical_status, fields.financial_status
+    if bench.scope.role(bench.system) == ERP:
+        is_found = held.financial_status is FinancialStatus.RUNNING and physical in GONE
+        kind, expected, found = DriftKind.GHOST, physical, held.financial_status
+        cause = "gone by the word of asset management, and still in the books"
+    else:
+        is_found = held.physical_status in IN_USE and financial is FinancialStatus.CLOSED
+        kind, expected, found = DriftKind.ZOMBIE, financial, held.physical_status
+        cause = "closed in the books, and still in use"
+    if not is_found:
+        return
+    cost = fields.acquisition_cost
+    yield bench.find(
+        kind,
+        ASSET,
+        canonical_id=state.asset_id,
+        native_id=row.native_id,
+        expected=as_text(expected),
+        found=as_text(found),
+        cause=cause,
+        remedy=Remedy.PERSON,
+        amount=(cost.amount, cost.currency) if cost else None,
+    )
 
 
 def _verdict(bench: Bench, state: AssetState, name: str, held: AssetFields) -> Verdict:

@@ -226,6 +226,36 @@ def test_t38_a_disposed_asset_is_no_ghost_and_a_retired_one_no_zombie(make_estat
     assert kinds == {"a5": DriftKind.MISSING, "a7": DriftKind.MISSING}
 
 
+@pytest.mark.parametrize("status", [PhysicalStatus.RETIRED, PhysicalStatus.MISSING])
+def test_t38_what_asset_management_lost_and_the_books_still_run_is_a_ghost(
+    make_estate: Callable[[int], Estate], status: PhysicalStatus
+) -> None:
+    """No field differs: asset management is right about the thing, the ERP about its books."""
+    estate = make_estate(20)
+    estate.edit_state(5, physical_status=status)
+    estate.edit(AM, 5, physical_status=status)
+    [finding] = compare(estate.evidence(), estate.scope).drifts
+    drift = finding.drift
+    assert (drift.kind, drift.system, drift.native_id) == (DriftKind.GHOST, ERP, "5")
+    assert (drift.expected, drift.found, drift.amount) == (status.value, "RUNNING", "1000.05")
+    estate.pending[ERP]["a5"] = "sink.tryton.command.v1/0/17"
+    assert [f.drift.kind for f in compare(estate.evidence(), estate.scope).findings] == [DriftKind.IN_FLIGHT]
+
+
+def test_t38_what_the_books_closed_and_is_still_in_use_is_a_zombie(make_estate: Callable[[int], Estate]) -> None:
+    estate = make_estate(20)
+    estate.edit_state(5, financial_status=FinancialStatus.CLOSED)
+    estate.edit(ERP, 5, financial_status=FinancialStatus.CLOSED)
+    comparison = compare(estate.evidence(), estate.scope)
+    [finding] = comparison.drifts
+    assert (finding.drift.kind, finding.drift.system, finding.drift.native_id) == (DriftKind.ZOMBIE, AM, "U5")
+    [step] = make_plan(comparison, estate.evidence(), estate.scope).steps
+    assert (step.action, step.commands) == ("person", ())
+    estate.edit_state(5, physical_status=PhysicalStatus.RETIRED)
+    estate.edit(AM, 5, physical_status=PhysicalStatus.RETIRED)
+    assert compare(estate.evidence(), estate.scope).findings == []
+
+
 def test_t38_of_a_system_that_was_not_read_its_link_is_the_last_word(make_estate: Callable[[int], Estate]) -> None:
     estate = make_estate(20)
     estate.remove(AM, "asset", "U5")
