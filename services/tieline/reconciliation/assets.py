@@ -121,9 +121,11 @@ def _contradicting(bench: Bench, state: AssetState, row: Observed) -> Iterator[F
         kind, expected, found = DriftKind.GHOST, physical, held.financial_status
         cause = "gone by the word of asset management, and still in the books"
     else:
-        is_found = held.physical_status in IN_USE and financial is FinancialStatus.CLOSED
+        # A closed book alone is no disposal: it may be fully depreciated.
+        is_disposed = financial is FinancialStatus.CLOSED and fields.disposal_date is not None
+        is_found = held.physical_status in IN_USE and is_disposed
         kind, expected, found = DriftKind.ZOMBIE, financial, held.physical_status
-        cause = "closed in the books, and still in use"
+        cause = "disposed of in the books, and still in use"
     if not is_found:
         return
     cost = fields.acquisition_cost

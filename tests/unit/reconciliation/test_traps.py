@@ -242,10 +242,12 @@ def test_t38_what_asset_management_lost_and_the_books_still_run_is_a_ghost(
     assert [f.drift.kind for f in compare(estate.evidence(), estate.scope).findings] == [DriftKind.IN_FLIGHT]
 
 
-def test_t38_what_the_books_closed_and_is_still_in_use_is_a_zombie(make_estate: Callable[[int], Estate]) -> None:
+def test_t38_what_the_books_disposed_of_and_is_still_in_use_is_a_zombie(make_estate: Callable[[int], Estate]) -> None:
     estate = make_estate(20)
     estate.edit_state(5, financial_status=FinancialStatus.CLOSED)
     estate.edit(ERP, 5, financial_status=FinancialStatus.CLOSED)
+    assert compare(estate.evidence(), estate.scope).findings == [], "it may be fully depreciated"
+    estate.edit_state(5, disposal_date=dt.date(2026, 5, 1))
     comparison = compare(estate.evidence(), estate.scope)
     [finding] = comparison.drifts
     assert (finding.drift.kind, finding.drift.system, finding.drift.native_id) == (DriftKind.ZOMBIE, AM, "U5")
