@@ -118,13 +118,13 @@ def _contradicting(bench: Bench, state: AssetState, row: Observed) -> Iterator[F
     physical, financial = fields.physical_status, fields.financial_status
     if bench.scope.role(bench.system) == ERP:
         is_found = held.financial_status is FinancialStatus.RUNNING and physical in GONE
-        kind, expected, found = DriftKind.GHOST, physical, held.financial_status
+        kind, expected, found = DriftKind.GHOST, as_text(physical), as_text(held.financial_status)
         cause = "gone by the word of asset management, and still in the books"
     else:
         # A closed book alone is no disposal: it may be fully depreciated.
         is_disposed = financial is FinancialStatus.CLOSED and fields.disposal_date is not None
         is_found = held.physical_status in IN_USE and is_disposed
-        kind, expected, found = DriftKind.ZOMBIE, financial, held.physical_status
+        kind, expected, found = DriftKind.ZOMBIE, as_text(financial), as_text(held.physical_status)
         cause = "disposed of in the books, and still in use"
     if not is_found:
         return
@@ -134,8 +134,8 @@ def _contradicting(bench: Bench, state: AssetState, row: Observed) -> Iterator[F
         ASSET,
         canonical_id=state.asset_id,
         native_id=row.native_id,
-        expected=as_text(expected),
-        found=as_text(found),
+        expected=expected,
+        found=found,
         cause=cause,
         remedy=Remedy.PERSON,
         amount=(cost.amount, cost.currency) if cost else None,
