@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from inspect import signature
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import yaml
 
+from tieline.depreciation.dialects import Dialect
 from tieline.kernel import broker
 from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.clock import utc_now
@@ -100,12 +101,20 @@ def publish_once(hub: Hub, name: str, outbounds: Sequence[Outbound]) -> None:
 
 def held_fields(landscape: Landscape) -> dict[str, frozenset[str]]:
     """Asset fields that each system holds, as its connector's manifest declares."""
-    held: dict[str, frozenset[str]] = {}
-    for name, system in landscape.systems.items():
-        folder = resources.files(f"tieline.connectors.{system.connector}")
-        manifest = yaml.safe_load(folder.joinpath("manifest.yaml").read_text(encoding="utf-8"))
-        held[name] = frozenset(manifest["objects"]["asset"]["fields"])
-    return held
+    return {
+        name: frozenset(_objects(system.connector)["asset"]["fields"]) for name, system in landscape.systems.items()
+    }
+
+
+def dialects_of(landscape: Landscape) -> dict[str, Dialect]:
+    """How each system's own schedules count, where its connector's manifest says so."""
+    said = {name: _objects(system.connector).get("book", {}) for name, system in landscape.systems.items()}
+    return {name: Dialect(book["dialect"]) for name, book in said.items() if "dialect" in book}
+
+
+def _objects(connector: str) -> Any:
+    manifest = resources.files(f"tieline.connectors.{connector}").joinpath("manifest.yaml")
+    return yaml.safe_load(manifest.read_text(encoding="utf-8"))["objects"]
 
 
 def open_reconciliation(hub: Hub) -> reconciling.Hub:
@@ -115,6 +124,7 @@ def open_reconciliation(hub: Hub) -> reconciling.Hub:
         publish=lambda outbounds: publish_once(hub, "reconciliation", outbounds),
         landscape=hub.landscape,
         held=held_fields(hub.landscape),
+        dialects=dialects_of(hub.landscape),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from tieline.connectors.kit.throttling import AccountBudget
 from tieline.connectors.unio24.client import Client
 from tieline.connectors.unio24.mapping import check_mapped_once
 from tieline.connectors.unio24.models import STREAMS
@@ -38,7 +39,7 @@ def connect(
     profile = load_profile(checked.profile)
     families = load_records(checked.records, shapes or shapes_of(NO_FAMILIES))
     check_mapped_once(profile, codes)
-    client = Client(checked, profile, clock=clock)
+    client = Client(checked, profile, clock=clock, budget=AccountBudget(system, checked.max_connections))
     webhook = None
     if checked.webhook_port is not None and checked.webhook_secret is not None:
         secret = checked.webhook_secret.get_secret_value()
