@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision, PeriodHold
 from tieline.kernel.model import (
@@ -30,12 +31,14 @@ from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import CENTRE, ReferenceReport
+from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
+from tieline.processors.families import FamilyRecords
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.foreign_edits import ForeignEdits
 from tieline.processors.hearing import hear, is_outdated, was_heard
@@ -77,10 +80,13 @@ class Accept:
             self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
+        self.families = FamilyRecords(landscape, shapes_of(landscape.families), self.conflicts, self.ledger, clock)
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
         body = value.body
+        if isinstance(body, FamilyReport):
+            return self.families.accept(record.key_text, body, self._role(body.origin))
         written = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
         return [*written, *self.runs.settle()]
 

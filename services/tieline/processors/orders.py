@@ -38,6 +38,7 @@ from tieline.processors.bookings import Cause, Rows, acquired_records, book_chan
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.documents import document_ref
 from tieline.processors.hearing import is_news, is_older
+from tieline.processors.quantities import in_order_units, in_pieces
 
 ORDER_EVENTS = "procurement.purchase-order.event.v1"
 RECEIPT_EVENTS = "procurement.receipt.event.v1"
@@ -154,7 +155,9 @@ class Orders:
         if not receipts and not invoices and not known:
             return []
         before = {proposal_id(row): row for row in known}
-        documents = Documents(po_id, system, order, receipts, invoices, known)
+        documents = Documents(
+            po_id, system, in_pieces(order), in_order_units(order, receipts), in_order_units(order, invoices), known
+        )
         after = {
             key: row if row == before.get(key) else row.model_copy(update={"version": row.version + 1})
             for key, row in acquire(documents, self._rule).items()
@@ -163,7 +166,7 @@ class Orders:
         self._note_conflict(po_id, system, after)
         return [
             Outbound(ORDER_EVENTS, po_id, Typed(name, event))
-            for name, event in book_changes(before, after, order, cause, self._rule)
+            for name, event in book_changes(before, after, documents.order, cause, self._rule)
         ]
 
     def _keep(self, po_id: str, before: Rows, after: Rows) -> None:
