@@ -24,7 +24,7 @@ from tieline.views.completeness import Completeness
 from tieline.views.entries import Figures, Sources, sources_of
 from tieline.views.faust_app import Decoder, LiveViews, OnSkip, build_app
 from tieline.views.flows import flows_of
-from tieline.views.following import ChangelogFollower
+from tieline.views.following import open_follower
 from tieline.views.http import HOST, start_server
 from tieline.views.topics import changelogs, ensure_topics
 
@@ -105,7 +105,7 @@ async def _keep_up(kafka: Kafka, topics: Mapping[str, str], live: LiveViews, ask
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="follower") as thread:
         try:
-            follower = await loop.run_in_executor(thread, ChangelogFollower, kafka, topics)
+            follower = await loop.run_in_executor(thread, open_follower, kafka, topics)
             while not asked.is_set():
                 for change in await loop.run_in_executor(thread, follower.read, FOLLOW_SECS):
                     live.figures.put(change)

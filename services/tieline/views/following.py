@@ -7,9 +7,10 @@ several processes answers for all of them, before, during and after a rebalance.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from tieline.kernel import broker
 from tieline.kernel.landscape import Kafka
@@ -18,6 +19,7 @@ from tieline.views.entries import Change
 
 GROUP = "tieline.follower"  # no position is committed under it
 BATCH_RECORDS = 1000
+PATIENCE_SECS = 60.0
 
 
 class ChangelogFollower:
@@ -60,6 +62,21 @@ class ChangelogFollower:
         # Compaction may have taken the last records: then only the end of the partition tells.
         if position >= self._ends[place]:
             self._behind.discard(place)
+
+
+def open_follower(kafka: Kafka, changelogs: Mapping[str, str]) -> ChangelogFollower:
+    """A follower of those changelogs. Blocks: a topic that was made just now has no leader for a moment.
+
+    Raises as ``ChangelogFollower`` does, and the broker's own error after ``PATIENCE_SECS``.
+    """
+    deadline = time.monotonic() + PATIENCE_SECS
+    while True:
+        try:
+            return ChangelogFollower(kafka, changelogs)
+        except KafkaException:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 def read_change(table: str, record: Inbound) -> Change | None:
