@@ -135,7 +135,7 @@ def _received(documents: Documents) -> Found:
 
 
 def _delivered(documents: Documents, line: OrderLine) -> list[Delivered]:
-    return [found for found in deliveries(line, documents.receipts, documents.invoices) if found.quantity > 0]
+    return [found for found in deliveries(line, documents.of_line(line.line_id)) if found.quantity > 0]
 
 
 def _invoiced(documents: Documents) -> Found:
@@ -146,7 +146,7 @@ def _invoiced(documents: Documents) -> Found:
         for invoice in documents.invoices
         if any(part.line_id in ids for part in invoice.fields.lines)
     ]
-    done, wanted = _quantities(lines, lambda ln: charges(ln, documents.invoices).quantity, ends="final_invoice")
+    done, wanted = _quantities(lines, lambda ln: charges(documents.of_line(ln.line_id)).quantity, ends="final_invoice")
     return Found(done, wanted, max(days, default=None), f"the invoice for {_plain(wanted - done)} of {_plain(wanted)}")
 
 
