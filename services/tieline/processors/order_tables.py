@@ -27,6 +27,10 @@ class OfOrder(Generic[Row]):
         """All rows of the order, by key."""
         return self._rows(self._by_order.get(po_id, ()))
 
+    def has(self, po_id: str) -> bool:
+        """Whether the order has any row."""
+        return po_id in self._by_order
+
     def of_lines(self, po_id: str, line_ids: Iterable[str]) -> list[Row]:
         """The rows that speak of these order lines, and the documents that reversals among them take back, by key."""
         keys = {key for line_id in line_ids for key in self._by_line.get(f"{po_id}|{line_id}", ())}

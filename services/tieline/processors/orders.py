@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Generic, TypeVar
@@ -46,6 +46,8 @@ RECEIPT_EVENTS = "procurement.receipt.event.v1"
 INVOICE_EVENTS = "procurement.invoice.event.v1"
 
 Document = TypeVar("Document", ReceiptState, InvoiceState)
+Row = OrderState | ReceiptState | InvoiceState | ProposedAsset
+Follow = Callable[[str, Row | None, Row | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +67,22 @@ INVOICE = Kind("supplier invoice", InvoiceState, InvoiceEvent, INVOICE_EVENTS, "
 
 
 class Orders:
-    """What the hub believes of orders and their documents. ``conflicts`` is accept's own table."""
+    """What the hub believes of orders and their documents. ``conflicts`` is accept's own table.
 
-    def __init__(self, rule: Capitalisation, conflicts: Table[Conflict], sources: CostSources, clock: Clock) -> None:
+    ``follow`` is told of every change of the tables, as ``Table.on_change`` says.
+    """
+
+    def __init__(
+        self, rule: Capitalisation, conflicts: Table[Conflict], sources: CostSources, clock: Clock, *, follow: Follow
+    ) -> None:
         self._sources = sources
         self._rule = rule
         self._conflicts = conflicts
         self._clock = clock
-        self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState)
-        self.receipts = OfOrder("procurement.receipt.state.v1", ReceiptState)
-        self.invoices = OfOrder("procurement.invoice.state.v1", InvoiceState, self._sources.follow_invoice)
-        self.proposals = OfOrder("asset.proposed-asset.state.v1", ProposedAsset, self._follow_proposal)
+        self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState, on_change=follow)
+        self.receipts = OfOrder("procurement.receipt.state.v1", ReceiptState, follow)
+        self.invoices = OfOrder("procurement.invoice.state.v1", InvoiceState, self._sources.follow_invoice, follow)
+        self.proposals = OfOrder("asset.proposed-asset.state.v1", ProposedAsset, self._follow_proposal, follow)
         self._disputed: dict[str, dict[str, None]] = {}  # order: keys of proposals with a conflict
 
     def accept_order(self, po_id: str, report: OrderReport) -> list[Outbound]:
@@ -183,6 +190,18 @@ class Orders:
         return Documents(
             po_id, system, in_pieces(order), in_order_units(order, receipts), in_order_units(order, invoices), known
         )
+
+    def lines_touched_by(self, row: Row) -> frozenset[str]:
+        """The lines for which a row of theirs changes what counts."""
+        match row:
+            case ReceiptState():
+                return self.receipts.touched_by(row.po_id, row)
+            case InvoiceState():
+                return self.invoices.touched_by(row.po_id, row)
+            case ProposedAsset():
+                return frozenset({row.line_id})
+            case OrderState():
+                return frozenset(line.line_id for line in row.fields.lines)
 
     def _follow_proposal(self, key: str, old: ProposedAsset | None, new: ProposedAsset | None) -> None:
         po_id = order_of(key)
