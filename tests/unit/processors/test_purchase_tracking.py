@@ -128,7 +128,16 @@ def test_after_a_restart_rows_that_are_missing_are_written() -> None:
             if new.kind is not PurchaseProcess:  # as it is when an older release kept no such rows
                 new.load(key, value)
     hub.stages["accept"] = restarted
-    hub.say(asset(AM, "A1", tag="T1"))
+    hub.publish(asset(AM, "A1", tag="T1"))
+    hub.step("identify")
+    record = restarted.inbox.popleft()
+    assert record.value is not None
+    list(restarted.processor.handle(record, decode(record.value)))
+    assert len(hub.rows(PurchaseProcess)) == 1
+    for table in restarted.processor.tables:
+        table.rollback()
+    assert hub.rows(PurchaseProcess) == {}, "it goes with its transaction"
+    hub.say(asset(AM, "A2", tag="T2"))
     assert step(hub, "received").waits_for == "the receipt of 2 of 3"
 
 
