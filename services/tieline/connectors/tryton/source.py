@@ -100,16 +100,16 @@ class TrytonSource:
 
     async def read_changes(self, position: Mapping[str, str], limit: int) -> Page:
         """See ``Source``. Deleted records are not seen here; neither is a schedule that is only cleared."""
-        share = max(1, limit // len(WATCHES))
         items: list[RawItem] = []
         cursors = dict(position)
         more = False
-        for stream, watches in WATCHES.items():
-            room = min(share, limit - len(items))
-            if not room:
+        for place, (stream, watches) in enumerate(WATCHES.items()):
+            if len(items) >= limit:
                 more = True
                 break
-            marks, parents, waiting = await self._changed(watches, load_marks(position.get(stream)), room)
+            # What one stream leaves of its share is the others'.
+            room = max(1, (limit - len(items)) // (len(WATCHES) - place))
+            marks, parents, waiting = await self._changed(watches, load_marks(position.get(stream)), room, limit)
             items += await self._records(stream, parents)
             cursors[stream] = dump_marks(marks)
             more = more or waiting
@@ -141,14 +141,15 @@ class TrytonSource:
                 yield item
 
     async def _changed(
-        self, watches: Sequence[Watch], marks: dict[str, Mark], limit: int
+        self, watches: Sequence[Watch], marks: dict[str, Mark], limit: int, rows: int
     ) -> tuple[dict[str, Mark], list[int], bool]:
+        """New marks, the records that changed, at most ``limit``, and whether more wait; so many rows are looked at."""
         if not marks:
             marks = await self._first_marks(watches)
         found: list[tuple[Change, Watch]] = []
         waiting = False
         for watch in watches:
-            at_once = watch.at_once or limit
+            at_once = watch.at_once or rows
             changes = await self._unseen(watch, marks.get(watch.name, Mark()), at_once)
             waiting = waiting or len(changes) >= at_once
             found += [(change, watch) for change in changes]
