@@ -93,7 +93,7 @@ async def test_the_first_read_gives_everything_once_and_the_next_nothing(
     connector: Connector, client: TrytonClient, part: TrytonPart
 ) -> None:
     made = {await booked(client, part) for _ in range(5)}
-    items, position = await drain(connector, {}, limit=4)
+    items, position = await drain(connector, {}, limit=12)
     given = ids(items)
     assert made <= set(given)
     assert set(given) == {item.native_id async for item in connector.source.read_all("assets")}
