@@ -91,9 +91,10 @@ class Accept:
         body = value.body
         if isinstance(body, FamilyReport):
             return self.families.accept(record.key_text, body, self._role(body.origin))
-        written = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
+        said = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
+        written = [*said, *self.runs.settle()]
         self.tracking.settle(self.purchasing)
-        return [*written, *self.runs.settle()]
+        return written
 
     def _handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         match value.body:

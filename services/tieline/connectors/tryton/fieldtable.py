@@ -176,6 +176,7 @@ _RECEIPT_LINE = {
     "quantity": _PIECES,
     "accepted": _PIECES,
     "rejected": Place((), (), "always 0: what is not wanted is sent back"),
+    "unit": Place((), (), "not said: always the order line's, another is refused"),
 }
 _CREDITED = ("origin_invoices.id", "origin_invoices.purchases.id")
 _INVOICE = {
@@ -201,6 +202,7 @@ _INVOICE_LINE = {
     ),
     "quantity": Place(("lines.quantity",), (), "in the order line's unit, another is refused; turned for a credit"),
     "net_amount": Place(("lines.amount",), (), "turned for a credit"),
+    "unit": Place((), (), "not said: always the order line's, another is refused"),
     "tax_amount": _UNSAID,
     "recoverable_tax": _UNSAID,
 }
