@@ -21,6 +21,7 @@ from tieline.kernel.telemetry import configure_logging
 from tieline.operating.commands import status_command, trace_command
 from tieline.operating.custodians import custodians_command
 from tieline.operating.links_commands import app as links
+from tieline.operating.orders_commands import app as orders
 from tieline.stack.commands import app as stack
 from tieline.synthetic.commands import app as synthetic
 
@@ -55,6 +56,7 @@ app.add_typer(topics, name="topics")
 app.add_typer(reconcile, name="reconcile")
 app.add_typer(dead_letters, name="dead-letters")
 app.add_typer(links, name="links")
+app.add_typer(orders, name="orders")
 app.add_typer(landscapes, name="landscape")
 app.add_typer(demo, name="demo")
 app.add_typer(sandboxes, name="sandbox")

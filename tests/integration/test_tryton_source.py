@@ -23,6 +23,7 @@ from tieline.kernel.model import (
     AssetReport,
     BookReport,
     CostReport,
+    DepreciationRunReport,
     FiscalPeriodFields,
     FiscalPeriodReport,
     OrderReport,
@@ -92,7 +93,7 @@ async def test_the_first_read_gives_everything_once_and_the_next_nothing(
     connector: Connector, client: TrytonClient, part: TrytonPart
 ) -> None:
     made = {await booked(client, part) for _ in range(5)}
-    items, position = await drain(connector, {}, limit=4)
+    items, position = await drain(connector, {}, limit=12)
     given = ids(items)
     assert made <= set(given)
     assert set(given) == {item.native_id async for item in connector.source.read_all("assets")}
@@ -270,7 +271,7 @@ async def test_a_whole_read_gives_each_record_once_and_maps(connector: Connector
         assert len({item.native_id for item in items}) == len(items)
         assert items == [item async for item in connector.source.read_all(stream)]
         kinds |= {type(report) for item in items for report in small.map_item(item)}
-    assert kinds == {AssetReport, BookReport, OrderReport, CostReport, FiscalPeriodReport}
+    assert kinds == {AssetReport, BookReport, OrderReport, CostReport, FiscalPeriodReport, DepreciationRunReport}
     assert small.snapshot_streams == SNAPSHOT_STREAMS
     closing = small.close()
     assert hasattr(closing, "__await__")

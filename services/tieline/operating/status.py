@@ -13,26 +13,34 @@ from rich.text import Text
 
 from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.fleet import consumers
-from tieline.kernel.inspecting import LogReader
+from tieline.kernel.inspecting import LogReader, read_latest, read_rows
 from tieline.kernel.letters import read_book
+from tieline.kernel.procurement_records import PurchaseProcess
 from tieline.operating.flows import FlowStatus, read_flows
 from tieline.operating.processes import ProcessStatus, State, process_names, read_processes, take_sample
+from tieline.operating.purchases import PROCESSES, count_late
 
+PERIOD_HOLDS = "hub.period-hold.state.v1"
 _STYLES = {State.STALLED: "bold red", State.BEHIND: "yellow", State.FLOWING: "green"}
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Everything at one moment (UTC). ``letters_cut``: older dead letters were not counted."""
+    """Everything at one moment (UTC). ``letters_cut``: older dead letters were not counted.
+
+    ``period_holds`` are reports that wait for a fiscal period, ``overdue_orders`` those with a step past its day.
+    """
 
     at: dt.datetime
     processes: Sequence[ProcessStatus]
     flows: Sequence[FlowStatus]
     letters_cut: bool
+    period_holds: int = 0
+    overdue_orders: int = 0
 
     @property
     def needs_attention(self) -> bool:
-        """Whether a person should look."""
+        """Whether a person should look after the hub; a closed period or a late delivery is no fault of it."""
         return any(p.needs_attention for p in self.processes) or any(f.needs_attention for f in self.flows)
 
 
@@ -45,7 +53,9 @@ def read_status(log: LogReader, clock: Clock = utc_now) -> Status:
     book = read_book(log, consumers(log.landscape))
     sample = take_sample(log, process_names(log))
     flows = read_flows(log, sample)
-    return Status(now, read_processes(log, book, sample, now), flows, book.cut)
+    holds = read_latest(log, PERIOD_HOLDS)
+    late = count_late(read_rows(log, PROCESSES, PurchaseProcess).values(), now.date())
+    return Status(now, read_processes(log, book, sample, now), flows, book.cut, len(holds), late)
 
 
 def status_json(status: Status) -> str:
@@ -53,6 +63,8 @@ def status_json(status: Status) -> str:
     document = {
         "at": status.at.isoformat(),
         "needs_attention": status.needs_attention,
+        "period_holds": status.period_holds,
+        "overdue_orders": status.overdue_orders,
         "processes": [
             {
                 "name": p.name,
@@ -92,13 +104,17 @@ def status_json(status: Status) -> str:
 
 
 def render_status(status: Status) -> Group:
-    """Two tables and a verdict."""
+    """Two tables, what waits outside the hub, and a verdict."""
     verdict = Text("Attention: see the marked lines (!).", style="bold red")
     if not status.needs_attention:
         verdict = Text("All well.", style="bold green")
     parts: list[Table | Text] = [_processes(status), Text(""), _flows(status), Text("")]
     if status.letters_cut:
         parts.append(Text("Only the newest dead letters were counted."))
+    if status.period_holds:
+        parts.append(Text(f"{status.period_holds} reports wait for a fiscal period to open."))
+    if status.overdue_orders:
+        parts.append(Text(f"{status.overdue_orders} orders are overdue: tieline orders list --overdue"))
     return Group(*parts, verdict)
 
 

@@ -49,6 +49,7 @@ from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
 from tieline.processors.proposals import Proposals, Refused, refuse, without
+from tieline.processors.purchase_tracking import PurchaseTracking
 from tieline.processors.references import References
 from tieline.processors.reversals import Reversals
 
@@ -64,7 +65,8 @@ class Accept:
         self._ownership = ownership
         self.gate = PeriodGate(landscape, clock)
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
-        self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
+        self.tracking = PurchaseTracking(landscape.procure_to_pay)
+        self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self._follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self._reversals = Reversals()
         self._refused = Refused()
@@ -75,7 +77,9 @@ class Accept:
         self.movements = Movements(self.conflicts, self.gate.periods, clock)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
-        self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
+        self.purchasing = Orders(
+            landscape.capitalisation, self.conflicts, self._sources, clock, follow=self.tracking.follow
+        )
         self.duplicates = Duplicates(
             self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
@@ -87,8 +91,10 @@ class Accept:
         body = value.body
         if isinstance(body, FamilyReport):
             return self.families.accept(record.key_text, body, self._role(body.origin))
-        written = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
-        return [*written, *self.runs.settle()]
+        said = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
+        written = [*said, *self.runs.settle()]
+        self.tracking.settle(self.purchasing)
+        return written
 
     def _handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         match value.body:
@@ -121,6 +127,10 @@ class Accept:
         written = self.books.accept(asset_id, report)
         self.movements.roll_forwards.take_book(asset_id, report)
         return written
+
+    def _follow_asset(self, key: str, old: AssetState | None, new: AssetState | None) -> None:
+        self.runs.follow_asset(key, old, new)
+        self.tracking.follow_asset(key, old, new)
 
     def _follow_cost(self, key: str, old: CostState | None, new: CostState | None) -> None:
         self._reversals.follow(key, old, new)

@@ -7,10 +7,11 @@ has been given stays with it, so that nothing in the books moves when an earlier
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.model import (
@@ -29,7 +30,9 @@ from tieline.processors.capitalise import lay_out, minor_unit
 from tieline.processors.documents import (
     Charged,
     Delivered,
+    LineDocuments,
     acquired_by_invoice,
+    by_line,
     charges,
     deliveries,
     document_ref,
@@ -48,7 +51,7 @@ _STATUS = {
 NOTHING = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Documents:
     """One order as the hub knows it. ``system`` is the order's; ``known`` is what was made of it before."""
 
@@ -58,6 +61,25 @@ class Documents:
     receipts: Sequence[ReceiptState]
     invoices: Sequence[InvoiceState]
     known: Sequence[ProposedAsset] = ()
+
+    def of_line(self, line_id: str) -> LineDocuments:
+        """What receipts and invoices say of one line."""
+        return self._by_line.get(line_id, LineDocuments())
+
+    def known_of_line(self, line_id: str) -> Sequence[ProposedAsset]:
+        """What was made of one line before."""
+        return self._known_by_line.get(line_id, ())
+
+    @cached_property
+    def _by_line(self) -> Mapping[str, LineDocuments]:
+        return by_line(self.receipts, self.invoices)
+
+    @cached_property
+    def _known_by_line(self) -> Mapping[str, Sequence[ProposedAsset]]:
+        found: dict[str, list[ProposedAsset]] = {}
+        for row in self.known:
+            found.setdefault(row.line_id, []).append(row)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +105,18 @@ def proposal_id(row: ProposedAsset) -> str:
     return f"{row.line_id}/{row.document}/{row.unit}"
 
 
-def acquire(documents: Documents, rule: Capitalisation) -> dict[str, ProposedAsset]:
+def acquire(
+    documents: Documents, rule: Capitalisation, only: Collection[str] | None = None
+) -> dict[str, ProposedAsset]:
     """Every proposed asset of the order as it stands now, by ``proposal_id``; versions are those of ``known``.
 
     What was decided before is never dropped: it is there as it stands, with a conflict, or as REVERSED.
+    With ``only``, the lines of these ids alone; lines do not depend on each other, so ``documents`` need no more
+    than what speaks of them, and the documents that reversals among it take back.
     """
     rows: list[ProposedAsset] = []
     for line in documents.order.lines:
-        if line.asset_class is not None:
+        if line.asset_class is not None and (only is None or line.line_id in only):
             rows += _acquire_line(documents, line, line.asset_class, rule)
     versions = {proposal_id(row): row.version for row in documents.known}
     found = {key: row.model_copy(update={"version": versions.get(key, 0)}) for key, row in _by_id(rows)}
@@ -118,9 +144,9 @@ def _left_over(row: ProposedAsset, *, in_order: bool) -> ProposedAsset:
 
 
 def _acquire_line(documents: Documents, line: OrderLine, asset_class: str, rule: Capitalisation) -> list[ProposedAsset]:
-    known = [row for row in documents.known if row.line_id == line.line_id]
-    delivered = deliveries(line, documents.receipts, documents.invoices)
-    charged = charges(line, documents.invoices)
+    known = documents.known_of_line(line.line_id)
+    delivered = deliveries(line, documents.of_line(line.line_id))
+    charged = charges(documents.of_line(line.line_id))
     held, conflict = _standing(documents.order, line, charged)
     pieces = allocate(delivered, line.quantity, known, rule)
     if _buys_nothing(documents.order, line):
@@ -294,8 +320,7 @@ def spread(total: Fraction, quantities: Sequence[Decimal], step: Decimal) -> lis
 def _step(documents: Documents, line: OrderLine) -> Decimal:
     """The currency's minor unit, or finer where an amount is: a sum stays the sum of its parts (Invariant 11)."""
     amounts = [line_cost(line)]
-    for invoice in documents.invoices:
-        amounts += [line_cost(part) for part in invoice.fields.lines if part.line_id == line.line_id]
+    amounts += [line_cost(part) for said in documents.of_line(line.line_id).invoices for part in said.parts]
     finest = [Decimal(1).scaleb(min(0, int(amount.normalize().as_tuple().exponent))) for amount in amounts]
     return min(minor_unit(documents.order.currency), *finest)
 

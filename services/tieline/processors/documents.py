@@ -3,11 +3,41 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Generic, TypeVar
 
-from tieline.kernel.model import InvoiceLine, InvoiceState, MatchType, OrderLine, ReceiptState
+from tieline.kernel.model import (
+    InvoiceFields,
+    InvoiceLine,
+    InvoiceState,
+    MatchType,
+    OrderLine,
+    ReceiptFields,
+    ReceiptLine,
+    ReceiptState,
+)
+
+Part = TypeVar("Part", ReceiptLine, InvoiceLine)
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Generic[Part]):
+    """What one document says of one order line. ``reversal_of`` is the document it takes back, if it is a reversal."""
+
+    document: str
+    on: dt.date
+    reversal_of: str | None
+    parts: tuple[Part, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LineDocuments:
+    """What all documents of an order say of one of its lines; a reversal only once its document is known."""
+
+    receipts: list[Said[ReceiptLine]] = field(default_factory=list)
+    invoices: list[Said[InvoiceLine]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +79,28 @@ def acquired_by_invoice(line: OrderLine) -> bool:
     return not line.gr_expected or line.match_type is MatchType.TWO_WAY
 
 
-def deliveries(
-    line: OrderLine, receipts: Sequence[ReceiptState], invoices: Sequence[InvoiceState]
-) -> tuple[Delivered, ...]:
+def document_date(fields: ReceiptFields | InvoiceFields) -> dt.date:
+    """The business date of a document."""
+    return fields.received_on if isinstance(fields, ReceiptFields) else fields.invoiced_on
+
+
+def reversed_ref(state: ReceiptState | InvoiceState) -> str | None:
+    """The document that this one takes back, as system/native id; None if it is no reversal."""
+    reversal_of = state.fields.reversal_of
+    return document_ref(state.origin_system, reversal_of) if reversal_of else None
+
+
+def by_line(receipts: Sequence[ReceiptState], invoices: Sequence[InvoiceState]) -> Mapping[str, LineDocuments]:
+    """Documents by order line: one pass over all of them, so that each line looks at its own only."""
+    found: dict[str, LineDocuments] = {}
+    for receipt, line_id, delivered in _said((state, state.fields.lines) for state in receipts):
+        found.setdefault(line_id, LineDocuments()).receipts.append(Said(*_identity(receipt), delivered))
+    for invoice, line_id, charged in _said((state, state.fields.lines) for state in invoices):
+        found.setdefault(line_id, LineDocuments()).invoices.append(Said(*_identity(invoice), charged))
+    return found
+
+
+def deliveries(line: OrderLine, documents: LineDocuments) -> tuple[Delivered, ...]:
     """What was delivered for a line, by date, then document; documents that are wholly taken back have quantity 0.
 
     Every line of every document counts, also if two are alike (T01). A reversal that comes before its document waits
@@ -59,7 +108,7 @@ def deliveries(
     """
     days: dict[str, dt.date] = {}
     net: dict[str, Decimal] = {}
-    for document, on, reversal_of, quantity in _moves(line, receipts, invoices):
+    for document, on, reversal_of, quantity in _moves(line, documents):
         if reversal_of is None:
             days[document] = on
         ref = document if reversal_of is None else reversal_of
@@ -68,42 +117,52 @@ def deliveries(
     return tuple(sorted(found, key=lambda delivered: (delivered.on, delivered.document)))
 
 
-def charges(line: OrderLine, invoices: Sequence[InvoiceState]) -> Charged:
-    """What was invoiced for a line; a reversal takes off what its own lines say, once the invoice itself is known."""
+def charges(documents: LineDocuments) -> Charged:
+    """What was invoiced for a line; a reversal takes off what its own lines say."""
     quantity = cost = Decimal(0)
-    known = {document_ref(invoice.origin_system, invoice.origin_native_id) for invoice in invoices}
-    for invoice in invoices:
-        _, _, reversal_of = _identity(invoice)
-        if reversal_of is not None and reversal_of not in known:
-            continue
-        sign = 1 if reversal_of is None else -1
-        for charged in invoice.fields.lines:
-            if charged.line_id == line.line_id:
-                quantity += sign * charged.quantity
-                cost += sign * line_cost(charged)
+    for said in documents.invoices:
+        sign = 1 if said.reversal_of is None else -1
+        for charged in said.parts:
+            quantity += sign * charged.quantity
+            cost += sign * line_cost(charged)
     return Charged(quantity, cost)
 
 
-def _moves(
-    line: OrderLine, receipts: Sequence[ReceiptState], invoices: Sequence[InvoiceState]
-) -> list[tuple[str, dt.date, str | None, Decimal]]:
+def _moves(line: OrderLine, documents: LineDocuments) -> list[tuple[str, dt.date, str | None, Decimal]]:
     """Document, date, the document it takes back if it is a reversal, and its quantity for the line."""
-    found: list[tuple[str, dt.date, str | None, Decimal]] = []
     if acquired_by_invoice(line):
-        for invoice in invoices:
-            charged = [part.quantity for part in invoice.fields.lines if part.line_id == line.line_id]
-            if any(charged):
-                found.append((*_identity(invoice), sum(charged, Decimal(0))))
-        return found
-    for receipt in receipts:
-        accepted = [part.accepted for part in receipt.fields.lines if part.line_id == line.line_id]
-        if accepted:
-            found.append((*_identity(receipt), sum(accepted, Decimal(0))))
+        return [
+            (said.document, said.on, said.reversal_of, sum((part.quantity for part in said.parts), Decimal(0)))
+            for said in documents.invoices
+            if any(part.quantity for part in said.parts)
+        ]
+    return [
+        (said.document, said.on, said.reversal_of, sum((part.accepted for part in said.parts), Decimal(0)))
+        for said in documents.receipts
+    ]
+
+
+State = TypeVar("State", ReceiptState, InvoiceState)
+
+
+def _said(
+    documents: Iterable[tuple[State, tuple[Part, ...]]],
+) -> list[tuple[State, str, tuple[Part, ...]]]:
+    """Document, order line and the document's lines for it; reversals whose document is not known are left out."""
+    rows = list(documents)
+    known = {document_ref(state.origin_system, state.origin_native_id) for state, _ in rows}
+    found: list[tuple[State, str, tuple[Part, ...]]] = []
+    for state, lines in rows:
+        ref = reversed_ref(state)
+        if ref is not None and ref not in known:
+            continue
+        parts: dict[str, list[Part]] = {}
+        for part in lines:
+            parts.setdefault(part.line_id, []).append(part)
+        found += [(state, line_id, tuple(same)) for line_id, same in parts.items()]
     return found
 
 
 def _identity(state: ReceiptState | InvoiceState) -> tuple[str, dt.date, str | None]:
-    system, reversal_of = state.origin_system, state.fields.reversal_of
-    on = state.fields.received_on if isinstance(state, ReceiptState) else state.fields.invoiced_on
-    reversed_ref = document_ref(system, reversal_of) if reversal_of else None
-    return document_ref(system, state.origin_native_id), on, reversed_ref
+    ref = document_ref(state.origin_system, state.origin_native_id)
+    return ref, document_date(state.fields), reversed_ref(state)

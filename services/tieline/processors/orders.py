@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Generic, TypeVar
 
@@ -11,10 +12,8 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.memory import Conflict
 from tieline.kernel.model import (
-    Accepted,
     ApprovalStatus,
     InvoiceEvent,
-    InvoiceFields,
     InvoiceLine,
     InvoiceReport,
     InvoiceState,
@@ -33,32 +32,58 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.accepting import accepted_as
 from tieline.processors.acquisitions import Documents, acquire, proposal_id
 from tieline.processors.bookings import Cause, Rows, acquired_records, book_changes
 from tieline.processors.cost_sources import CostSources
-from tieline.processors.documents import document_ref
+from tieline.processors.documents import document_date, document_ref
 from tieline.processors.hearing import is_news, is_older
+from tieline.processors.order_tables import OfOrder, order_of
 from tieline.processors.quantities import in_order_units, in_pieces
 
 ORDER_EVENTS = "procurement.purchase-order.event.v1"
 RECEIPT_EVENTS = "procurement.receipt.event.v1"
 INVOICE_EVENTS = "procurement.invoice.event.v1"
 
-M = TypeVar("M", bound=Model)
+Document = TypeVar("Document", ReceiptState, InvoiceState)
+Row = OrderState | ReceiptState | InvoiceState | ProposedAsset
+Follow = Callable[[str, Row | None, Row | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[Document]):
+    """One kind of document of an order: its name for people, its records, and what its events are called."""
+
+    name: str
+    state: type[Document]
+    event: type[ReceiptEvent | InvoiceEvent]
+    events: str
+    posted: str
+    reversed: str
+
+
+RECEIPT = Kind("receipt", ReceiptState, ReceiptEvent, RECEIPT_EVENTS, "GoodsReceived", "GoodsReceiptReversed")
+INVOICE = Kind("supplier invoice", InvoiceState, InvoiceEvent, INVOICE_EVENTS, "InvoiceMatched", "InvoiceReversed")
 
 
 class Orders:
-    """What the hub believes of orders and their documents. ``conflicts`` is accept's own table."""
+    """What the hub believes of orders and their documents. ``conflicts`` is accept's own table.
 
-    def __init__(self, rule: Capitalisation, conflicts: Table[Conflict], sources: CostSources, clock: Clock) -> None:
+    ``follow`` is told of every change of the tables, as ``Table.on_change`` says.
+    """
+
+    def __init__(
+        self, rule: Capitalisation, conflicts: Table[Conflict], sources: CostSources, clock: Clock, *, follow: Follow
+    ) -> None:
         self._sources = sources
         self._rule = rule
         self._conflicts = conflicts
         self._clock = clock
-        self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState)
-        self.receipts = OfOrder("procurement.receipt.state.v1", ReceiptState)
-        self.invoices = OfOrder("procurement.invoice.state.v1", InvoiceState, self._sources.follow_invoice)
-        self.proposals = OfOrder("asset.proposed-asset.state.v1", ProposedAsset)
+        self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState, on_change=follow)
+        self.receipts = OfOrder("procurement.receipt.state.v1", ReceiptState, follow)
+        self.invoices = OfOrder("procurement.invoice.state.v1", InvoiceState, self._sources.follow_invoice, follow)
+        self.proposals = OfOrder("asset.proposed-asset.state.v1", ProposedAsset, self._follow_proposal, follow)
+        self._disputed: dict[str, dict[str, None]] = {}  # order: keys of proposals with a conflict
 
     def accept_order(self, po_id: str, report: OrderReport) -> list[Outbound]:
         """The order's event if it says something new, then what follows for the books. Raises ``Rejected``."""
@@ -77,97 +102,115 @@ class Orders:
         effective = fields.order_date or origin.recorded_at.date()
         cause = Cause(document_ref(origin.system, origin.native_id), origin.recorded_at.date(), origin)
         booked = self._fold(po_id, origin.system, fields, cause)
-        accepted = Accepted(
-            version=version,
-            origin_system=origin.system,
-            origin_native_id=origin.native_id,
-            effective_date=effective,
-            recorded_at=origin.recorded_at,
-            changed_fields=changed_names(state.fields if state else None, fields),
-        )
+        accepted = accepted_as(version, origin, effective, changed_names(state.fields if state else None, fields))
         records = tuple(acquired_records(self.proposals.of(po_id)).values())
         event = OrderEvent(po_id=po_id, accepted=accepted, fields=fields, records=records)
         return [Outbound(ORDER_EVENTS, po_id, Typed("PoApproved" if approved_now else "PoChanged", event)), *booked]
 
     def accept_receipt(self, po_id: str, report: ReceiptReport) -> list[Outbound]:
         """The receipt's event, once, then what follows for the books. Raises ``Rejected``."""
-        fields, origin = report.fields, report.origin
-        _check_receipt(fields)
-        known = self.receipts.get(po_id, origin)
-        if known is not None:
-            _check_unchanged(known.fields, fields, "receipt")
-            return []
-        _check_reversal(self.receipts, po_id, origin, fields.reversal_of)
-        row = ReceiptState(
-            po_id=po_id,
-            version=1,
-            origin_system=origin.system,
-            origin_native_id=origin.native_id,
-            fields=fields,
-        )
-        self.receipts.put(po_id, origin, row)
-        event = ReceiptEvent(po_id=po_id, accepted=_first(origin, fields, fields.received_on), fields=fields)
-        name = "GoodsReceived" if fields.reversal_of is None else "GoodsReceiptReversed"
-        cause = Cause(document_ref(origin.system, origin.native_id), fields.received_on, origin)
-        booked = self._fold_known(po_id, fields.order_system or origin.system, cause)
-        return [Outbound(RECEIPT_EVENTS, po_id, Typed(name, event)), *booked]
+        _check_receipt(report.fields)
+        return self._accept_document(po_id, report, self.receipts, RECEIPT)
 
     def accept_invoice(self, po_id: str, report: InvoiceReport) -> list[Outbound]:
         """The invoice's event, once, then what follows for the books. Raises ``Rejected``."""
-        fields, origin = report.fields, report.origin
+        fields = report.fields
         check_sum(fields.net_total, (line.net_amount for line in fields.lines), "fields.net_total")
         _check_taxes(fields.lines)
-        known = self.invoices.get(po_id, origin)
-        if known is not None:
-            _check_unchanged(known.fields, fields, "supplier invoice")
-            return []
         order = self.orders.get(po_id)
-        if order is not None and order.fields.currency != fields.currency:
+        is_new = self.invoices.get(po_id, report.origin) is None
+        if is_new and order is not None and order.fields.currency != fields.currency:
             raise Rejected(
                 f"is {fields.currency}, the order is in {order.fields.currency}",
                 field="fields.currency",
                 remedy="report the invoice in the order's currency",
             )
-        _check_reversal(self.invoices, po_id, origin, fields.reversal_of)
-        row = InvoiceState(
-            po_id=po_id,
-            version=1,
-            origin_system=origin.system,
-            origin_native_id=origin.native_id,
-            fields=fields,
-        )
-        self.invoices.put(po_id, origin, row)
-        self._sources.note_invoice(report)
-        event = InvoiceEvent(po_id=po_id, accepted=_first(origin, fields, fields.invoiced_on), fields=fields)
-        name = "InvoiceMatched" if fields.reversal_of is None else "InvoiceReversed"
-        cause = Cause(document_ref(origin.system, origin.native_id), fields.invoiced_on, origin)
-        booked = self._fold_known(po_id, fields.order_system or origin.system, cause)
-        return [Outbound(INVOICE_EVENTS, po_id, Typed(name, event)), *booked]
+        written = self._accept_document(po_id, report, self.invoices, INVOICE)
+        if is_new:
+            self._sources.note_invoice(report)
+        return written
 
-    def _fold_known(self, po_id: str, system: str, cause: Cause) -> list[Outbound]:
+    def _accept_document(
+        self, po_id: str, report: ReceiptReport | InvoiceReport, documents: OfOrder[Document], kind: Kind[Document]
+    ) -> list[Outbound]:
+        fields, origin = report.fields, report.origin
+        known = documents.get(po_id, origin)
+        if known is not None:
+            if known.fields != fields:
+                raise Rejected(
+                    f"a {kind.name} was changed", field="fields", remedy="correct it by a reversal in its system"
+                )
+            return []
+        _check_reversal(documents, po_id, origin, fields.reversal_of)
+        identity = {"origin_system": origin.system, "origin_native_id": origin.native_id}
+        row = kind.state.model_validate({"po_id": po_id, "version": 1, **identity, "fields": fields})
+        documents.put(po_id, origin, row)
+        day = document_date(fields)
+        accepted = accepted_as(1, origin, day, tuple(type(fields).model_fields))
+        event = kind.event.model_validate({"po_id": po_id, "accepted": accepted, "fields": fields})
+        name = kind.posted if fields.reversal_of is None else kind.reversed
+        cause = Cause(document_ref(origin.system, origin.native_id), day, origin)
+        written = [Outbound(kind.events, po_id, Typed(name, event))]
+        system, lines = fields.order_system or origin.system, documents.touched_by(po_id, row)
+        written += self._fold_known(po_id, system, cause, lines)
+        return written
+
+    def _fold_known(self, po_id: str, system: str, cause: Cause, lines: frozenset[str]) -> list[Outbound]:
         """The folding, if the order itself was accepted; else its documents wait here for it."""
         order = self.orders.get(po_id)
-        return [] if order is None else self._fold(po_id, system, order.fields, cause)
+        return [] if order is None else self._fold(po_id, system, order.fields, cause, lines)
 
-    def _fold(self, po_id: str, system: str, order: OrderFields, cause: Cause) -> list[Outbound]:
-        receipts, invoices = self.receipts.of(po_id), self.invoices.of(po_id)
-        known = self.proposals.of(po_id)
-        if not receipts and not invoices and not known:
+    def _fold(
+        self, po_id: str, system: str, order: OrderFields, cause: Cause, lines: frozenset[str] | None = None
+    ) -> list[Outbound]:
+        """What the documents bring into the books now; of the ``lines`` alone where only their documents changed."""
+        documents = self.documents(po_id, system, order, lines)
+        if not documents.receipts and not documents.invoices and not documents.known:
             return []
-        before = {proposal_id(row): row for row in known}
-        documents = Documents(
-            po_id, system, in_pieces(order), in_order_units(order, receipts), in_order_units(order, invoices), known
-        )
+        before = {proposal_id(row): row for row in documents.known}
         after = {
             key: row if row == before.get(key) else row.model_copy(update={"version": row.version + 1})
-            for key, row in acquire(documents, self._rule).items()
+            for key, row in acquire(documents, self._rule, lines).items()
         }
         self._keep(po_id, before, after)
-        self._note_conflict(po_id, system, after)
+        self._note_conflict(po_id, system)
         return [
             Outbound(ORDER_EVENTS, po_id, Typed(name, event))
             for name, event in book_changes(before, after, documents.order, cause, self._rule)
         ]
+
+    def documents(self, po_id: str, system: str, order: OrderFields, lines: frozenset[str] | None = None) -> Documents:
+        """The order with all its documents, or with those that speak of the ``lines``."""
+        if lines is None:
+            receipts, invoices = self.receipts.of(po_id), self.invoices.of(po_id)
+            known = self.proposals.of(po_id)
+        else:
+            receipts, invoices = self.receipts.of_lines(po_id, lines), self.invoices.of_lines(po_id, lines)
+            known = self.proposals.of_lines(po_id, lines)
+        return Documents(
+            po_id, system, in_pieces(order), in_order_units(order, receipts), in_order_units(order, invoices), known
+        )
+
+    def lines_touched_by(self, row: Row) -> frozenset[str]:
+        """The lines for which a row of theirs changes what counts."""
+        match row:
+            case ReceiptState():
+                return self.receipts.touched_by(row.po_id, row)
+            case InvoiceState():
+                return self.invoices.touched_by(row.po_id, row)
+            case ProposedAsset():
+                return frozenset({row.line_id})
+            case OrderState():
+                return frozenset(line.line_id for line in row.fields.lines)
+
+    def _follow_proposal(self, key: str, old: ProposedAsset | None, new: ProposedAsset | None) -> None:
+        po_id = order_of(key)
+        if new is not None and new.conflict:
+            self._disputed.setdefault(po_id, {})[key] = None
+        elif old is not None and old.conflict:
+            self._disputed[po_id].pop(key, None)
+            if not self._disputed[po_id]:
+                del self._disputed[po_id]
 
     def _keep(self, po_id: str, before: Rows, after: Rows) -> None:
         for key, row in after.items():
@@ -176,10 +219,11 @@ class Orders:
         for key in before.keys() - after.keys():
             self.proposals.table.delete(f"{po_id}|{key}")
 
-    def _note_conflict(self, po_id: str, system: str, rows: Rows) -> None:
+    def _note_conflict(self, po_id: str, system: str) -> None:
         """Invariant 9: what the order says against the books is visible until they agree or a person settles it."""
         key = f"{po_id}|acquisitions|{system}"
-        disputed = [row for row in rows.values() if row.conflict]
+        rows = (self.proposals.table.get(name) for name in sorted(self._disputed.get(po_id, ())))
+        disputed = [row for row in rows if row is not None]
         if not disputed:
             self._conflicts.delete(key)
             return
@@ -197,41 +241,6 @@ class Orders:
             self._conflicts.put(key, row)
 
 
-class OfOrder(Generic[M]):
-    """A table of what belongs to orders, keyed ``<order id>|…``, with its index by order."""
-
-    def __init__(
-        self, topic: str, kind: type[M], on_change: Callable[[str, M | None, M | None], None] | None = None
-    ) -> None:
-        self.table: Table[M] = Table(topic, kind, partition_by=_order_of, on_change=self._follow)
-        self._on_change = on_change
-        self._keys: dict[str, dict[str, None]] = {}
-
-    def of(self, po_id: str) -> list[M]:
-        """All rows of the order, by key."""
-        rows = ((key, self.table.get(key)) for key in sorted(self._keys.get(po_id, ())))
-        return [row for _, row in rows if row is not None]
-
-    def get(self, po_id: str, origin: Origin) -> M | None:
-        """The row of one document."""
-        return self.table.get(f"{po_id}|{document_ref(origin.system, origin.native_id)}")
-
-    def put(self, po_id: str, origin: Origin, row: M) -> None:
-        """Set the row of one document."""
-        self.table.put(f"{po_id}|{document_ref(origin.system, origin.native_id)}", row)
-
-    def _follow(self, key: str, old: M | None, new: M | None) -> None:
-        if self._on_change is not None:
-            self._on_change(key, old, new)
-        keys = self._keys.setdefault(_order_of(key), {})
-        if new is None:
-            keys.pop(key, None)
-        else:
-            keys[key] = None
-        if not keys:
-            del self._keys[_order_of(key)]
-
-
 def check_sum(total: Decimal, parts: Iterable[Decimal], field: str) -> None:
     """Raise ``Rejected`` unless the parts add up to the total (Invariant 11)."""
     found = sum(parts, Decimal(0))
@@ -243,23 +252,6 @@ def check_sum(total: Decimal, parts: Iterable[Decimal], field: str) -> None:
 def changed_names(old: Model | None, new: Model) -> tuple[str, ...]:
     """Names of the fields that differ; all of them when there was nothing before."""
     return tuple(name for name in type(new).model_fields if old is None or getattr(old, name) != getattr(new, name))
-
-
-def _order_of(key: str) -> str:
-    return key.split("|", 1)[0]
-
-
-def _first(origin: Origin, fields: ReceiptFields | InvoiceFields, effective: object) -> Accepted:
-    return Accepted.model_validate(
-        {
-            "version": 1,
-            "origin_system": origin.system,
-            "origin_native_id": origin.native_id,
-            "effective_date": effective,
-            "recorded_at": origin.recorded_at,
-            "changed_fields": tuple(type(fields).model_fields),
-        }
-    )
 
 
 def _check_receipt(fields: ReceiptFields) -> None:
@@ -286,14 +278,7 @@ def _check_taxes(lines: Iterable[OrderLine | InvoiceLine]) -> None:
             )
 
 
-def _check_unchanged(known: Model, fields: Model, what: str) -> None:
-    if known != fields:
-        raise Rejected(f"a {what} was changed", field="fields", remedy="correct it by a reversal in its system")
-
-
-def _check_reversal(
-    documents: OfOrder[ReceiptState] | OfOrder[InvoiceState], po_id: str, origin: Origin, reversal_of: str | None
-) -> None:
+def _check_reversal(documents: OfOrder[Document], po_id: str, origin: Origin, reversal_of: str | None) -> None:
     if reversal_of is None:
         return
     target = documents.get(po_id, origin.model_copy(update={"native_id": reversal_of}))

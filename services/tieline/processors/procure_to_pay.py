@@ -1,198 +1,233 @@
-"""Procure to pay as a tracked process: where a purchase stands, when each step is due, what it waits for. Pure."""
+"""Procure to pay as a tracked process: where a purchase stands, when each step is due, what it waits for. Pure.
+
+Lines do not depend on each other: ``progress_of`` says how far one is, and ``steps_of`` puts all of them together.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from enum import StrEnum
 
 from tieline.kernel.landscape import ProcureToPay
-from tieline.kernel.model import ApprovalStatus, MatchType, OrderLine, ProposalStatus
+from tieline.kernel.model import ApprovalStatus, MatchType, OrderFields, OrderLine, ProposalStatus, ProposedAsset
+from tieline.kernel.procurement_records import OPEN, PurchaseStep, StepStatus
 from tieline.processors.acquisitions import BOOKED, DECIDED, Documents
-from tieline.processors.documents import Delivered, acquired_by_invoice, charges, deliveries
+from tieline.processors.documents import LineDocuments, acquired_by_invoice, charges, deliveries
 
-
-class StepStatus(StrEnum):
-    """Where a step stands."""
-
-    DONE = "done"
-    PARTLY = "partly"
-    WAITING = "waiting"
-    NOT_NEEDED = "not needed"
+_ENDED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.CANCELLED})
+_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One step. ``done_on`` and ``due_on`` are None where no date is known; ``waits_for`` is empty when it is done."""
+class Part:
+    """How much of how much is done, and the last day of it."""
 
-    name: str
-    status: StepStatus
-    done_on: dt.date | None
-    due_on: dt.date | None
-    waits_for: str
-
-    def is_late(self, today: dt.date) -> bool:
-        """Whether it is open past its day."""
-        return self.status in _OPEN and self.due_on is not None and today > self.due_on
+    done: Decimal = _NOTHING
+    wanted: Decimal = _NOTHING
+    last_day: dt.date | None = None
 
 
-_OPEN = frozenset({StepStatus.PARTLY, StepStatus.WAITING})
-_ENDED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.CANCELLED})
+@dataclass(frozen=True, slots=True)
+class LineProgress:
+    """How far one order line is: ``held`` units have no decision, and why; ``records`` are those in the books."""
+
+    received: Part = Part()
+    invoiced: Part = Part()
+    capitalised: Part = Part()
+    held: Decimal = _NOTHING
+    held_for: str | None = None
+    records: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a step is made of: how much of how much is done, the last day of it, and what the rest waits for."""
+    """What a step is made of, and what the rest of it waits for."""
 
-    done: Decimal
-    wanted: Decimal
-    last_day: dt.date | None
+    part: Part
     waits_for: str
 
 
 def track(
     documents: Documents, due: ProcureToPay, *, in_service: Mapping[str, dt.date] | None = None
-) -> tuple[Step, ...]:
+) -> tuple[PurchaseStep, ...]:
+    """The six steps of an order with all its documents; see ``steps_of``."""
+    found = progress_of_lines(documents, due_lines(documents))
+    any_documents = bool(documents.receipts or documents.invoices)
+    return steps_of(documents.order, found.values(), due, any_documents=any_documents, in_service=in_service or {})
+
+
+def due_lines(documents: Documents) -> frozenset[str]:
+    """Ids of the lines that have progress: the order's, and those that something was made of before."""
+    return frozenset(line.line_id for line in documents.order.lines) | {row.line_id for row in documents.known}
+
+
+def progress_of_lines(documents: Documents, line_ids: Iterable[str]) -> dict[str, LineProgress]:
+    """Progress by line; the documents need be no more than those that speak of these lines."""
+    lines = {line.line_id: line for line in documents.order.lines}
+    return {
+        line_id: progress_of(lines.get(line_id), documents.of_line(line_id), documents.known_of_line(line_id))
+        for line_id in sorted(line_ids)
+    }
+
+
+def progress_of(line: OrderLine | None, said: LineDocuments, known: Iterable[ProposedAsset]) -> LineProgress:
+    """How far one line is; ``known`` are its proposed assets as they stand. None for a line the order dropped."""
+    rows = [row for row in known if row.status is not ProposalStatus.REVERSED]
+    decided = [row for row in rows if row.status in DECIDED]
+    waiting = [row for row in rows if row.status not in DECIDED]
+    days = [row.acquired_on for row in decided if row.acquired_on is not None]
+    settled = _part(line, sum((row.quantity for row in decided), _NOTHING), max(days, default=None), "final_delivery")
+    received = invoiced = Part()
+    if line is not None and line.quantity > 0:
+        arrived = [found for found in deliveries(line, said) if found.quantity > 0]
+        if not acquired_by_invoice(line):
+            quantity = sum((found.quantity for found in deliveries(line, said)), _NOTHING)
+            received = _part(line, quantity, max((f.on for f in arrived), default=None), "final_delivery")
+        if line.match_type is not MatchType.CONSIGNMENT:
+            last_day = max((found.on for found in said.invoices), default=None)
+            invoiced = _part(line, charges(said).quantity, last_day, "final_invoice")
+    return LineProgress(
+        received=received,
+        invoiced=invoiced,
+        capitalised=settled if line is not None and line.asset_class is not None else Part(last_day=settled.last_day),
+        held=sum((abs(row.quantity) for row in waiting), _NOTHING),
+        held_for=waiting[0].reason if waiting else None,
+        # What is expensed or under construction goes into no service here.
+        records=frozenset(
+            row.po_line_ref
+            for row in rows
+            if row.status in BOOKED and row.status is not ProposalStatus.UNDER_CONSTRUCTION and row.po_line_ref
+        ),
+    )
+
+
+def _part(line: OrderLine | None, quantity: Decimal, last_day: dt.date | None, ends: str) -> Part:
+    """More of one line does not make up for another; a line that ``ends`` wants no more than what came."""
+    if line is None or line.quantity <= 0:
+        return Part(last_day=last_day)
+    arrived = max(quantity, _NOTHING)
+    target = arrived if getattr(line, ends) else line.quantity
+    return Part(min(arrived, target), target, last_day)
+
+
+def steps_of(
+    order: OrderFields,
+    lines: Iterable[LineProgress],
+    due: ProcureToPay,
+    *,
+    any_documents: bool,
+    in_service: Mapping[str, dt.date],
+) -> tuple[PurchaseStep, ...]:
     """The six steps of an order, in order: approved, received, invoiced, capitalised, in service, closed.
 
-    ``documents.known`` are the proposed assets as they stand; ``in_service`` is the first day of use of each asset
-    record, by order line and unit (``system/line id/unit``). The hub knows no day of approval: the order's date counts.
+    ``in_service`` is the first day of use of each asset record, by order line and unit (``system/line id/unit``).
+    The hub knows no day of approval: the order's date counts.
     """
-    approved = _approved(documents, due)
-    needed = _is_needed(documents)
-    received = _step("received", _received(documents), approved.done_on, due.received_days, needed=needed)
+    lines = list(lines)
+    approved = _approved(order, due)
+    needed = order.approval_status not in _ENDED or any_documents
+    found = _total(line.received for line in lines)
+    wait = f"the receipt of {_plain(found.wanted - found.done)} of {_plain(found.wanted)}"
+    received = _step("received", Found(found, wait), approved.done_on, due.received_days, needed=needed)
     no_receipt = received.status is StepStatus.NOT_NEEDED
     delivered_on = approved.done_on if no_receipt else received.done_on
-    invoiced = _step("invoiced", _invoiced(documents), delivered_on, due.invoiced_days, needed=needed)
+    found = _total(line.invoiced for line in lines)
+    wait = f"the invoice for {_plain(found.wanted - found.done)} of {_plain(found.wanted)}"
+    invoiced = _step("invoiced", Found(found, wait), delivered_on, due.invoiced_days, needed=needed)
     acquired_on = invoiced.done_on if no_receipt else received.done_on
-    assets = needed and any(line.asset_class for line in documents.order.lines) and not documents.order.blanket
-    decided = _step("capitalised", _capitalised(documents), acquired_on, due.capitalised_days, needed=assets)
-    used = _step(
-        "in service", _in_service(documents, in_service or {}), acquired_on, due.in_service_days, needed=assets
-    )
-    if decided.status in _OPEN and used.status not in _OPEN:
+    assets = needed and any(line.asset_class for line in order.lines) and not order.blanket
+    decided = _step("capitalised", _capitalised(lines), acquired_on, due.capitalised_days, needed=assets)
+    used = _step("in service", _in_service(lines, in_service), acquired_on, due.in_service_days, needed=assets)
+    if decided.status in OPEN and used.status not in OPEN:
         # What is not in the books yet will have to come into service too.
         status = StepStatus.PARTLY if used.status is StepStatus.DONE else StepStatus.WAITING
-        used = Step(used.name, status, None, used.due_on, "first to be capitalised")
+        used = used.model_copy(
+            update={"status": status, "done_on": None, "begins_on": acquired_on, "waits_for": "first to be capitalised"}
+        )
     before = (approved, received, invoiced, decided, used)
-    return (*before, _closed(documents, before, due))
+    return (*before, _closed(order, before, due))
 
 
-def next_step(steps: Iterable[Step]) -> Step | None:
+def next_step(steps: Iterable[PurchaseStep]) -> PurchaseStep | None:
     """The first open step: what the purchase waits for now; None when it has come to its end."""
-    return next((step for step in steps if step.status in _OPEN), None)
+    return next((step for step in steps if step.status in OPEN), None)
 
 
-def _is_needed(documents: Documents) -> bool:
-    return documents.order.approval_status not in _ENDED or bool(documents.receipts or documents.invoices)
-
-
-def _approved(documents: Documents, due: ProcureToPay) -> Step:
-    order = documents.order
+def _approved(order: OrderFields, due: ProcureToPay) -> PurchaseStep:
     due_on = _later(order.order_date, due.approved_days)
-    if order.approval_status is ApprovalStatus.APPROVED:
-        return Step("approved", StepStatus.DONE, order.order_date, due_on, "")
     stands = order.approval_status.value.lower()
+    if order.approval_status is ApprovalStatus.APPROVED:
+        return PurchaseStep(
+            name="approved", status=StepStatus.DONE, done_on=order.order_date, due_on=due_on, begins_on=order.order_date
+        )
     if order.approval_status in _ENDED:
-        return Step("approved", StepStatus.NOT_NEEDED, None, None, f"nothing: the order is {stands}")
-    return Step("approved", StepStatus.WAITING, None, due_on, f"the approval: the order is {stands}")
+        wait = f"nothing: the order is {stands}"
+        return PurchaseStep(name="approved", status=StepStatus.NOT_NEEDED, waits_for=wait)
+    wait = f"the approval: the order is {stands}"
+    return PurchaseStep(
+        name="approved", status=StepStatus.WAITING, due_on=due_on, begins_on=order.order_date, waits_for=wait
+    )
 
 
-def _step(name: str, found: Found, begins: dt.date | None, days: int, *, needed: bool) -> Step:
-    due_on = _later(begins, days)
-    if not needed or not found.wanted:
-        return Step(name, StepStatus.NOT_NEEDED, None, None, "")
-    if found.done >= found.wanted:
-        return Step(name, StepStatus.DONE, found.last_day, due_on, "")
-    status = StepStatus.PARTLY if found.done > 0 else StepStatus.WAITING
-    return Step(name, status, None, due_on, found.waits_for)
+def _step(name: str, found: Found, begins: dt.date | None, days: int, *, needed: bool) -> PurchaseStep:
+    part = found.part
+    if not needed or not part.wanted:
+        return PurchaseStep(name=name, status=StepStatus.NOT_NEEDED)
+    is_done = part.done >= part.wanted
+    status = StepStatus.PARTLY if part.done > 0 else StepStatus.WAITING
+    return PurchaseStep(
+        name=name,
+        status=StepStatus.DONE if is_done else status,
+        done_on=part.last_day if is_done else None,
+        due_on=_later(begins, days),
+        begins_on=begins,
+        waits_for=None if is_done else found.waits_for,
+    )
 
 
-def _quantities(
-    lines: Sequence[OrderLine], quantity: Callable[[OrderLine], Decimal], *, ends: str
-) -> tuple[Decimal, ...]:
-    """Done and wanted over the lines, line by line: more of one line does not make up for another."""
-    done = wanted = Decimal(0)
-    for line in lines:
-        arrived = max(quantity(line), Decimal(0))
-        target = arrived if getattr(line, ends) else line.quantity
-        done += min(arrived, target)
-        wanted += target
-    return done, wanted
+def _total(parts: Iterable[Part]) -> Part:
+    found = list(parts)
+    days = [part.last_day for part in found if part.last_day is not None]
+    return Part(
+        sum((part.done for part in found), _NOTHING),
+        sum((part.wanted for part in found), _NOTHING),
+        max(days, default=None),
+    )
 
 
-def _received(documents: Documents) -> Found:
-    lines = [ln for ln in documents.order.lines if ln.quantity > 0 and not acquired_by_invoice(ln)]
-    days = [found.on for ln in lines for found in _delivered(documents, ln)]
-
-    def arrived(line: OrderLine) -> Decimal:
-        return sum((found.quantity for found in _delivered(documents, line)), Decimal(0))
-
-    done, wanted = _quantities(lines, arrived, ends="final_delivery")
-    return Found(done, wanted, max(days, default=None), f"the receipt of {_plain(wanted - done)} of {_plain(wanted)}")
-
-
-def _delivered(documents: Documents, line: OrderLine) -> list[Delivered]:
-    return [found for found in deliveries(line, documents.receipts, documents.invoices) if found.quantity > 0]
-
-
-def _invoiced(documents: Documents) -> Found:
-    lines = [ln for ln in documents.order.lines if ln.quantity > 0 and ln.match_type is not MatchType.CONSIGNMENT]
-    ids = {line.line_id for line in lines}
-    days = [
-        invoice.fields.invoiced_on
-        for invoice in documents.invoices
-        if any(part.line_id in ids for part in invoice.fields.lines)
-    ]
-    done, wanted = _quantities(lines, lambda ln: charges(ln, documents.invoices).quantity, ends="final_invoice")
-    return Found(done, wanted, max(days, default=None), f"the invoice for {_plain(wanted - done)} of {_plain(wanted)}")
-
-
-def _capitalised(documents: Documents) -> Found:
+def _capitalised(lines: Iterable[LineProgress]) -> Found:
     """Every unit of an asset line that is not refused for good has a decision."""
-    rows = [row for row in documents.known if row.status is not ProposalStatus.REVERSED]
-    decided = [row for row in rows if row.status in DECIDED]
-    lines = [line for line in documents.order.lines if line.asset_class is not None and line.quantity > 0]
-
-    def settled(line: OrderLine) -> Decimal:
-        return sum((row.quantity for row in decided if row.line_id == line.line_id), Decimal(0))
-
-    done, wanted = _quantities(lines, settled, ends="final_delivery")
-    open_rows = [row for row in rows if row.status not in DECIDED]
-    if open_rows:
-        wanted = max(wanted, done + sum((abs(row.quantity) for row in open_rows), Decimal(0)))
-        waits_for = open_rows[0].reason
-    else:
-        waits_for = f"the receipt of {_plain(wanted - done)} of {_plain(wanted)}"
-    days = [row.acquired_on for row in decided if row.acquired_on is not None]
-    return Found(done, wanted, max(days, default=None), waits_for)
+    lines = list(lines)
+    part = _total(line.capitalised for line in lines)
+    reason = next((line.held_for for line in lines if line.held_for is not None), None)
+    if reason is None:
+        return Found(part, f"the receipt of {_plain(part.wanted - part.done)} of {_plain(part.wanted)}")
+    wanted = max(part.wanted, part.done + sum((line.held for line in lines), _NOTHING))
+    return Found(Part(part.done, wanted, part.last_day), reason)
 
 
-def _in_service(documents: Documents, in_service: Mapping[str, dt.date]) -> Found:
-    """The asset records that are in the books; what is expensed or under construction goes into no service here."""
-    wanted = {
-        row.po_line_ref
-        for row in documents.known
-        if row.status in BOOKED and row.status is not ProposalStatus.UNDER_CONSTRUCTION and row.po_line_ref
-    }
+def _in_service(lines: Iterable[LineProgress], in_service: Mapping[str, dt.date]) -> Found:
+    """The asset records that are in the books."""
+    wanted = {ref for line in lines for ref in line.records}
     days = [in_service[ref] for ref in wanted if ref in in_service]
-    waits_for = f"the first use of {len(wanted) - len(days)} of {len(wanted)}"
-    return Found(Decimal(len(days)), Decimal(len(wanted)), max(days, default=None), waits_for)
+    part = Part(Decimal(len(days)), Decimal(len(wanted)), max(days, default=None))
+    return Found(part, f"the first use of {len(wanted) - len(days)} of {len(wanted)}")
 
 
-def _closed(documents: Documents, before: Sequence[Step], due: ProcureToPay) -> Step:
-    open_steps = [step.name for step in before if step.status in _OPEN]
+def _closed(order: OrderFields, before: Iterable[PurchaseStep], due: ProcureToPay) -> PurchaseStep:
+    before = list(before)
+    open_steps = [step.name for step in before if step.status in OPEN]
     days = [step.done_on for step in before if step.done_on is not None]
-    last_day = None if open_steps else max(days, default=documents.order.order_date)
+    last_day = None if open_steps else max(days, default=order.order_date)
     due_on = _later(last_day, due.closed_days)
-    if documents.order.closed:
-        return Step("closed", StepStatus.DONE, last_day, due_on, "")
-    if documents.order.approval_status in _ENDED and not open_steps:
-        return Step("closed", StepStatus.NOT_NEEDED, None, None, "")
-    waits_for = f"first to be {open_steps[0]}" if open_steps else "the closing of the order"
-    return Step("closed", StepStatus.WAITING, None, due_on, waits_for)
+    if order.closed:
+        return PurchaseStep(name="closed", status=StepStatus.DONE, done_on=last_day, due_on=due_on, begins_on=last_day)
+    if order.approval_status in _ENDED and not open_steps:
+        return PurchaseStep(name="closed", status=StepStatus.NOT_NEEDED)
+    wait = f"first to be {open_steps[0]}" if open_steps else "the closing of the order"
+    return PurchaseStep(name="closed", status=StepStatus.WAITING, due_on=due_on, begins_on=last_day, waits_for=wait)
 
 
 def _later(day: dt.date | None, days: int) -> dt.date | None:

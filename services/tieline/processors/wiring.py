@@ -58,6 +58,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             *documents,
             accept.movements.table,
             accept.movements.roll_forwards.table,
+            accept.tracking.table,
             accept.costs,
             accept.runs.table,
             accept.gate.periods.table,

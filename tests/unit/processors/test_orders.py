@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.unit.processors.bench import AM, Hub, Stage, held, landscape, named, order, origin, ticking
+from tests.unit.processors.bench import AM, Hub, Stage, conflicts, held, landscape, named, order, origin, ticking
 from tests.unit.processors.test_acquisitions import FINANCIAL, INVOICED, RECEIVED, bought, invoice, receipt
-from tests.unit.processors.test_capitalise import an_order
+from tests.unit.processors.test_capitalise import a_line, an_order
 
-from tieline.kernel.model import AssetReport, InvoiceEvent, ProposedAsset, ReceiptState, WriteAsset
-from tieline.processors.orders import OfOrder
+from tieline.kernel.model import AssetReport, InvoiceEvent, ProposedAsset, ReceiptLine, ReceiptState, Report, WriteAsset
+from tieline.processors.order_tables import OfOrder
 from tieline.processors.wiring import build_processor
 
 RECEIPT = receipt("R1", "1")
@@ -30,6 +30,64 @@ def test_rows_are_found_by_their_order_and_live_on_its_partition() -> None:
         ("p1|erp/R1", "p1"),
         ("p10|erp/R1", "p10"),
     ]
+
+
+def said(native_id: str, *line_ids: str, reversal_of: str | None = None) -> ReceiptState:
+    """A receipt of one unit of each of the lines."""
+    lines = tuple(
+        ReceiptLine(line_id=line_id, quantity=Decimal(1), accepted=Decimal(1), rejected=Decimal(0))
+        for line_id in line_ids
+    )
+    fields = receipt(native_id, "1", lines=lines, reversal_of=reversal_of).fields
+    return ReceiptState(po_id="p1", version=1, origin_system="erp", origin_native_id=native_id, fields=fields)
+
+
+def test_one_line_is_looked_at_with_its_own_documents_and_what_their_reversals_take_back() -> None:
+    receipts = OfOrder("procurement.receipt.state.v1", ReceiptState)
+    rows = (said("R1", "7"), said("R2", "8"), said("R3", "7", "8"), said("R4", "9", reversal_of="R2"))
+    for one in rows:
+        receipts.put("p1", origin("erp", "receipt", one.origin_native_id), one)
+    assert [found.origin_native_id for found in receipts.of_lines("p1", ["7"])] == ["R1", "R3"]
+    assert [found.origin_native_id for found in receipts.of_lines("p1", ["9"])] == ["R2", "R4"]
+    assert receipts.touched_by("p1", rows[0]) == {"7"}
+    assert receipts.touched_by("p1", rows[1]) == {"8", "9"}, "with it, its reversal counts"
+    assert receipts.touched_by("p1", rows[3]) == {"8", "9"}
+    receipts.table.delete("p1|erp/R3")
+    assert [found.origin_native_id for found in receipts.of_lines("p1", ["7"])] == ["R1"]
+
+
+def test_document_by_document_the_books_are_those_of_all_documents_at_once() -> None:
+    lines = tuple(a_line("3", "300.00", line_id=line_id) for line_id in ("7", "8"))
+    documents: list[Report] = [
+        receipt("R9", "1", reversal_of="R1", lines=said("R9", "7", "8").fields.lines),
+        receipt("R1", "1", lines=said("R1", "7").fields.lines),
+        receipt("R2", "1", lines=said("R2", "8", "7").fields.lines),
+        invoice("I1", "1", "130.00"),
+        invoice("I2", "1", "20.00", reversal_of="I1"),
+        receipt("R3", "1", lines=said("R3", "8").fields.lines),
+    ]
+    before, after = Hub(), Hub()
+    before.say(order("1", an_order(*lines)), *documents)
+    after.say(*documents, order("1", an_order(*lines)))
+
+    def books(hub: Hub) -> dict[str, tuple[object, ...]]:
+        found = {key.partition("|")[2]: row for key, row in hub.rows(ProposedAsset).items()}
+        return {key: (row.status, row.quantity, row.cost) for key, row in found.items() if row.cost or row.unit == 0}
+
+    assert books(before) == books(after)
+    assert len(books(after)) == 3
+
+
+def test_what_contradicts_the_books_of_one_line_stays_visible_while_another_is_received() -> None:
+    hub = Hub()
+    lines = [a_line("3", "300.00", line_id=line_id) for line_id in ("7", "8")]
+    hub.say(order("1", an_order(*lines)), receipt("R1", "1"))
+    hub.say(order("1", an_order(*lines, approval="CANCELLED")))
+    assert conflicts(hub) == {("acquisitions", "tryton")}
+    hub.say(receipt("R2", "1", lines=said("R2", "8").fields.lines))
+    assert conflicts(hub) == {("acquisitions", "tryton")}
+    hub.say(order("1", an_order(*lines)))
+    assert conflicts(hub) == set()
 
 
 def test_an_aborted_transaction_leaves_no_row_behind() -> None:

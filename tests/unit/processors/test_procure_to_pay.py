@@ -12,8 +12,9 @@ from tests.unit.processors.test_capitalise import a_line, an_order
 
 from tieline.kernel.landscape import Landscape, ProcureToPay
 from tieline.kernel.model import InvoiceState, OrderReport, OrderState, ProposedAsset, ReceiptState, Report
+from tieline.kernel.procurement_records import PurchaseStep
 from tieline.processors.acquisitions import Documents
-from tieline.processors.procure_to_pay import Step, next_step, track
+from tieline.processors.procure_to_pay import next_step, track
 
 ORDERED = dt.date(2026, 11, 2)
 DUE = ProcureToPay(
@@ -21,7 +22,7 @@ DUE = ProcureToPay(
 )
 
 
-def steps(*said: Report, hub: Hub | None = None, **changes: Any) -> tuple[Step, ...]:
+def steps(*said: Report, hub: Hub | None = None, **changes: Any) -> tuple[PurchaseStep, ...]:
     """The steps of order 1 after these reports."""
     hub = hub or Hub()
     hub.say(*said)
@@ -49,7 +50,7 @@ def test_an_order_that_is_not_approved_waits_for_that() -> None:
     found = steps(bought(approval="PENDING"))
     assert next_step(found) == found[0]
     assert (found[0].waits_for, found[0].due_on) == ("the approval: the order is pending", dt.date(2026, 11, 3))
-    assert [step.status.value for step in found[1:]] == ["waiting"] * 5
+    assert [step.status.value for step in found[1:]] == ["WAITING"] * 5
 
 
 def test_an_approved_order_waits_for_all_of_its_receipt() -> None:
@@ -60,11 +61,11 @@ def test_an_approved_order_waits_for_all_of_its_receipt() -> None:
     assert found.is_late(dt.date(2026, 11, 13))
     partly = next_step(steps(bought(), receipt("R1", "2")))
     assert partly is not None
-    assert (partly.name, partly.status.value, partly.waits_for) == ("received", "partly", "the receipt of 1 of 3")
+    assert (partly.name, partly.status.value, partly.waits_for) == ("received", "PARTLY", "the receipt of 1 of 3")
 
 
 def test_what_will_not_be_delivered_any_more_is_not_waited_for() -> None:
-    assert standing(bought(final_delivery=True), receipt("R1", "2"))["received"] == "done"
+    assert standing(bought(final_delivery=True), receipt("R1", "2"))["received"] == "DONE"
 
 
 def test_more_of_one_line_does_not_make_up_for_another() -> None:
@@ -98,36 +99,36 @@ def test_the_whole_way_to_the_end() -> None:
 def test_a_unit_that_is_held_keeps_the_decision_open_and_says_why() -> None:
     hub = Hub(estate(rules=[{"name": "site", "asset_class": "BUILDING", "treatment": "CAPITALISE"}]))
     found = {step.name: step for step in steps(bought(), receipt("R1", "3"), hub=hub)}
-    assert found["received"].status.value == "done"
+    assert found["received"].status.value == "DONE"
     assert found["capitalised"].waits_for == "no rule of the landscape speaks of it"
     assert found["in service"].waits_for == "first to be capitalised"
 
 
 def test_what_is_used_early_does_not_end_the_step_while_more_is_to_come() -> None:
     used = {"tryton/7/1": dt.date(2026, 12, 1)}
-    assert standing(bought(), receipt("R1", "1"), in_service=used)["in service"] == "partly"
+    assert standing(bought(), receipt("R1", "1"), in_service=used)["in service"] == "PARTLY"
 
 
 def test_a_reversal_opens_the_step_again() -> None:
     said = (bought(), receipt("R1", "3"), receipt("R9", "1", reversal_of="R1"))
-    assert standing(*said)["received"] == "partly"
-    assert standing(*said)["capitalised"] == "partly"
+    assert standing(*said)["received"] == "PARTLY"
+    assert standing(*said)["capitalised"] == "PARTLY"
 
 
 @pytest.mark.parametrize("approval", ["REJECTED", "CANCELLED"])
 def test_an_order_that_came_to_nothing_waits_for_nothing(approval: str) -> None:
-    assert set(standing(bought(approval=approval)).values()) == {"not needed"}
+    assert set(standing(bought(approval=approval)).values()) == {"NOT_NEEDED"}
 
 
 def test_an_order_without_assets_needs_no_decision() -> None:
     found = standing(bought(asset_class=None), receipt("R1", "3"), invoice("I1", "3", "3000.00"))
     assert found == {
-        "approved": "done",
-        "received": "done",
-        "invoiced": "done",
-        "capitalised": "not needed",
-        "in service": "not needed",
-        "closed": "waiting",
+        "approved": "DONE",
+        "received": "DONE",
+        "invoiced": "DONE",
+        "capitalised": "NOT_NEEDED",
+        "in service": "NOT_NEEDED",
+        "closed": "WAITING",
     }
 
 
@@ -137,9 +138,9 @@ def test_where_the_invoice_is_the_receipt_none_is_waited_for() -> None:
     assert [(s.name, s.due_on) for s in steps(ordered) if s.name == "invoiced"] == [("invoiced", dt.date(2026, 11, 22))]
     found = {step.name: step for step in steps(ordered, invoice("I1", "2", "200.00"))}
     assert [found[name].status.value for name in ("received", "invoiced", "capitalised")] == [
-        "not needed",
-        "done",
-        "done",
+        "NOT_NEEDED",
+        "DONE",
+        "DONE",
     ]
     assert found["in service"].due_on == dt.date(2026, 11, 27), "seven days after the invoice"
 

@@ -17,7 +17,7 @@ _LOST_BY_GATEWAY = (502, 504)
 _OUT = (429, 502, 503, 504)
 _STOPS = {
     401: "Tryton refuses the session it gave; check the API user and the server's clock",
-    403: "the API user may not call this; give it the groups Accounting and Purchase",
+    403: "the API user may not call this; give it the groups Accounting, Purchase and Stock",
     404: "Tryton has no such database; check endpoint and database in the landscape",
 }
 _REFUSED = (400, 413, 422)

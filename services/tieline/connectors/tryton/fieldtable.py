@@ -9,7 +9,20 @@ from pydantic import BaseModel
 from tieline.connectors.tryton.asset_plan import COMMENT_KEYS
 from tieline.connectors.tryton.comment import PO_LINE
 from tieline.kernel.correspondence import FieldTables, Place, RecordTable
-from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, OrderFields, OrderLine, ScheduleLine
+from tieline.kernel.model import (
+    AssetFields,
+    BookFields,
+    CostFields,
+    CostLine,
+    DepreciationRunFields,
+    InvoiceFields,
+    InvoiceLine,
+    OrderFields,
+    OrderLine,
+    ReceiptFields,
+    ReceiptLine,
+    ScheduleLine,
+)
 
 _SIDES = ("lines.debit", "lines.credit")
 _COMPANY = Place(("company.party.code",), (), "written only to the company of the settings")
@@ -113,7 +126,9 @@ _ORDER_LINE = {
     "tax_amount": _UNSAID,
     "recoverable_tax": _UNSAID,
     "match_type": _UNSAID,
-    "gr_expected": Place((), (), "always"),
+    "gr_expected": Place(
+        ("lines.product.template.type",), (), "of goods and assets; services and what is no product are only invoiced"
+    ),
     "gr_valuated": Place((), (), "always"),
     "final_delivery": Place((), (), "never"),
     "final_invoice": Place((), (), "never"),
@@ -142,6 +157,66 @@ _COST_LINE = {
     ),
     "source_ref": Place((), (), "not kept: accept has posted each source once before it comes here"),
 }
+_RETURNED = "origin.purchase.origin"
+_TAKEN_BACK = tuple(f"{_RETURNED}.lines.moves.{name}" for name in ("effective_date", "quantity"))
+_RECEIPT = {
+    "order_native_id": Place(("origin.purchase.id", f"{_RETURNED}.id"), (), "of a return order, the one it returns"),
+    "order_system": Place((), (), "always its own"),
+    "number": Place(("shipment.number",), (), "none without a shipment"),
+    "received_on": Place(("effective_date",), (), "of a cancelled receipt, too: it never came"),
+    "reversal_of": Place(
+        ("state", f"{_RETURNED}.lines.moves.id", *_TAKEN_BACK),
+        (),
+        "itself when cancelled; of what is sent back, the latest receipts of its line, one report for each",
+    ),
+}
+_PIECES = Place(("quantity", *_TAKEN_BACK), (), "in the order line's unit, another is refused; shared by the receipts")
+_RECEIPT_LINE = {
+    "line_id": Place(("origin.id", f"{_RETURNED}.lines.id")),
+    "quantity": _PIECES,
+    "accepted": _PIECES,
+    "rejected": Place((), (), "always 0: what is not wanted is sent back"),
+    "unit": Place((), (), "not said: always the order line's, another is refused"),
+}
+_CREDITED = ("origin_invoices.id", "origin_invoices.purchases.id")
+_INVOICE = {
+    "order_native_id": Place(
+        ("purchases.id", "origin_invoices.purchases.id"), (), "whose line it charges; one report for each order"
+    ),
+    "order_system": Place((), (), "always its own"),
+    "number": Place(("number",)),
+    "invoiced_on": Place(
+        ("invoice_date", "accounting_date", "cancel_move.date"),
+        (),
+        "else the accounting date; of a cancellation, that of its move",
+    ),
+    "currency": Place(("currency.code",)),
+    "net_total": Place(("lines.amount",), (), "the sum"),
+    "reversal_of": Place(
+        ("id", "state", "purchases.id", *_CREDITED), (), "invoice|order that is credited; itself when cancelled"
+    ),
+}
+_INVOICE_LINE = {
+    "line_id": Place(
+        ("lines.origin", "origin_invoices.lines.origin"), (), "of a credit, the line that the invoice charged"
+    ),
+    "quantity": Place(("lines.quantity",), (), "in the order line's unit, another is refused; turned for a credit"),
+    "net_amount": Place(("lines.amount",), (), "turned for a credit"),
+    "unit": Place((), (), "not said: always the order line's, another is refused"),
+    "tax_amount": _UNSAID,
+    "recoverable_tax": _UNSAID,
+}
+_RUN = {
+    "company": Place(("company.party.code",)),
+    "book_id": Place((), (), "always main: Tryton keeps one book"),
+    "period": Place(
+        ("start_date", *(f"fiscalyear.{name}" for name in ("name", "start_date", "end_date"))), (), "as of a posting"
+    ),
+    "currency": Place(("company.currency.code",)),
+    "expected_count": Place(("posted_count",), (), "posted moves in the ledger whose origin is a line of a schedule"),
+    "control_total": Place(("posted_debit",), (), "the sum of their debits in the ledger"),
+    "status": Place(("draft_count",), (), "RUNNING while one of these moves is not posted"),
+}
 _RECORDS: Mapping[type[BaseModel], tuple[str, Mapping[str, Place]]] = {
     AssetFields: ("account.asset", _ASSET),
     BookFields: ("account.asset", _BOOK),
@@ -150,6 +225,11 @@ _RECORDS: Mapping[type[BaseModel], tuple[str, Mapping[str, Place]]] = {
     OrderLine: ("purchase.purchase", _ORDER_LINE),
     CostFields: ("account.move", _COST),
     CostLine: ("account.move", _COST_LINE),
+    ReceiptFields: ("stock.move", _RECEIPT),
+    ReceiptLine: ("stock.move", _RECEIPT_LINE),
+    InvoiceFields: ("account.invoice", _INVOICE),
+    InvoiceLine: ("account.invoice", _INVOICE_LINE),
+    DepreciationRunFields: ("account.period", _RUN),
 }
 
 

@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
-
-from tieline.connectors.tryton import comment, costs_text, wire
+from tieline.connectors.tryton import comment, costs_text, documents, wire
+from tieline.connectors.tryton.building import (
+    Context,
+    checked,
+    months_into,
+    origin_of,
+    parse,
+    path,
+    period_name,
+    quantity_of,
+    year_name,
+)
 from tieline.connectors.tryton.models import (
     Asset,
     AssetLine,
-    FiscalYear,
     Move,
     Period,
+    PostedDepreciation,
     Purchase,
     PurchaseLine,
     Stamped,
+    StockMove,
+    SupplierInvoice,
 )
 from tieline.kernel.calendars import REGULAR_PERIODS
-from tieline.kernel.code_lists import SHARED, Codes, ListName
+from tieline.kernel.code_lists import ListName
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import (
@@ -42,7 +51,6 @@ from tieline.kernel.model import (
     OrderFields,
     OrderLine,
     OrderReport,
-    Origin,
     PeriodStatus,
     PhysicalStatus,
     Report,
@@ -52,7 +60,8 @@ from tieline.kernel.protocols import RawItem
 
 ASSETS, PURCHASE_ORDERS, COSTS, PERIODS = "assets", "purchase-orders", "costs", "fiscal-periods"
 SNAPSHOT_STREAMS = (ASSETS, PURCHASE_ORDERS, COSTS)  # what reconciliation compares
-STREAMS = (*SNAPSHOT_STREAMS, PERIODS)
+RECEIPTS, INVOICES, RUNS = "receipts", "supplier-invoices", "depreciation-runs"
+STREAMS = (*SNAPSHOT_STREAMS, PERIODS, RECEIPTS, INVOICES, RUNS)
 BOOK_ID = "main"
 METHODS = {"linear": "SL"}
 FINANCIAL_STATUS = {
@@ -71,47 +80,15 @@ APPROVAL_STATUS = {
 # A locked period differs from a closed one only in that nobody can open it again.
 PERIOD_STATUS = {"open": PeriodStatus.OPEN, "closed": PeriodStatus.CLOSED, "locked": PeriodStatus.CLOSED}
 MAX_SPECIAL_PERIODS = 4
-MAX_QUANTITY_DIGITS = 6
-MAX_QUANTITY_MAGNITUDE = 12
-
-Shape = TypeVar("Shape", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What the mapping must know beside the record: the system's name and its landscape settings."""
-
-    system: str
-    product_classes: Mapping[str, str]
-    expense_account: str
-    codes: Codes = SHARED
-
-    def read_only(self) -> Context:
-        """For reading back what Tryton holds: a code that is on no list is a difference there, not a fault."""
-        return replace(self, codes=self.codes.read_only())
+Document = Mapping[str, wire.Json]
+RECEIVED_TYPES = frozenset({"goods", "assets"})
 
 
 def map_item(context: Context, item: RawItem) -> Sequence[Report]:
     """The reports that one stored record makes, asset before book. Raises ``Rejected`` with the field's path."""
-    document = wire.parse_payload(item.payload)
-    match item.stream:
-        case "assets":
-            asset = parse(Asset, document)
-            book = book_report(context, asset)
-            return (asset_report(context, asset), book) if book else (asset_report(context, asset),)
-        case "purchase-orders":
-            return (order_report(context, parse(Purchase, document)),)
-        case "costs":
-            return (cost_report(context, parse(Move, document)),)
-        case "fiscal-periods":
-            return (period_report(context, parse(Period, document)),)
-        case _:
-            raise Rejected(f"{item.stream} is not a stream of this connector", field="stream")
-
-
-def parse(shape: type[Shape], document: Mapping[str, object]) -> Shape:
-    """A record as its shape. Raises ``Rejected`` with the path of the first value that does not fit."""
-    return _checked(lambda: shape.model_validate(document), "")
+    if item.stream not in _REPORTS:
+        raise Rejected(f"{item.stream} is not a stream of this connector", field="stream")
+    return _REPORTS[item.stream](context, wire.parse_payload(item.payload))
 
 
 def digest(report: AssetReport | CostReport) -> str:
@@ -137,7 +114,7 @@ def asset_report(context: Context, asset: Asset) -> AssetReport:
         "company": asset.company.party.code,
         "asset_class": _asset_class(context, asset.product.code, recorded_on, "product.code"),
         "cost_centre": _meaning(context, "cost-centre", said.get("cost-centre"), recorded_on, "comment.cost-centre"),
-        "quantity": _quantity(asset.quantity, "quantity"),
+        "quantity": quantity_of(asset.quantity, "quantity"),
         "acquisition_cost": {"amount": asset.value, "currency": asset.company.currency.code},
         "acquisition_date": asset.purchase_date,
         # A draft's start date is a plan: only what runs is in service by the books.
@@ -147,8 +124,8 @@ def asset_report(context: Context, asset: Asset) -> AssetReport:
         "disposal_kind": _member(DisposalKind, said.get("disposal-kind")),
         "po_line_ref": po_line_ref(context.system, asset),
     }
-    origin = _origin(context, "asset", str(asset.id), stamps, said.get(comment.HUB_REF))
-    return _checked(lambda: AssetReport(origin=origin, fields=AssetFields.model_validate(fields)), "fields")
+    origin = origin_of(context, "asset", str(asset.id), stamps, said.get(comment.HUB_REF))
+    return checked(lambda: AssetReport(origin=origin, fields=AssetFields.model_validate(fields)), "fields")
 
 
 def po_line_ref(system: str, asset: Asset) -> str | None:
@@ -172,7 +149,7 @@ def book_report(context: Context, asset: Asset) -> BookReport | None:
     method = _method(context, asset.depreciation_method, as_of)
     native_id = str(asset.id)
     stamps = (asset.changed_at, *(s for line in lines for s in _line_stamps(line)))
-    origin = _origin(context, "book", f"{native_id}|{BOOK_ID}", stamps, None)
+    origin = origin_of(context, "book", f"{native_id}|{BOOK_ID}", stamps, None)
 
     def build() -> BookReport:
         fields = BookFields(
@@ -190,7 +167,7 @@ def book_report(context: Context, asset: Asset) -> BookReport | None:
         )
         return BookReport(origin=origin, asset_native_id=native_id, fields=fields)
 
-    return _checked(build, "fields")
+    return checked(build, "fields")
 
 
 def order_report(context: Context, purchase: Purchase) -> OrderReport:
@@ -199,7 +176,7 @@ def order_report(context: Context, purchase: Purchase) -> OrderReport:
     stamps = (purchase.changed_at, *(line.changed_at for line in purchase.lines))
     day = purchase.purchase_date or max(stamps).date()
     lines = tuple(_order_line(context, number, day, place, line) for number, (place, line) in enumerate(bought, 1))
-    origin = _origin(context, "purchase-order", str(purchase.id), stamps, None)
+    origin = origin_of(context, "purchase-order", str(purchase.id), stamps, None)
 
     def build() -> OrderReport:
         fields = OrderFields(
@@ -215,7 +192,7 @@ def order_report(context: Context, purchase: Purchase) -> OrderReport:
         )
         return OrderReport(origin=origin, fields=fields)
 
-    return _checked(build, "fields")
+    return checked(build, "fields")
 
 
 def cost_report(context: Context, move: Move) -> CostReport:
@@ -232,7 +209,7 @@ def cost_report(context: Context, move: Move) -> CostReport:
     }
     model, _, asset = (move.origin or "").partition(",")
     stamps = (move.changed_at, *(line.changed_at for line in move.lines))
-    origin = _origin(context, "cost-document", str(move.id), stamps, said.hub_ref)
+    origin = origin_of(context, "cost-document", str(move.id), stamps, said.hub_ref)
 
     def build() -> CostReport:
         lines = tuple(
@@ -252,7 +229,7 @@ def cost_report(context: Context, move: Move) -> CostReport:
         )
         return CostReport(origin=origin, fields=fields)
 
-    return _checked(build, "fields")
+    return checked(build, "fields")
 
 
 def period_report(context: Context, period: Period) -> FiscalPeriodReport:
@@ -260,13 +237,13 @@ def period_report(context: Context, period: Period) -> FiscalPeriodReport:
 
     Who opened or closed it last is a number; why, Tryton does not keep.
     """
-    origin = _origin(context, "fiscal-period", str(period.id), (period.changed_at,), None)
+    origin = origin_of(context, "fiscal-period", str(period.id), (period.changed_at,), None)
     changed_by = period.write_uid if period.write_date is not None else period.create_uid
 
     def build() -> FiscalPeriodReport:
         fields = FiscalPeriodFields(
             company=period.company.party.code or "",
-            period=f"{_year_name(period.fiscalyear)}-{_number_in_year(period):03d}",
+            period=f"{year_name(period.fiscalyear)}-{_number_in_year(period):03d}",
             first_date=period.start_date,
             last_date=period.end_date,
             status=PERIOD_STATUS[period.state],
@@ -274,7 +251,7 @@ def period_report(context: Context, period: Period) -> FiscalPeriodReport:
         )
         return FiscalPeriodReport(origin=origin, fields=fields)
 
-    return _checked(build, "fields")
+    return checked(build, "fields")
 
 
 def _number_in_year(period: Period) -> int:
@@ -283,7 +260,7 @@ def _number_in_year(period: Period) -> int:
     kin = sorted((found.start_date, found.id) for found in year.periods if found.type == period.type)
     standard = period.type == "standard"
     if standard and all(day.day == year.start_date.day for day, _ in kin):
-        return _months_into(year, period.start_date) + 1
+        return months_into(year, period.start_date) + 1
     place = kin.index((period.start_date, period.id)) + 1 if (period.start_date, period.id) in kin else 0
     if not 1 <= place <= (REGULAR_PERIODS if standard else MAX_SPECIAL_PERIODS):
         raise Rejected(
@@ -317,13 +294,15 @@ def _order_line(context: Context, number: int, day: dt.date, place: int, line: P
             item=code,
             description=line.description or (product.template.name if product else None) or code or "",
             asset_class=_asset_class(context, code, day, f"{where}.product.code") if buys_asset else None,
-            quantity=_quantity(line.quantity, f"{where}.quantity") or Decimal(0),
+            quantity=quantity_of(line.quantity, f"{where}.quantity") or Decimal(0),
             unit=_meaning(context, "unit", line.unit.symbol if line.unit else None, day, f"{where}.unit.symbol"),
             unit_price=line.unit_price or Decimal(0),
             net_amount=line.amount or Decimal(0),
+            # Of a service, or of what is no product, Tryton makes no stock move: its invoice alone tells of it.
+            gr_expected=product is not None and product.template.type in RECEIVED_TYPES,
         )
 
-    return _checked(build, where)
+    return checked(build, where)
 
 
 def _schedule_line(line: AssetLine) -> ScheduleLine:
@@ -343,34 +322,11 @@ def posting_period(line: AssetLine) -> str | None:
     """``YYYY-PPP`` of the move's own period: its place in its fiscal year, which need not start in January."""
     if line.move is None:
         return None
-    period, year = line.move.period, line.move.period.fiscalyear
-    return f"{_year_name(year)}-{_months_into(year, period.start_date) + 1:03d}"
-
-
-def _year_name(year: FiscalYear) -> str:
-    return year.name if re.fullmatch(r"\d{4}", year.name) else f"{year.end_date.year:04d}"
-
-
-def _months_into(year: FiscalYear, day: dt.date) -> int:
-    return (day.year - year.start_date.year) * 12 + day.month - year.start_date.month
+    return period_name(line.move.period)
 
 
 def _line_stamps(line: AssetLine) -> tuple[dt.datetime, ...]:
     return (line.changed_at, line.move.changed_at) if line.move else (line.changed_at,)
-
-
-def _origin(
-    context: Context, entity: str, native_id: str, stamps: Iterable[dt.datetime], hub_ref: str | None
-) -> Origin:
-    changed_at = max(stamps)
-    return Origin(
-        system=context.system,
-        entity=entity,
-        native_id=native_id,
-        source_version=changed_at.isoformat(timespec="microseconds"),
-        recorded_at=changed_at,
-        hub_ref=hub_ref,
-    )
 
 
 def _meaning(context: Context, name: ListName, code: str | None, day: dt.date, field: str) -> str | None:
@@ -402,17 +358,6 @@ def _asset_class(context: Context, product: str | None, day: dt.date, field: str
     return found
 
 
-def _quantity(value: Decimal | None, field: str) -> Decimal | None:
-    if value is None:
-        return None
-    if abs(value.adjusted()) > MAX_QUANTITY_MAGNITUDE and value:
-        raise Rejected("is out of range", field=field, remedy="correct the record in Tryton")
-    rounded = round(value, MAX_QUANTITY_DIGITS)
-    if rounded != value:
-        raise Rejected(f"has more than {MAX_QUANTITY_DIGITS} digits after the point", field=field)
-    return rounded.normalize() if rounded else Decimal(0)
-
-
 Member = TypeVar("Member", PhysicalStatus, DisposalKind)
 
 
@@ -424,30 +369,20 @@ def _member(kind: type[Member], value: str | None) -> Member | None:
         return None
 
 
-Built = TypeVar("Built")
+def _asset_reports(context: Context, document: Document) -> Sequence[Report]:
+    asset = parse(Asset, document)
+    book = book_report(context, asset)
+    return (asset_report(context, asset), book) if book else (asset_report(context, asset),)
 
 
-def _checked(build: Callable[[], Built], prefix: str) -> Built:
-    try:
-        return build()
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise Rejected(
-            first["msg"].removeprefix("Value error, "),
-            field=path(first["loc"], prefix) or "$",
-            remedy="correct the record in Tryton",
-        ) from None
+_REPORTS: Mapping[str, Callable[[Context, Document], Sequence[Report]]] = {
+    ASSETS: _asset_reports,
+    PURCHASE_ORDERS: lambda context, found: (order_report(context, parse(Purchase, found)),),
+    COSTS: lambda context, found: (cost_report(context, parse(Move, found)),),
+    PERIODS: lambda context, found: (period_report(context, parse(Period, found)),),
+    RECEIPTS: lambda context, found: documents.receipt_reports(context, parse(StockMove, found)),
+    INVOICES: lambda context, found: documents.invoice_reports(context, parse(SupplierInvoice, found)),
+    RUNS: lambda context, found: (documents.run_report(context, parse(PostedDepreciation, found)),),
+}
 
-
-def path(location: Sequence[int | str], prefix: str = "") -> str:
-    """``lines[2].amount`` for pydantic's ``("lines.", 2, "amount")``."""
-    text = prefix
-    for part in location:
-        if isinstance(part, int):
-            text += f"[{part}]"
-        else:
-            text += f"{'.' if text else ''}{part.rstrip('.')}"
-    return text
-
-
-__all__ = ["COSTS", "STREAMS", "Context", "Stamped", "map_item", "path"]
+__all__ = ["COSTS", "STREAMS", "Context", "Stamped", "map_item", "parse", "path"]

@@ -224,6 +224,132 @@ class Move(Stamped):
     lines: tuple[MoveLine, ...] = Field(alias="lines.", strict=False)
 
 
+class LocationOfType(Row):
+    """A stock location."""
+
+    type: str
+
+
+class Numbered(Row):
+    """Anything with a number for people."""
+
+    number: str | None
+
+
+class MoveOfLine(Row):
+    """A stock move of a purchase line, as far as a return must know of it."""
+
+    state: str
+    quantity: Number
+    effective_date: Day | None
+    from_location: LocationOfType = Field(alias="from_location.")
+
+
+class ReceivedLine(Row):
+    """A purchase line with its stock moves."""
+
+    product: int | None
+    moves: tuple[MoveOfLine, ...] = Field(alias="moves.", strict=False)
+
+
+class ReturnedPurchase(Row):
+    """The order that a return order sends goods of back."""
+
+    lines: tuple[ReceivedLine, ...] = Field(alias="lines.", strict=False)
+
+
+class PurchaseOfMove(Row):
+    """The order of a stock move; with ``origin``, a return order and the order it returns."""
+
+    origin: ReturnedPurchase | None = Field(alias="origin.")
+
+
+class LineOfMove(ReceivedLine):
+    """The purchase line that a stock move delivers, or sends back."""
+
+    unit: SymbolRow | None = Field(alias="unit.")
+    purchase: PurchaseOfMove = Field(alias="purchase.")
+
+
+class StockMove(Stamped):
+    """``stock.move`` between a supplier and the stock, for a purchase line."""
+
+    state: Literal["done", "cancelled"]
+    quantity: Number
+    effective_date: Day
+    unit: SymbolRow = Field(alias="unit.")
+    from_location: LocationOfType = Field(alias="from_location.")
+    to_location: LocationOfType = Field(alias="to_location.")
+    shipment: Numbered | None = Field(alias="shipment.")
+    line: LineOfMove = Field(alias="origin.")
+
+
+class LineOfOrder(Row):
+    """A purchase line, as far as an invoice must know of it."""
+
+    unit: SymbolRow | None = Field(alias="unit.")
+
+
+class OrderOfInvoice(Row):
+    """An order that an invoice charges."""
+
+    lines: tuple[LineOfOrder, ...] = Field(alias="lines.", strict=False)
+
+
+class CreditedLine(Row):
+    """A line of an invoice that a credit note takes back; its origin is ``purchase.line,<id>``."""
+
+    origin: str | None
+
+
+class CreditedInvoice(Row):
+    """An invoice that a credit note takes back."""
+
+    lines: tuple[CreditedLine, ...] = Field(alias="lines.", strict=False)
+    purchases: tuple[OrderOfInvoice, ...] = Field(alias="purchases.", strict=False)
+
+
+class CancellingMove(Row):
+    """The account move that undid an invoice; of a refund, its origin is the credit note."""
+
+    date: Day
+    origin: str | None
+
+
+class SupplierInvoiceLineOf(Row):
+    """A line of a supplier's invoice; its origin is a purchase line, or the invoice line it credits."""
+
+    type: str
+    quantity: Number | None
+    amount: Exact | None
+    origin: str | None
+    unit: SymbolRow | None = Field(alias="unit.")
+
+
+class SupplierInvoice(Stamped):
+    """``account.invoice`` of type in, posted at some time."""
+
+    number: str | None
+    state: Literal["posted", "paid", "cancelled"]
+    invoice_date: Day | None
+    accounting_date: Day | None
+    currency: Coded = Field(alias="currency.")
+    cancel_move: CancellingMove | None = Field(alias="cancel_move.")
+    lines: tuple[SupplierInvoiceLineOf, ...] = Field(alias="lines.", strict=False)
+    purchases: tuple[OrderOfInvoice, ...] = Field(alias="purchases.", strict=False)
+    credited: tuple[CreditedInvoice, ...] = Field(alias="origin_invoices.", strict=False)
+
+
+class PostedDepreciation(FiscalPeriod):
+    """``account.period`` with what the general ledger holds of depreciation in it; see ``runs``."""
+
+    company: Company = Field(alias="company.")
+    posted_count: int
+    posted_debit: Exact
+    draft_count: int
+    changed_at: Instant
+
+
 _STAMPS = ("create_date", "write_date")
 _COMPANY = ("company.party.code", "company.currency.code")
 
@@ -258,4 +384,22 @@ PERIOD_FIELDS: tuple[str, ...] = (
     *("state", "type", "start_date", "end_date", "create_uid", "write_uid", *_STAMPS, *_COMPANY),
     *_under("fiscalyear", ("name", "start_date", "end_date")),
     *_under("fiscalyear.periods", ("start_date", "type")),
+)
+_MOVE_OF_LINE = ("state", "quantity", "effective_date", "from_location.type")
+RECEIPT_FIELDS: tuple[str, ...] = (
+    *("state", "quantity", "effective_date", "unit.symbol", *_STAMPS),
+    *("from_location.type", "to_location.type", "shipment.number"),
+    *("origin.product", "origin.unit.symbol", *_under("origin.moves", _MOVE_OF_LINE)),
+    *("origin.purchase.origin.lines.product", *_under("origin.purchase.origin.lines.moves", _MOVE_OF_LINE)),
+)
+INVOICE_FIELDS: tuple[str, ...] = (
+    *("number", "state", "invoice_date", "accounting_date", "currency.code", *_STAMPS),
+    *_under("cancel_move", ("date", "origin")),
+    *_under("lines", ("type", "quantity", "amount", "origin", "unit.symbol")),
+    "purchases.lines.unit.symbol",
+    *_under("origin_invoices", ("lines.origin", "purchases.lines.unit.symbol")),
+)
+RUN_FIELDS: tuple[str, ...] = (
+    *("start_date", *_COMPANY),
+    *_under("fiscalyear", ("name", "start_date", "end_date")),
 )

@@ -48,7 +48,7 @@ class TrytonSettings(BaseModel):
 
     endpoint: AnyHttpUrl = Field(description="Base URL of the Tryton server, without the database.")
     database: Code = Field(description="Name of the database.")
-    user: Code = Field(description="Log-in of the API user: groups Accounting and Purchase.")
+    user: Code = Field(description="Log-in of the API user: groups Accounting, Purchase and Stock.")
     password: SecretStr = Field(description="The user's password; a secret reference in the landscape.")
     company: Code = Field(description="Code of the company's party; the canonical company code.")
     asset_classes: dict[Code, AssetClass] = Field(

@@ -9,7 +9,8 @@ from tieline.connectors.tryton import models, wire
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.cursors import Change, Mark, dump_marks, load_marks, micros, moment
 from tieline.connectors.tryton.ledger import CONTROL_ACCOUNTS, read_accounts
-from tieline.connectors.tryton.mapping import ASSETS, COSTS, PERIODS, PURCHASE_ORDERS
+from tieline.connectors.tryton.mapping import ASSETS, COSTS, INVOICES, PERIODS, PURCHASE_ORDERS, RECEIPTS, RUNS
+from tieline.connectors.tryton.runs import DEPRECIATION_MOVES, RunReader
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.kernel.errors import Stop, Unavailable
 from tieline.kernel.protocols import Page, RawItem
@@ -22,12 +23,14 @@ class Watch:
     """Rows whose creation or change means that a record of a stream changed.
 
     A row's ``write_date`` stays empty until it is first written, so creation and change are watched apart.
+    ``at_once`` rows are looked at together, where many belong to one record that is costly to read.
     """
 
     model: str
     column: str
     parent: str
     domain: tuple[object, ...] = ()
+    at_once: int = 0
 
     @property
     def name(self) -> str:
@@ -35,8 +38,31 @@ class Watch:
         return f"{self.model}.{self.column}"
 
 
-def _both(model: str, parent: str) -> tuple[Watch, Watch]:
-    return Watch(model, "create_date", parent), Watch(model, "write_date", parent)
+def _both(model: str, parent: str, domain: tuple[object, ...] = (), at_once: int = 0) -> tuple[Watch, Watch]:
+    return (
+        Watch(model, "create_date", parent, domain, at_once),
+        Watch(model, "write_date", parent, domain, at_once),
+    )
+
+
+# What was done for an order line, and what was posted: both stay so, but for a cancellation.
+RECEIVED = (
+    ("origin", "like", "purchase.line,%"),
+    ("state", "in", ["done", "cancelled"]),
+    ("effective_date", "!=", None),
+)
+# An invoice that was cancelled as a draft never had a move.
+CHARGED = (
+    ("type", "=", "in"),
+    ("state", "in", ["posted", "paid", "cancelled"]),
+    ("move", "!=", None),
+    [
+        "OR",
+        ("lines.origin", "like", "purchase.line,%"),
+        ("lines.origin", "like", "account.invoice.line,%"),
+    ],
+)
+RUN_MOVES_AT_ONCE = 10_000
 
 
 # A schedule, its postings and an order's lines change without their asset or order being written: each is watched.
@@ -48,13 +74,20 @@ WATCHES: Mapping[str, tuple[Watch, ...]] = {
         Watch("account.move", "write_date", "origin.asset", (("origin", "like", "account.asset.line,%"),)),
     ),
     PURCHASE_ORDERS: (*_both("purchase.purchase", "id"), *_both("purchase.line", "purchase")),
+    RECEIPTS: _both("stock.move", "id", RECEIVED),
+    INVOICES: _both("account.invoice", "id", CHARGED),
+    RUNS: _both("account.move", "period", DEPRECIATION_MOVES, RUN_MOVES_AT_ONCE),
 }
 RECORDS: Mapping[str, tuple[str, Sequence[str]]] = {
     ASSETS: ("account.asset", models.ASSET_FIELDS),
     PURCHASE_ORDERS: ("purchase.purchase", models.PURCHASE_FIELDS),
     COSTS: ("account.move", models.MOVE_FIELDS),
     PERIODS: ("account.period", models.PERIOD_FIELDS),
+    RECEIPTS: ("stock.move", models.RECEIPT_FIELDS),
+    INVOICES: ("account.invoice", models.INVOICE_FIELDS),
+    RUNS: ("account.period", models.RUN_FIELDS),
 }
+DOMAINS: Mapping[str, tuple[object, ...]] = {RECEIPTS: RECEIVED, INVOICES: CHARGED}
 
 
 class TrytonSource:
@@ -63,15 +96,20 @@ class TrytonSource:
     def __init__(self, client: TrytonClient, settings: TrytonSettings) -> None:
         self._client = client
         self._settings = settings
+        self._runs = RunReader(client, settings.page_size)
 
     async def read_changes(self, position: Mapping[str, str], limit: int) -> Page:
         """See ``Source``. Deleted records are not seen here; neither is a schedule that is only cleared."""
-        share = max(1, limit // len(WATCHES))
         items: list[RawItem] = []
         cursors = dict(position)
         more = False
-        for stream, watches in WATCHES.items():
-            marks, parents, waiting = await self._changed(watches, load_marks(position.get(stream)), share)
+        for place, (stream, watches) in enumerate(WATCHES.items()):
+            if len(items) >= limit:
+                more = True
+                break
+            # What one stream leaves of its share is the others'.
+            room = max(1, (limit - len(items)) // (len(WATCHES) - place))
+            marks, parents, waiting = await self._changed(watches, load_marks(position.get(stream)), room, limit)
             items += await self._records(stream, parents)
             cursors[stream] = dump_marks(marks)
             more = more or waiting
@@ -99,18 +137,21 @@ class TrytonSource:
                 if row["id"] <= last:
                     raise Unavailable(f"{stream}: Tryton's page is not in the order asked for: the read is incomplete")
                 last = row["id"]
-                yield _item(stream, row)
+            for item in await self._items(stream, page):
+                yield item
 
     async def _changed(
-        self, watches: Sequence[Watch], marks: dict[str, Mark], limit: int
+        self, watches: Sequence[Watch], marks: dict[str, Mark], limit: int, rows: int
     ) -> tuple[dict[str, Mark], list[int], bool]:
+        """New marks, the records that changed, at most ``limit``, and whether more wait; so many rows are looked at."""
         if not marks:
             marks = await self._first_marks(watches)
         found: list[tuple[Change, Watch]] = []
         waiting = False
         for watch in watches:
-            changes = await self._unseen(watch, marks.get(watch.name, Mark()), limit)
-            waiting = waiting or len(changes) >= limit
+            at_once = watch.at_once or rows
+            changes = await self._unseen(watch, marks.get(watch.name, Mark()), at_once)
+            waiting = waiting or len(changes) >= at_once
             found += [(change, watch) for change in changes]
         found.sort(key=lambda pair: pair[0].place)
         parents: dict[int, None] = {}
@@ -173,14 +214,20 @@ class TrytonSource:
         for start in range(0, len(ids), self._settings.page_size):
             chunk = ids[start : start + self._settings.page_size]
             rows.update({row["id"]: row for row in await self._rows(stream, [("id", "in", list(chunk))])})
-        return [_item(stream, rows[found]) for found in ids if found in rows]
+        return await self._items(stream, [rows[found] for found in ids if found in rows])
+
+    async def _items(self, stream: str, rows: Sequence[Mapping[str, wire.Json]]) -> list[RawItem]:
+        if stream == RUNS:
+            found = [await self._runs.with_figures(row) for row in rows]
+            rows = [row for row in found if row is not None]
+        return [_item(stream, row) for row in rows]
 
     async def _rows(self, stream: str, domain: Sequence[object]) -> list[dict[str, wire.Json]]:
         if stream not in RECORDS:
             raise Stop(f"the Tryton connector has no stream {stream!r}; it has {', '.join(RECORDS)}")
         model, fields = RECORDS[stream]
         company = ("company", "=", (await self._client.context())["company"])
-        own: list[object] = [company]
+        own: list[object] = [company, *DOMAINS.get(stream, ())]
         if stream == COSTS:
             own += [("journal.code", "=", self._settings.maintenance_journal), ("state", "=", "posted")]
         return await self._client.search_read(
