@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import fastavro
 from pydantic import ValidationError
 
-from tieline.kernel import memory, model
+from tieline.kernel import conflict_records, memory, model
 from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
@@ -24,7 +24,7 @@ from tieline.kernel.records import Typed
 MAGIC = 0
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
-_SHAPES = (model, memory)
+_SHAPES = (model, memory, conflict_records)
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(

@@ -128,6 +128,9 @@ class LedgerEntry(Model):
     digest: Text | None = Field(default=None, description="Hash of what the target returned (Invariant 8).")
     reason: Text | None = Field(default=None, description="Why it was rejected.")
     at: AwareDatetime = Field(description="When this was recorded (UTC).")
+    recorded_at: AwareDatetime | None = Field(
+        default=None, description="When the target recorded what it returned, by its own clock (UTC)."
+    )
 
 
 class WaitingLetter(Model):
@@ -185,7 +188,7 @@ class PeriodHold(Model):
 
 
 class Conflict(Model):
-    """A system changed a field that another one owns. Key: canonical id|field|system."""
+    """A system said what does not stand: not its field, or against an edit unseen. Key: canonical id|field|system."""
 
     canonical_id: Code = Field(description="Canonical id of the asset.")
     field: Code = Field(description="Name of the field.")
@@ -197,7 +200,17 @@ class Conflict(Model):
     owned_version: int | None = Field(
         default=None, description="The hub's version of the asset with the owner's value."
     )
-    foreign_version: Text | None = Field(default=None, description="The other system's version of its record.")
+    foreign_version: Text | None = Field(
+        default=None, description="The other system's version of its record; none for a word that stood before."
+    )
+    policy: Text | None = Field(default=None, description="Policy of the field, which decided.")
+    concurrent: bool = Field(default=False, description="True when neither system had seen what the other one said.")
+    owned_seen: dict[str, int] = Field(
+        default={}, description="Version vector of the owner's value: hub version last seen of each system."
+    )
+    foreign_seen: dict[str, int] = Field(
+        default={}, description="Version vector of the other value: hub version last seen of each system."
+    )
 
 
 class SourcePosition(Model):

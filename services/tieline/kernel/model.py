@@ -456,6 +456,10 @@ class Accepted(Model):
     posting_date: dt.date | None = Field(
         default=None, description="Date to post on, where the effective date's own period is closed; else none."
     )
+    returned_fields: tuple[str, ...] = Field(
+        default=(),
+        description="Fields to write back to the origin system too: an older value is on its way there.",
+    )
 
 
 class AssetEvent(Model):
@@ -588,6 +592,20 @@ class DepreciationRunCompleted(Model):
     fields: DepreciationRunFields = Field(description="The run, with its control figures.")
 
 
+class Word(Model):
+    """What one system said of one field, and what it had seen by then: a dotted version vector, in the hub's versions.
+
+    The hub is the only way by which one system learns of another, so one number tells what a system has seen.
+    """
+
+    system: Code = Field(description="System that said it.")
+    version: int = Field(description="Version of the asset in the hub that took it over, or that it was refused at.")
+    seen: int = Field(description="Version of the asset in the hub that the system had seen when it said it.")
+    digest: Code = Field(description="Hash of the value.")
+    stands: bool = Field(default=True, description="False for a word that was refused.")
+    returns: bool = Field(default=False, description="True for a word that was written back to its own system.")
+
+
 class AssetState(Model):
     """What the hub believes of one asset."""
 
@@ -602,6 +620,14 @@ class AssetState(Model):
         "disposal asks.",
     )
     merged_into: Text | None = Field(default=None, description="Canonical id of the asset it counts as since a merge.")
+    words: dict[str, tuple[Word, ...]] = Field(
+        default={},
+        description="The last words on each field that was said anew or refused since the asset was registered, oldest "
+        "first.",
+    )
+    sent: dict[str, int] = Field(
+        default={}, description="Version last sent to each system: up to it a write may be under way there."
+    )
 
 
 class BookState(Model):

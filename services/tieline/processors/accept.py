@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from decimal import Decimal
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
@@ -21,8 +20,6 @@ from tieline.kernel.model import (
     DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
-    Model,
-    Money,
     OrderReport,
     Origin,
     ReceiptReport,
@@ -33,6 +30,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
+from tieline.processors.conflicts import Conflicts
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
@@ -42,6 +40,7 @@ from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
 from tieline.processors.reversals import Reversals
+from tieline.processors.vectors import reach
 
 ASSET_EVENTS = "asset.asset.event.v1"
 COST_EVENTS = "cost.document.event.v1"
@@ -60,6 +59,7 @@ class Accept:
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self._reversals = Reversals()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
+        self._conflicts = Conflicts(self.conflicts, landscape.systems, clock)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
@@ -199,18 +199,20 @@ class Accept:
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
-        echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
-        merged = merge_report(state, report, role, self._ownership, echo=echo, has_waited=has_waited)
+        entry = self.ledger.get(f"{origin.system}/asset/{asset_id}")
+        echo = echoed_version(report, entry)
+        seen = reach(report, entry, echo)
+        merged = merge_report(state, report, role, self._ownership, echo=echo, seen=seen, has_waited=has_waited)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts
-        self._note_conflicts(asset_id, state, report, merged)
+        found = self._conflicts.note(asset_id, self._ownership.rules, report, merged)
         if state is not None and not merged.changed and merged.links == state.links:
-            if (merged.said_by, merged.said_at) != (state.said_by, state.said_at):
-                # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
-                vouched = {"said_by": merged.said_by, "said_at": merged.said_at}
-                self.assets.put(asset_id, state.model_copy(update=vouched))
-            return []
+            # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
+            vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "words": merged.words}
+            if (vouching := state.model_copy(update=vouched)) != state:
+                self.assets.put(asset_id, vouching)
+            return found
         version = (state.version if state else 0) + 1
         changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
         new = AssetState(
@@ -220,15 +222,23 @@ class Accept:
             said_by=merged.said_by,
             links=merged.links,
             said_at=merged.said_at,
+            words=merged.words,
+            sent=self._sent(state, version, report, merged),
         )
         self.assets.put(asset_id, new)
         name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
         period = posts.period
         if period is None and name in {"AssetDisposed", "AssetPlacedInService"}:
             period = self.gate.periods.period_of(new.fields.company, effective)
-        accepted = accepted_as(version, origin, effective, changed, Posts(period, posts.date))
+        accepted = accepted_as(version, origin, effective, changed, Posts(period, posts.date), returned=merged.returned)
         event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
-        return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event))]
+        return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event)), *found]
+
+    def _sent(self, state: AssetState | None, version: int, report: AssetReport, merged: Merged) -> dict[str, int]:
+        """The version each system is sent, as route will do it."""
+        flows = self._landscape.targets("asset", report.origin.system)
+        systems = {flow.target for flow in flows} | ({report.origin.system} if merged.returned else set())
+        return {**(state.sent if state else {}), **dict.fromkeys(systems, version)}
 
     def _where(self, state: AssetState | None, merged: Merged, report: AssetReport) -> Posts | Waits:
         """Where the in-service date or the disposal posts that this report would bring to the ERP (Invariant 10)."""
@@ -244,39 +254,6 @@ class Accept:
         """ERPs that learn of the system's asset records."""
         flows = self._landscape.targets("asset", origin.system)
         return frozenset(flow.target for flow in flows if self._landscape.role_of(flow.target) == ERP)
-
-    def _note_conflicts(self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged) -> None:
-        """Invariant 9: a foreign edit is visible until the system agrees again."""
-        system = report.origin.system
-        for field, owner in merged.refused.items():
-            key = f"{asset_id}|{field}|{system}"
-            owned, foreign = _text(merged.fields, field), _text(report.fields, field)
-            known = self.conflicts.get(key)
-            if known is None or (known.owned_value, known.foreign_value) != (owned, foreign):
-                row = Conflict(
-                    canonical_id=asset_id,
-                    field=field,
-                    owner=owner,
-                    system=system,
-                    owned_value=owned,
-                    foreign_value=foreign,
-                    detected_at=known.detected_at if known else self._clock(),
-                    owned_version=state.version if state else None,
-                    foreign_version=report.origin.source_version,
-                )
-                self.conflicts.put(key, row)
-        for field in self._ownership.rules if report.deleted else (*merged.agreed, *merged.changed):
-            self.conflicts.delete(f"{asset_id}|{field}|{system}")
-        for field in merged.changed:
-            self._settle_conflicts(asset_id, field, _text(merged.fields, field))
-
-    def _settle_conflicts(self, asset_id: str, field: str, value: str | None) -> None:
-        """The hub took over what another system had said: the two no longer differ."""
-        for system in self._landscape.systems:
-            key = f"{asset_id}|{field}|{system}"
-            known = self.conflicts.get(key)
-            if known is not None and known.foreign_value == value:
-                self.conflicts.delete(key)
 
     def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
         """The period the ERP says a posting is in; that of its date where it does not say."""
@@ -332,17 +309,3 @@ def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> Cos
         origin_native_id=report.origin.native_id,
         fields=report.fields,
     )
-
-
-def _text(fields: Model, name: str) -> str | None:
-    value = getattr(fields, name)
-    if value is None:
-        return None
-    if isinstance(value, Money):
-        return f"{_plain(value.amount)} {value.currency}"
-    return _plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def _plain(number: Decimal) -> str:
-    """The same text for the same number, however many zeros it came with."""
-    return format(number.normalize(), "f")
