@@ -16,7 +16,7 @@ from tieline.kernel.conflict_records import ConflictFound, ConflictOutcome
 from tieline.kernel.landscape import Landscape, OwnershipRule
 from tieline.kernel.memory import Conflict
 from tieline.kernel.model import AssetEvent, AssetFields
-from tieline.processors.vectors import KEPT_STANDING
+from tieline.processors.vectors import KEPT_STANDING, Words
 
 FIELDS = ("location", "description", "condition", "cost_centre")
 """Of the policies OWNER_WINS, LWW_BY_VERSION and MANUAL, and one that a proposer may always change (`open`)."""
@@ -122,11 +122,12 @@ def test_of_concurrent_words_the_later_wins_and_the_other_is_told() -> None:
 
 def test_a_word_that_follows_wins_although_its_clock_is_behind() -> None:
     hub, offices = linked()
+    offices[AM].version += 1000  # its clock is most of a day ahead of the ERP's
+    offices[AM].edit(description="of the works")
+    come_to_rest(hub, offices)
     offices[ERP].edit(description="of the books")
     come_to_rest(hub, offices)
-    offices[AM].edit(description="of the works")  # recorded an hour before, by its own clock
-    come_to_rest(hub, offices)
-    assert hub.the_asset().fields.description == "of the works"
+    assert hub.the_asset().fields.description == "of the books"
     assert found(hub) == []
 
 
@@ -179,6 +180,19 @@ def test_a_manual_conflict_ends_when_the_author_says_what_the_other_does() -> No
     assert (hub.the_asset().fields.condition, conflicts(hub)) == ("bad", set())
 
 
+def test_what_waits_is_not_decided_by_being_read_again_after_a_later_write() -> None:
+    hub, offices = linked()
+    both_edit(hub, offices, "condition", "good", "bad")
+    state = hub.the_asset()
+    # The ERP has confirmed every version since, but nobody has read anything but "bad" there: it may be read-only.
+    later = Words(state, "condition", ERP, state.version + 9)
+    waiting = later.repeats("bad")
+    assert later.follows()
+    assert waiting is not None
+    assert (waiting.system, waiting.stands) == (ERP, False)
+    assert later.repeats("worse") is None
+
+
 def test_an_edit_of_a_manual_field_that_saw_the_last_one_is_taken() -> None:
     hub, offices = linked()
     for name, said in ((AM, "good"), (ERP, "bad"), (AM, "fair")):
@@ -212,6 +226,20 @@ def test_a_foreign_edit_that_had_seen_the_owners_word_is_a_conflict_but_not_conc
     come_to_rest(hub, offices)
     [event] = found(hub)
     assert (event.concurrent, event.outcome, event.lost.value) == (False, ConflictOutcome.REFUSED, "L9")
+
+
+def test_a_record_that_lags_is_seen_to_differ_but_is_no_edit() -> None:
+    hub, offices = linked()
+    offices[AM].edit(location="L1")
+    offices[AM].poll()
+    hub.rest()
+    offices[ERP].edit(asset_class="MACHINE")
+    offices[ERP].poll()
+    hub.rest()
+    assert conflicts(hub) == {("location", ERP)}
+    assert found(hub) == []
+    come_to_rest(hub, offices)
+    assert conflicts(hub) == set()
 
 
 def test_what_the_hub_keeps_for_it_does_not_grow() -> None:
