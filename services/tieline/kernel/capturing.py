@@ -27,6 +27,7 @@ from tieline.kernel.consuming import (
     poll_batch,
     start_producer,
 )
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.memory import SourcePosition
 from tieline.kernel.model import (
@@ -61,6 +62,7 @@ REPORT_TOPICS: Mapping[type[object], str] = {
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
+    EquipmentLinkReport: "asset.equipment-link.report.v1",
     DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import fastavro
 from pydantic import ValidationError
 
-from tieline.kernel import conflict_records, memory, model
+from tieline.kernel import conflict_records, equipment_records, memory, model
 from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
@@ -24,13 +24,14 @@ from tieline.kernel.records import Typed
 MAGIC = 0
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
-_SHAPES = (model, memory, conflict_records)
+_SHAPES = (model, memory, conflict_records, equipment_records)
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
         ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"), model.AssetEvent
     ),
     **dict.fromkeys(("AssetMerged", "AssetSeparated"), model.AssetMergeEvent),
+    **dict.fromkeys(("EquipmentLinked", "EquipmentLinkChanged"), equipment_records.EquipmentLinkEvent),
     **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
     **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
     **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),

@@ -174,7 +174,8 @@ class Origin(Model):
 
     system: Code = Field(description="Name of the system in the landscape.")
     entity: Code = Field(
-        description="asset, book, purchase-order, purchase-line, receipt, invoice, cost-document or fiscal-period."
+        description="asset, book, purchase-order, purchase-line, receipt, invoice, cost-document, equipment-link or "
+        "fiscal-period."
     )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
@@ -565,6 +566,13 @@ class AcquisitionEvent(Model):
     reason: Text = Field(description="Why, for people.")
 
 
+class CostShare(Model):
+    """The part of a cost document that one asset bears."""
+
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    amount: Money = Field(description="Its part of the document's total.")
+
+
 class CostEvent(Model):
     """Shape shared by CostPosted and CostReversed."""
 
@@ -574,6 +582,10 @@ class CostEvent(Model):
     )
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
     fields: CostFields = Field(description="The whole document; it never changes afterwards.")
+    shares: tuple[CostShare, ...] = Field(
+        default=(),
+        description="What each asset bears, where the work was on equipment of several; adds up to the total.",
+    )
 
 
 class PeriodEvent(Model):
@@ -703,6 +715,10 @@ class CostState(Model):
         default=None,
         description="Document (system/native id) that posted the same before: this one is kept and not posted; none "
         "otherwise.",
+    )
+    shares: tuple[CostShare, ...] = Field(
+        default=(),
+        description="What each asset bears, where the work was on equipment of several; adds up to the total.",
     )
 
 

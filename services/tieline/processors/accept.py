@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision, PeriodHold
@@ -16,6 +17,7 @@ from tieline.kernel.model import (
     BookReport,
     CostEvent,
     CostReport,
+    CostShare,
     CostState,
     DepreciationRunReport,
     FiscalPeriodReport,
@@ -34,6 +36,7 @@ from tieline.processors.conflicts import Conflicts
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
+from tieline.processors.equipment import Equipment, negated, without_disposal
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.orders import Orders, check_sum
@@ -57,6 +60,7 @@ class Accept:
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
+        self.equipment = Equipment()
         self._reversals = Reversals()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
         self._conflicts = Conflicts(self.conflicts, landscape.systems, clock)
@@ -80,10 +84,8 @@ class Accept:
                 return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
             case CostReport() as report:
                 return self._arrive(arrival_of(record, report))
-            case BookReport() as report:
-                if self._role(report.origin) != ERP:
-                    raise Rejected("depreciation is the ERP's to say", field="origin.system")
-                return self.books.accept(self.duplicates.survivor(record.key_text), report)
+            case BookReport() | EquipmentLinkReport() as report:
+                return self._about_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
             case FiscalPeriodReport() | DepreciationRunReport() as report:
@@ -92,6 +94,16 @@ class Accept:
                 return self._decided(decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _about_asset(self, record: Inbound, report: BookReport | EquipmentLinkReport) -> Iterable[Outbound]:
+        role, asset_id = self._role(report.origin), self.duplicates.survivor(record.key_text)
+        if isinstance(report, BookReport):
+            if role != ERP:
+                raise Rejected("depreciation is the ERP's to say", field="origin.system")
+            return self.books.accept(asset_id, report)
+        if role != ASSET_MANAGEMENT:
+            raise Rejected("equipment is asset management's to link", field="origin.system")
+        return self.equipment.take(asset_id, self.duplicates.survivor(record.header("tl_asset_id") or ""), report)
 
     def _follow_cost(self, key: str, old: CostState | None, new: CostState | None) -> None:
         self._reversals.follow(key, old, new)
@@ -194,11 +206,14 @@ class Accept:
                 return self._cost(arrival.canonical_id, report, arrival.asset_id)
 
     def _asset(self, asset_id: str, report: AssetReport, *, has_waited: bool) -> list[Outbound] | Waits:
-        origin = report.origin
+        said, origin = report, report.origin
         role = self._role(origin)
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
+        leaving = self.equipment.leaving(asset_id, report, self.assets) if role == ASSET_MANAGEMENT else []
+        if any(link.asset_id == asset_id for link in leaving):
+            report = without_disposal(report)  # T29: a unit that leaves is no disposal of all of them
         entry = self.ledger.get(f"{origin.system}/asset/{asset_id}")
         echo = echoed_version(report, entry)
         seen = reach(report, entry, echo)
@@ -207,6 +222,7 @@ class Accept:
         if isinstance(posts, Waits):
             return posts
         found = self._conflicts.note(asset_id, self._ownership.rules, report, merged)
+        found += self.equipment.propose(leaving, said, self.assets)
         if state is not None and not merged.changed and merged.links == state.links:
             # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
             vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "words": merged.words}
@@ -266,7 +282,8 @@ class Accept:
             if state.fields != fields:
                 raise changed_document()
             return []
-        row = _cost_row(cost_doc_id, report, asset_id)
+        asset_id, shares = self._borne_by(report, asset_id)
+        row = _cost_row(cost_doc_id, report, asset_id, shares)
         original, before = self._reversals.original_of(report), self._sources.posted_before(report)
         duplicate_of = original.duplicate_of if original else next(iter(before.values()), None)
         if duplicate_of is not None:
@@ -280,9 +297,17 @@ class Accept:
         self.costs.put(cost_doc_id, row.model_copy(update={"posting_date": posts.date}))
         self._sources.note(cost_doc_id, report, before, original)
         accepted = accepted_as(1, origin, fields.effective_date, tuple(type(fields).model_fields), posts)
-        event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields)
+        event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields, shares=shares)
         name = "CostPosted" if fields.reversal_of is None else "CostReversed"
         return [Outbound(COST_EVENTS, cost_doc_id, Typed(name, event))]
+
+    def _borne_by(self, report: CostReport, asset_id: str | None) -> tuple[str | None, tuple[CostShare, ...]]:
+        """The asset a document is about, and where those are several, what each of them bears (T29)."""
+        other = self._reversals.counterpart_of(report)
+        if other is not None:
+            return other.asset_id, negated(other.shares)  # net zero on each asset, whatever was linked since
+        shares = self.equipment.bearers(asset_id, report.fields)
+        return (shares[0].asset_id, ()) if len(shares) == 1 else (asset_id, shares)
 
 
 def _is_other_record(row: PeriodHold, state: AssetState) -> bool:
@@ -300,7 +325,7 @@ def _is_record(row: PeriodHold, state: AssetState) -> bool:
     return row.asset is not None and state.links.get(row.asset.origin.system) == row.asset.origin.native_id
 
 
-def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> CostState:
+def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None, shares: tuple[CostShare, ...]) -> CostState:
     return CostState(
         cost_doc_id=cost_doc_id,
         version=1,
@@ -308,4 +333,5 @@ def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> Cos
         origin_system=report.origin.system,
         origin_native_id=report.origin.native_id,
         fields=report.fields,
+        shares=shares,
     )

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import A_PERSON, LinkAction, LinkDecision, LinkStatus, XRef
@@ -28,7 +29,7 @@ from tieline.kernel.model import (
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
-from tieline.processors.linking import Linking, identified, key_of, retired
+from tieline.processors.linking import EQUIPMENT_LINK, Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
 
 
@@ -60,10 +61,8 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() as report:
-                _check_entity(report.origin, frozenset({"book"}))
-                asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
-                return self._dependent(record, report.origin, report.asset_native_id, asset, None)
+            case BookReport() | EquipmentLinkReport() as report:
+                return self._about_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
             case CostReport() as report:
@@ -75,6 +74,14 @@ class Identify:
                 return self._decide(record, decision)
             case _:
                 raise Rejected(f"{value.name} is not a report")
+
+    def _about_asset(self, record: Inbound, report: BookReport | EquipmentLinkReport) -> list[Outbound]:
+        if isinstance(report, EquipmentLinkReport):
+            _check_entity(report.origin, frozenset({EQUIPMENT_LINK}))
+            return self._equipment_link(record, report)
+        _check_entity(report.origin, frozenset({"book"}))
+        asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
+        return self._dependent(record, report.origin, report.asset_native_id, asset, None)
 
     def _purchase(self, record: Inbound, report: OrderReport | ReceiptReport | InvoiceReport) -> list[Outbound]:
         match report:
@@ -194,6 +201,21 @@ class Identify:
             return []
         self.holds.table.delete(key_of(origin))
         return [identified(record, own_id or asset.canonical_id, asset.canonical_id)]
+
+    def _equipment_link(self, record: Inbound, report: EquipmentLinkReport) -> list[Outbound]:
+        """A link under its equipment's id, once the equipment and the fixed asset are known."""
+        origin, fields = report.origin, report.fields
+        equipment = self.links.of(origin.system, "asset", fields.equipment_native_id)
+        if equipment is None or equipment.status not in ATTACHED:
+            return self._dependent(record, origin, fields.equipment_native_id, equipment, None)
+        fixed = self.links.of(fields.asset_system, "asset", fields.asset_native_id)
+        if fixed is None or fixed.status not in ATTACHED:
+            waits_for = xref_key(fields.asset_system, "asset", fields.asset_native_id)
+            reason = f"asset {fields.asset_native_id} of {fields.asset_system} is not known yet"
+            self._made.hold(record, origin, waits_for, reason)
+            return []
+        self.holds.table.delete(key_of(origin))
+        return [identified(record, equipment.canonical_id, fixed.canonical_id)]
 
     def _own_id(self, origin: Origin) -> str:
         known = self.links.of(origin.system, origin.entity, origin.native_id)

@@ -13,6 +13,7 @@ from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xre
 
 IDENTIFIED = "hub.identified.report.v1"
 SECOND_RECORD = "tl_second_record"
+EQUIPMENT_LINK = "equipment-link"
 _COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
 
 
@@ -42,6 +43,10 @@ class Linking:
         is_asset = mapping.split("/", 2)[1] in ASSET_ENTITIES
         freed: list[Outbound] = []
         for key, held in self.holds.waiting_for(mapping):
+            if key.split("/", 2)[1] == EQUIPMENT_LINK:
+                freed.append(Outbound(held.topic, held.key, held.value))  # it names two records: identify it anew
+                self.holds.table.delete(key)
+                continue
             own = self.links.table.get(key)
             own_id = own.canonical_id if own and own.status in ATTACHED else canonical_id
             freed.append(self.released(held, own_id, canonical_id if is_asset else None))

@@ -154,7 +154,7 @@ class Route:
             keys.add(key)
 
     def _post_cost(self, event: CostEvent, flow: Flow) -> Outbound:
-        state = self.assets.get(event.asset_id) if event.asset_id else None
+        state = self.assets.get(event.asset_id) if event.asset_id and not event.shares else None
         body = PostCost(
             dispatch=_dispatch(flow, "cost-document", event.cost_doc_id, event.accepted.version),
             cost_doc_id=event.cost_doc_id,

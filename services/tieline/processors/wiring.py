@@ -21,6 +21,7 @@ REPORTS = (
     "procurement.receipt.report.v1",
     "procurement.invoice.report.v1",
     "cost.document.report.v1",
+    "asset.equipment-link.report.v1",
     "hub.link-decision.report.v1",
 )
 EVENTS = (
@@ -47,6 +48,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
             bought.orders,
             *documents,
             accept.costs,
+            accept.equipment.table,
             accept.runs.table,
             accept.gate.periods.table,
             accept.gate.holds,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from tieline.kernel.model import AssetEvent, CostEvent, DepreciationPosted, Model
-from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entry
+from tieline.views.costs import ASSET_EVENTS, COST_EVENTS, Costs, asset_entry, cost_entries
 from tieline.views.depreciation import POSTING_EVENTS, posting_entry, posting_key
 from tieline.views.disposals import Disposals, disposal_entry
 from tieline.views.spend import Spend
@@ -45,7 +45,7 @@ def changes_of(body: Model, known: Known) -> list[Change]:
     """What the event puts into the tables; ``known`` gives the entry of a table and key so far. Other events: none."""
     match body:
         case CostEvent():
-            return [Change(DOCUMENTS_TABLE, body.cost_doc_id, cost_entry(body))]
+            return [Change(DOCUMENTS_TABLE, key, entry) for key, entry in cost_entries(body).items()]
         case AssetEvent(asset_id=asset_id):
             return [
                 Change(ASSETS_TABLE, asset_id, asset_entry(body, known(ASSETS_TABLE, asset_id))),
