@@ -58,7 +58,7 @@ class EquipmentLinkEvent(Model):
 
 
 class PartialDisposalProposed(Model):
-    """Equipment left that is some of the units of a fixed asset: the ERP may dispose of so many, never of the whole."""
+    """Equipment left that is units of a fixed asset: the ERP may dispose of so many, and of no more."""
 
     equipment_id: Code = Field(description="Canonical id of the equipment: of its record in asset management.")
     asset_id: Code = Field(description="Canonical id of the fixed asset.")

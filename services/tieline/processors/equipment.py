@@ -93,12 +93,12 @@ class Equipment:
         )
 
     def leaving(self, equipment_id: str, report: AssetReport, assets: Table[AssetState]) -> list[EquipmentLinkState]:
-        """Links by which a report that the equipment left means some units of an asset of more."""
+        """Links by which a report that the equipment left means units of an asset, and not its own record's end."""
         day = leaves_on(report)
         if day is None:
             return []
         links = [link for link in self._valid(equipment_id, day) if link.fields.quantity is not None]
-        return [link for link in links if not _is_all(link, units_of(assets, link.asset_id))]
+        return [link for link in links if link.asset_id != equipment_id or not _is_all(link, assets)]
 
     def propose(
         self, leaving: Iterable[EquipmentLinkState], report: AssetReport, assets: Table[AssetState]
@@ -202,8 +202,9 @@ def units_of(assets: Table[AssetState], asset_id: str) -> Decimal | None:
     return state.fields.quantity if state else None
 
 
-def _is_all(link: EquipmentLinkState, units: Decimal | None) -> bool:
-    return units is not None and link.fields.quantity is not None and link.fields.quantity >= units
+def _is_all(link: EquipmentLinkState, assets: Table[AssetState]) -> bool:
+    units, quantity = units_of(assets, link.asset_id), link.fields.quantity
+    return units is not None and quantity is not None and quantity >= units
 
 
 def _key(link: EquipmentLinkState) -> str:

@@ -182,7 +182,7 @@ class _Merging:
 
     def _agree(self, name: str, rule: FieldRule, *, owns: bool) -> None:
         # Where a proposer may always speak, agreeing does not make it the owner's word: the proposer may go back.
-        if owns and (not rule.open or self._said_by.get(name) == HUB):
+        if owns and (not _weighs_words(rule) or self._said_by.get(name) == HUB):
             self._said_by[name] = self._speaker
         if name in STATUS and name in self._said_at and self._said_by.get(name) == self._speaker:
             self._said_at[name] = max(self._said_at[name], self._recorded_at)

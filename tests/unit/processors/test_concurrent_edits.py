@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.processors.bench import AM, ERP, Hub, asset_events, conflicts, landscape, named
+from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, asset_events, conflicts, landscape, named
 from tests.unit.processors.offices import Office, come_to_rest, estate, play
+from tests.unit.processors.test_accept import wrote
 
 from tieline.kernel.conflict_records import ConflictFound, ConflictOutcome
 from tieline.kernel.landscape import Landscape, OwnershipRule
-from tieline.kernel.memory import Conflict
+from tieline.kernel.memory import Conflict, Stage
 from tieline.kernel.model import AssetEvent, AssetFields
-from tieline.processors.vectors import KEPT_STANDING, Words
+from tieline.processors.vectors import KEPT_STANDING, Words, reach
 
 FIELDS = ("location", "description", "condition", "cost_centre")
 """Of the policies OWNER_WINS, LWW_BY_VERSION and MANUAL, and one that a proposer may always change (`open`)."""
@@ -101,14 +102,15 @@ def test_a_record_that_still_holds_the_old_value_does_not_undo_the_new_one() -> 
     offices[AM].edit(cost_centre="CC1")
     offices[AM].poll()
     hub.rest()
-    assert offices[ERP].fields is not None
     offices[ERP].edit(asset_class="MACHINE")  # its record is told as a whole, and later than the move was recorded
     offices[ERP].poll()
     hub.rest()
     assert hub.the_asset().fields.cost_centre == "CC1"
     assert found(hub) == []
     come_to_rest(hub, offices)
-    assert offices[ERP].fields.cost_centre == "CC1"
+    in_the_books = offices[ERP].fields
+    assert in_the_books is not None
+    assert in_the_books.cost_centre == "CC1"
 
 
 def test_of_concurrent_words_the_later_wins_and_the_other_is_told() -> None:
@@ -218,6 +220,28 @@ def test_conflict_and_event_carry_both_versions_and_both_vectors() -> None:
     assert (row.owned_version, row.foreign_version) == (now, event.lost.source_version)
     assert event.lost.source_version == str(offices[ERP].version)
     assert (row.concurrent, row.policy) == (True, "MANUAL")
+
+
+@pytest.mark.parametrize(
+    ("ledger", "version", "minutes", "seen"),
+    [
+        ({"source_version": "7", "recorded_at": NOW}, "7", 0, 4),  # the very record that our write left
+        ({"source_version": "7", "recorded_at": NOW}, "8", 1, 4),
+        ({"source_version": "7", "recorded_at": NOW}, "6", 0, 0),  # of the same moment, and another version
+        ({"source_version": "7", "recorded_at": NOW}, "6", -1, 0),
+        ({"stage": Stage.INTENT, "source_version": "7", "recorded_at": NOW}, "8", 1, 4),  # what was confirmed before
+        ({}, "8", 1, 4),  # a row of an earlier release: when the sink wrote it
+        ({"stage": Stage.INTENT}, "8", 1, 0),  # when it was intended says nothing
+    ],
+)
+def test_a_system_has_seen_what_was_confirmed_there_before_its_report(
+    ledger: dict[str, Any], version: str, minutes: int, seen: int
+) -> None:
+    report = asset(AM, "9", tag="T1")
+    at = {"source_version": version, "recorded_at": NOW + dt.timedelta(minutes=minutes)}
+    report = report.model_copy(update={"origin": report.origin.model_copy(update=at)})
+    assert reach(report, wrote(asset(AM, "9"), "a1", **{"version": 5, "applied_version": 4, **ledger}), None) == seen
+    assert reach(report, None, None) == 0
 
 
 def test_a_foreign_edit_that_had_seen_the_owners_word_is_a_conflict_but_not_concurrent() -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.unit.processors.bench import AM, ERP, Hub, asset, cost, euros, held, links, named, origin
 
 from tieline.kernel.equipment_records import EquipmentLinkFields, EquipmentLinkReport, PartialDisposalProposed
-from tieline.kernel.model import AssetState, CostEvent, CostState, DisposalKind, PhysicalStatus, PostCost
+from tieline.kernel.model import AssetReport, AssetState, CostEvent, CostState, DisposalKind, PhysicalStatus, PostCost
 from tieline.processors.equipment import split_by_share
 from tieline.views.costs import cost_entries
 
@@ -85,6 +85,17 @@ def test_t29_a_cost_of_one_machine_is_borne_by_its_three_assets_to_the_cent() ->
     [command] = [c for c in hub.commands[ERP] if isinstance(c, PostCost)]
     assert command.fields.total == Decimal("100.00"), "the document is posted once, as a whole"
     assert command.asset_number is None
+
+
+def test_t29_a_document_of_several_assets_names_no_single_one() -> None:
+    hub = Hub()
+    hub.say(asset(AM, "9", serial_number="M"), asset(ERP, "11", serial_number="M", asset_number="FA11"))
+    hub.say(asset(ERP, "12", asset_number="FA12"), link("L11", "11"), link("L12", "12", share_part=2))
+    assert of(hub, "11") == of(hub, "9", AM)
+    hub.say(cost("WO1", "9", "90.00"))
+    assert sorted(share.amount.amount for share in posted(hub)[0].shares) == [Decimal("30.00"), Decimal("60.00")]
+    [command] = [c for c in hub.commands[ERP] if isinstance(c, PostCost)]
+    assert command.asset_number is None, "FA11 bears a third of it only"
 
 
 def test_t29_the_roll_up_has_each_asset_s_own_part() -> None:
@@ -197,7 +208,11 @@ def test_an_older_word_on_a_link_changes_nothing() -> None:
 @given(st.permutations([0, 1, 2]))
 def test_a_link_waits_for_equipment_and_asset_in_any_order(order: list[int]) -> None:
     hub = Hub()
-    told = [asset(AM, "9", serial_number="M"), asset(ERP, "11", asset_number="FA11"), link("L1", "11")]
+    told: list[AssetReport | EquipmentLinkReport] = [
+        asset(AM, "9", serial_number="M"),
+        asset(ERP, "11", asset_number="FA11"),
+        link("L1", "11"),
+    ]
     hub.say(*(told[place] for place in order))
     assert held(hub) == {}
     assert hub.dead == []
@@ -211,7 +226,11 @@ def test_a_link_waits_for_equipment_and_asset_in_any_order(order: list[int]) -> 
 @pytest.mark.parametrize("laptop", ["7", "1"])
 def test_t29_a_laptop_that_leaves_is_one_unit_of_the_collective_asset(laptop: str) -> None:
     hub = collective()
-    fields = {"physical_status": PhysicalStatus.RETIRED, "disposal_date": MARCH, "disposal_kind": DisposalKind.SCRAP}
+    fields: dict[str, Any] = {
+        "physical_status": PhysicalStatus.RETIRED,
+        "disposal_date": MARCH,
+        "disposal_kind": DisposalKind.SCRAP,
+    }
     gone = asset(AM, laptop, serial_number=f"S{laptop}", company="ACME", **fields)
     hub.say(gone, gone)
     [proposal] = proposals(hub)
@@ -221,6 +240,14 @@ def test_t29_a_laptop_that_leaves_is_one_unit_of_the_collective_asset(laptop: st
     assert (whole.disposal_date, whole.physical_status, whole.quantity) == (None, None, Decimal(40))
     disposed = [value.body.model_dump()["asset_id"] for value in named(hub.written, "AssetDisposed")]
     assert of(hub, "50") not in disposed
+
+
+def test_t29_the_last_laptop_is_proposed_as_the_others_were() -> None:
+    hub = collective()
+    hub.say(asset(ERP, "50", serial_number="S1", asset_number="FA50", company="ACME", quantity=Decimal(1)))
+    hub.say(asset(AM, "7", serial_number="S7", company="ACME", physical_status=PhysicalStatus.RETIRED))
+    [proposal] = proposals(hub)
+    assert (proposal.quantity, proposal.asset_quantity) == (Decimal(1), Decimal(1))
 
 
 def test_t29_the_last_units_that_are_all_of_an_asset_dispose_of_it() -> None:
