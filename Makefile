@@ -1,7 +1,7 @@
 # `make` explains itself. STACK=native|docker chooses how the local stack runs (docker when an engine answers).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs demo fmt lint types test acceptance check docs compose wheel lock
+.PHONY: help setup up down status logs demo fmt lint types test acceptance mutants check docs compose wheel lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -55,6 +55,9 @@ test: setup ## Every test, with real Kafka, registry and ERP; ONLY=docker: only 
 
 acceptance: setup ## The long sizes: 400 real orders, 50,000 reports, an outage of five minutes (an hour)
 	TIELINE_ORDERS=400 TIELINE_LOAD=50000 TIELINE_OUTAGE_SECS=300 $(BIN)/pytest tests/main_job tests/hard/test_adventureworks.py tests/load
+
+mutants: setup ## Take out each line that keeps an invariant or a rule, and see a test fail (10 minutes)
+	$(BIN)/python tests/mutation/run.py
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

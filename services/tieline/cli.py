@@ -19,6 +19,7 @@ from tieline.kernel import commands_topics
 from tieline.kernel.errors import Stop, TielineError
 from tieline.kernel.telemetry import configure_logging
 from tieline.operating.commands import status_command, trace_command
+from tieline.operating.custodians import custodians_command
 from tieline.operating.links_commands import app as links
 from tieline.stack.commands import app as stack
 
@@ -59,6 +60,7 @@ app.add_typer(sandboxes, name="sandbox")
 app.add_typer(stack, name="stack")
 app.command("status")(status_command)
 app.command("trace")(trace_command)
+app.command("custodians")(custodians_command)
 topics.command("plan")(commands_topics.plan_command)
 topics.command("apply")(commands_topics.apply_command)
 topics.command("lint")(commands_topics.lint_command)

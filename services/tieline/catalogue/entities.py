@@ -9,6 +9,7 @@ from tieline.catalogue.inputs import Inputs
 from tieline.kernel.correspondence import Place
 from tieline.kernel.landscape import Flow, Mode
 from tieline.kernel.meaning_rules import referred
+from tieline.kernel.ownership import reference_owners
 from tieline.kernel.schema_changes import Schema
 
 MONEY = "Money"
@@ -79,13 +80,20 @@ def flows_of(inputs: Inputs, entity: Entity) -> tuple[Flow, ...]:
 def owner_words(inputs: Inputs, entity: Entity, record: str, field: str) -> tuple[str, str]:
     """Who owns a field and who may propose it: roles, with the systems that have them.
 
-    Asset fields have a matrix (kernel/ownership.yaml); of everything else the system it comes from is the owner.
+    Asset fields and families of reference records have a matrix (kernel/ownership.yaml); of everything else the system
+    it comes from is the owner.
     """
     if record == "AssetFields":
         rule = inputs.ownership.rules[field]
         proposers = ", ".join(_role_words(inputs, role) for role in sorted(rule.proposers))
         later = ", also after the owner has spoken" if rule.open else " until the owner has spoken"
         return _role_words(inputs, rule.owner), proposers + later if proposers else "nobody"
+    if record == "ReferenceFields":
+        owners = reference_owners(inputs.landscape).items()
+        named = (
+            f"{family}: {', '.join(systems)}" if systems else f"{family}: nobody yet" for family, systems in owners
+        )
+        return "; ".join(named), "nobody"
     roles = sorted({inputs.landscape.role_of(flow.source) for flow in flows_of(inputs, entity)})
     return ", ".join(_role_words(inputs, role) for role in roles) or "no flow brings it yet", "nobody"
 

@@ -26,6 +26,7 @@ from tieline.kernel.consuming import (
     patiently,
     poll_batch,
     start_producer,
+    stop_if_fenced,
 )
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
@@ -41,11 +42,13 @@ from tieline.kernel.model import (
     ReceiptReport,
     Report,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.observing import Observer
 from tieline.kernel.privacy import IDS_ONLY, Custodians, map_opaquely
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import ReferenceReport, report_topic
 from tieline.kernel.tables import Table
 
 PAGE_LIMIT = 200
@@ -58,6 +61,7 @@ MAX_WEBHOOKS_WAITING = 10_000  # beyond it the poll finds them
 REPORT_TOPICS: Mapping[type[object], str] = {
     AssetReport: "asset.asset.report.v1",
     BookReport: "asset.book.report.v1",
+    MovementReport: "asset.movement.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
@@ -82,7 +86,9 @@ def raw_record(system: str, item: RawItem) -> Outbound:
 def report_record(report: Report) -> Outbound:
     """A report on its topic, keyed system/native id."""
     key = f"{report.origin.system}/{report.origin.native_id}"
-    return Outbound(REPORT_TOPICS[type(report)], key, Typed(type(report).__name__, report))
+    is_reference = isinstance(report, ReferenceReport)
+    topic = report_topic(report.origin.entity) if is_reference else REPORT_TOPICS[type(report)]
+    return Outbound(topic, key, Typed(type(report).__name__, report))
 
 
 def mapping_processor(system: str, connector: Connector, custodians: Custodians = IDS_ONLY) -> Processor:
@@ -125,13 +131,17 @@ class SourceLoop:
         self._mapping.start()
 
     def run_once(self, timeout_secs: float) -> None:
-        """One turn: capture if due or called by a webhook, map what is there, serve a read-back request."""
+        """One turn: capture if due or called by a webhook, map what is there, serve a read-back request.
+
+        Raises ``Stop`` when another copy has taken over.
+        """
         try:
             self._capture()
             self._mapping.run_once(timeout_secs)
             for request in poll_batch(self._requests, 0.0, 10):
                 self._observer.serve(request, self._live_producer(), self._requests, self._capture_all)
         except KafkaException as error:
+            stop_if_fenced(self._name, error)
             self._runtime.log.warning("transaction-repeated", reason=str(error))
             self._recover()
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import fastavro
 from pydantic import ValidationError
 
-from tieline.kernel import conflict_records, equipment_records, memory, model
+from tieline.kernel import conflict_records, equipment_records, memory, model, movement_records, reference_records
 from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
@@ -24,7 +24,7 @@ from tieline.kernel.records import Typed
 MAGIC = 0
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
-_SHAPES = (model, memory, conflict_records, equipment_records)
+_SHAPES = (model, memory, conflict_records, equipment_records, movement_records, reference_records)
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
@@ -41,6 +41,8 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
         ("AssetCapitalised", "AssetCostAdjusted", "AssetReclassified", "AssetCapitalisationReversed"),
         model.AcquisitionEvent,
     ),
+    **dict.fromkeys(movement_records.EVENT_NAMES.values(), movement_records.MovementEvent),
+    **dict.fromkeys(("ReferenceAdded", "ReferenceChanged", "ReferenceRemoved"), reference_records.ReferenceEvent),
 }
 
 

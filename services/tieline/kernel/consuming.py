@@ -101,11 +101,9 @@ class TransactionalLoop:
         try:
             self._transact(batch)
         except (KafkaException, Retryable) as error:
-            cause = error.args[0] if isinstance(error, KafkaException) else error
-            if isinstance(cause, KafkaError) and cause.code() in FENCED:
-                raise Stop(f"{self._processor.name}: another copy of it has taken over") from error
+            stop_if_fenced(self._processor.name, error)
             # Whether the transaction took place is unknown: nothing local is trusted, all of it is read again.
-            self._runtime.log.warning("transaction-repeated", reason=str(cause))
+            self._runtime.log.warning("transaction-repeated", reason=str(error))
             time.sleep(REPEAT_PAUSE_SECS)
             self._recover()
             return 0
@@ -176,6 +174,13 @@ def patiently(action: Callable[[], None], runtime: Runtime) -> None:
             time.sleep(1.0)
         else:
             return
+
+
+def stop_if_fenced(name: str, error: Exception) -> None:
+    """Raise ``Stop`` for the error of a producer whose id another process has taken: two copies would never end."""
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, KafkaError) and cause.code() in FENCED:
+        raise Stop(f"{name}: another copy of it has taken over") from error
 
 
 def start_producer(transactional_id: str, runtime: Runtime) -> Producer:

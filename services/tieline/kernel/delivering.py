@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaException, Producer
 
 from tieline.kernel import broker
 from tieline.kernel.consuming import (
-    FENCED,
     Runtime,
     close_connector,
     decode,
@@ -26,6 +25,7 @@ from tieline.kernel.consuming import (
     patiently,
     poll_batch,
     start_producer,
+    stop_if_fenced,
 )
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
@@ -52,6 +52,9 @@ from tieline.kernel.tables import Table
 BATCH_COMMANDS = 200
 LANES = 16
 PAUSES_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
+# How long after a transaction of its own a process takes it that no other has replaced it. One that was paused between
+# its intent and its call would write an old version over a newer one.
+FRESH_SECS = 10.0
 
 
 @dataclass(slots=True)
@@ -87,6 +90,7 @@ class DeliveryLoop:
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
         self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
         self._producer: Producer | None = None
+        self._confirmed_at = 0.0
 
     def start(self) -> None:
         """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""
@@ -106,9 +110,7 @@ class DeliveryLoop:
         try:
             self._deliver(batch)
         except KafkaException as error:
-            cause = error.args[0]
-            if isinstance(cause, KafkaError) and cause.code() in FENCED:
-                raise Stop(f"{self._name}: another copy of it has taken over") from error
+            stop_if_fenced(self._name, error)
             # Effects may have happened whose outcome is not durable: the ledger's intents say which to read back.
             self._runtime.log.warning("transaction-repeated", reason=str(error))
             self.start()
@@ -174,29 +176,35 @@ class DeliveryLoop:
                 todo.append(task)
         if not todo:
             return
-        # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back.
-        self._transact([(t.record, o) for t in todo for o in self._recorder.intend(t.command)], ())
         failures = 0
         while todo:
-            reason = self._runner.run(self._call_all(todo))
+            calling = todo[:1] if failures else todo  # while the target is out, one command asks for all
+            # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who
+            # was replaced meanwhile learns it from this transaction, before the call.
+            self._transact([(t.record, o) for t in calling for o in self._recorder.intend(t.command)], ())
+            reason = self._runner.run(self._call_all(calling))
             todo = [task for task in todo if task.outcome is None]
-            if not todo:
-                break
+            if reason is None:
+                failures = self._resume(failures)
+                continue
             # Invariant 7: an outage is not poison; the target pauses, the others of this batch keep their outcome.
             self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=len(todo))
             self._wait(max(PAUSES_SECS[min(failures, len(PAUSES_SECS) - 1)], _retry_after(reason)))
             failures += 1
+
+    def _resume(self, failures: int) -> int:
         if failures:
             self._runtime.log.info("target-resumed")
+        return 0
 
     async def _call_all(self, tasks: Sequence[Task]) -> Unavailable | None:
-        """Call for every task that has no outcome yet; returns the outage if there was one."""
+        """Call for every task; returns the outage if there was one. Some may be left without outcome even if not."""
         limit = asyncio.Semaphore(LANES)
         outage: list[Unavailable] = []
 
         async def call(task: Task) -> None:
             async with limit:
-                if outage:
+                if outage or time.monotonic() - self._confirmed_at > FRESH_SECS:
                     return
                 try:
                     task.outcome = await settle(
@@ -210,7 +218,7 @@ class DeliveryLoop:
                 except Exception as error:  # noqa: BLE001  - a defect in a connector must cost one record, not the flow
                     self._runtime.log.fault("handler-failed", record=task.record.coordinates)
                     reason = f"internal fault: {type(error).__name__}"
-                    task.outcome = Failed(Rejected(reason, remedy="see the log"), 1)
+                    task.outcome = Failed(Rejected(reason, remedy="see the log"), 1, in_doubt=True)
 
         await asyncio.gather(*(call(task) for task in tasks))
         return outage[0] if outage else None
@@ -244,8 +252,8 @@ class DeliveryLoop:
                 case Superseded(entry):
                     found = self._recorder.supersede(task.command, entry)
                     found += self._parking.release(task.record)
-                case Failed(rejection, _):
-                    found = self._recorder.reject(task.command, rejection)
+                case Failed(rejection, _, in_doubt):
+                    found = self._recorder.reject(task.command, rejection, in_doubt=in_doubt)
                     found += self._parking.park(task.record, task.command, rejection)
                     self._runtime.log.warning(
                         "key-parked",
@@ -271,7 +279,9 @@ class DeliveryLoop:
             self._producer.send_offsets_to_transaction(
                 next_offsets(settled), self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
             )
+        began = time.monotonic()  # it may have slept since the broker answered
         self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
+        self._confirmed_at = began
         self._ledger.commit()
         self._parked.commit()
 

@@ -34,6 +34,7 @@ from tieline.kernel.calendars import CALENDAR_YEAR, Calendar
 from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
 from tieline.kernel.errors import Stop
 from tieline.kernel.model import AssetFields
+from tieline.kernel.reference_records import EMPLOYEE, Family
 
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Role = Literal["erp", "asset-management"]
@@ -281,6 +282,30 @@ class Privacy(Section):
     )
 
 
+class References(Section):
+    """Reference records: whose they are, and what they decide about assets."""
+
+    owners: dict[Family, SystemName] = Field(
+        default_factory=dict,
+        description="System that owns a family; not named: the systems of the role that does (ownership.yaml). No role "
+        "owns employees: name their system here.",
+    )
+    cost_centre: Literal["optional", "required"] = Field(
+        default="optional",
+        description="optional: an asset may be proposed for a cost centre nobody ever reported; required: it may not.",
+    )
+    employee: Literal["optional", "required"] = Field(
+        default="optional",
+        description="required: a custodian must be a known employee, active on the day; optional: nobody is checked.",
+    )
+
+    @model_validator(mode="after")
+    def _somebody_says_employees(self) -> References:
+        if self.employee == "required" and EMPLOYEE not in self.owners:
+            raise ValueError("employee: required refuses every custodian: name who owns employees under owners")
+        return self
+
+
 class Landscape(Section):
     """The whole estate."""
 
@@ -297,6 +322,7 @@ class Landscape(Section):
     )
     procure_to_pay: ProcureToPay = ProcureToPay()
     privacy: Privacy = Privacy()
+    references: References = References()
     ownership: tuple[OwnershipRule, ...] = Field(default=(), description="Changes to who owns which field.")
     views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
 
@@ -316,6 +342,13 @@ class Landscape(Section):
         for name in names:
             if names.count(name) > 1:
                 raise ValueError(f"flow {name} stands twice")
+        return self
+
+    @model_validator(mode="after")
+    def _references_have_owners(self) -> Landscape:
+        for family, system in self.references.owners.items():
+            if system not in self.systems:
+                raise MisplacedError(("references", "owners", family), f"there is no system {system!r} under systems")
         return self
 
     @model_validator(mode="after")

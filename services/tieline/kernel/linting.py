@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from tieline.kernel import conflict_records, equipment_records, memory, model
+from tieline.kernel import conflict_records, equipment_records, memory, model, movement_records, reference_records
 from tieline.kernel.codecs import model_of
 from tieline.kernel.compatibility import unreadable_under
 from tieline.kernel.declarations import CONSUMER, NAMESPACE, SYSTEM, TopicTemplate, Tree
@@ -207,7 +207,7 @@ def kernel_mirrors(schema_names: Iterable[str]) -> Mapping[str, Mirror]:
     """Every class of the kernel that must have a schema, by the schema's name; one class may serve several records."""
     classes = {
         name: found
-        for module in (model, memory, conflict_records, equipment_records)
+        for module in (model, memory, conflict_records, equipment_records, movement_records, reference_records)
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, (Model, StrEnum)) and found not in (Model, StrEnum)
     }
@@ -227,7 +227,7 @@ def _mirrored(schemas: Mapping[str, Schema], mirrors: Mapping[str, Mirror]) -> I
     for name, schema in schemas.items():
         mirror = mirrors.get(name)
         if mirror is None:
-            yield Finding("model-mirror", name, "the schema has no class in the kernel")
+            yield Finding("model-mirror", name, "the schema has no class among the kernel's records")
         elif issubclass(mirror, StrEnum):
             if schema.get("symbols") != [str(symbol) for symbol in mirror]:
                 yield Finding("model-mirror", name, f"its symbols are not those of the class: {', '.join(mirror)}")

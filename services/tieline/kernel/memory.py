@@ -104,7 +104,7 @@ class AssetMerge(Model):
 
 
 class Stage(StrEnum):
-    """How far a delivery got."""
+    """How far a delivery got. UNKNOWN: it ended, and nobody knows whether it took effect."""
 
     UNKNOWN = "UNKNOWN"
     INTENT = "INTENT"
@@ -121,7 +121,10 @@ class LedgerEntry(Model):
     command_id: Code = Field(description="Command the entry speaks of: the effect key.")
     version: int = Field(description="Version that command brings the target to.")
     applied_version: int = Field(description="Highest version the target is known to hold; moves only when confirmed.")
-    stage: Stage = Field(description="INTENT before the call, then its outcome; INTENT after a crash means unknown.")
+    stage: Stage = Field(
+        description="INTENT before the call, then its outcome. "
+        "INTENT after a crash, and UNKNOWN, are read back before a retry."
+    )
     native_id: Text | None = Field(default=None, description="The target's id of the record.")
     number: Text | None = Field(default=None, description="The target's number of the record for people.")
     source_version: Text | None = Field(default=None, description="The target's version of the record.")
@@ -168,14 +171,17 @@ class HeldReport(Model):
     key: Text = Field(description="Key of the record.")
     value: bytes = Field(description="The record's bytes, untouched.")
     since: AwareDatetime = Field(description="When it was held (UTC).")
+    needs: tuple[str, ...] = Field(
+        default=(), description="Mappings of the assets it is about, its own first; empty: what it waits for is all."
+    )
 
 
 class PeriodHold(Model):
-    """A report that waits for a fiscal period. Key: lane|place. Exactly one of the reports is set."""
+    """A report that waits for a fiscal period or a cost centre. Key: lane|place. Exactly one of the reports is set."""
 
     lane: Code = Field(description="What waits together, in order: asset/asset id, or cost/cost document id.")
     place: int = Field(description="Place in the lane; the lowest is the first to be released.")
-    reason: Text = Field(description="Why it waits, with the period or what it waits behind.")
+    reason: Text = Field(description="Why it waits, with the period, the cost centre or what it waits behind.")
     company: Text | None = Field(default=None, description="Company whose period is closed; none for one that follows.")
     period: Period | None = Field(default=None, description="The closed period; none for one that follows.")
     effective_date: dt.date = Field(description="The report's own date, which is never changed.")
@@ -188,9 +194,11 @@ class PeriodHold(Model):
 
 
 class Conflict(Model):
-    """A system said what does not stand: not its field, or against an edit unseen. Key: canonical id|field|system."""
+    """A system said what does not stand: no field of its own, an edit unseen, what cannot be. Key: id|field|system."""
 
-    canonical_id: Code = Field(description="Canonical id of the asset.")
+    canonical_id: Code = Field(
+        description="Canonical id of the asset, order or document; family/company|code of a reference record."
+    )
     field: Code = Field(description="Name of the field.")
     owner: Code = Field(description="System that owns the field.")
     system: Code = Field(description="System that said otherwise.")
@@ -210,6 +218,12 @@ class Conflict(Model):
     )
     foreign_seen: dict[str, int] = Field(
         default={}, description="Version vector of the other value: hub version last seen of each system."
+    )
+    reason: Text | None = Field(default=None, description="Why it was not taken over; none: another system owns it.")
+    remedy: Text | None = Field(default=None, description="What a person can do about it, where the hub can say.")
+    proposal: AssetReport | None = Field(
+        default=None,
+        description="What is heard again when the reference record it failed on changes; none: nothing is.",
     )
 
 

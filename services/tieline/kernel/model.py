@@ -11,9 +11,13 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+
+if TYPE_CHECKING:
+    from tieline.kernel.movement_records import MovementReport
+    from tieline.kernel.reference_records import ReferenceReport
 
 Text = Annotated[str, StringConstraints(max_length=4000)]
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -85,6 +89,8 @@ class DisposalKind(StrEnum):
     DONATION = "DONATION"
     LOSS = "LOSS"
     THEFT = "THEFT"
+    TRADE_IN = "TRADE_IN"
+    INTERCOMPANY = "INTERCOMPANY"
 
 
 class ApprovalStatus(StrEnum):
@@ -174,8 +180,8 @@ class Origin(Model):
 
     system: Code = Field(description="Name of the system in the landscape.")
     entity: Code = Field(
-        description="asset, book, purchase-order, purchase-line, receipt, invoice, cost-document, equipment-link or "
-        "fiscal-period."
+        description="asset, book, movement, purchase-order, purchase-line, receipt, invoice, cost-document, "
+        "equipment-link, fiscal-period, depreciation-run or a family of reference records, e.g. cost-centre."
     )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
@@ -835,14 +841,9 @@ class CommandSettled(Model):
     reason: Text | None = Field(default=None, description="Why, when it did not simply succeed.")
 
 
-Report = (
-    AssetReport
-    | BookReport
-    | OrderReport
-    | ReceiptReport
-    | InvoiceReport
-    | CostReport
-    | FiscalPeriodReport
-    | DepreciationRunReport
+Report: TypeAlias = (
+    "AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport "
+    "| DepreciationRunReport | MovementReport | ReferenceReport"
 )
+"""Every report there is; a name in quotes, because families with a module of their own import this one."""
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -23,10 +23,12 @@ from tieline.kernel.model import (
     OrderReport,
     Report,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.privacy import map_opaquely
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import ReferenceReport
 
 BATCH_RECORDS = 500
 RUN_TOPIC = "recon.run.event.v1"
@@ -62,7 +64,7 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case FiscalPeriodReport() | DepreciationRunReport():
+        case FiscalPeriodReport() | DepreciationRunReport() | MovementReport() | ReferenceReport():
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import resources
+from typing import Any
 
 import yaml
 
-from tieline.kernel.landscape import OwnershipRule
+from tieline.kernel.landscape import Landscape, OwnershipRule
 from tieline.kernel.model import AssetFields, AssetState, PhysicalStatus
+from tieline.kernel.reference_records import FAMILIES
 
 ERP = "erp"
 ASSET_MANAGEMENT = "asset-management"
@@ -85,9 +87,8 @@ def load_ownership(overrides: Sequence[OwnershipRule] = ()) -> Ownership:
 
     Raises ``ValueError`` if a field of ``AssetFields`` has no rule.
     """
-    text = resources.files("tieline.kernel").joinpath("ownership.yaml").read_text(encoding="utf-8")
     rules: dict[str, FieldRule] = {}
-    for group, body in yaml.safe_load(text)["asset"].items():
+    for group, body in _shipped("asset").items():
         policy = Policy(body.get("policy", Policy.OWNER_WINS))
         proposers, is_open = frozenset(body.get("proposers", ())), bool(body.get("open", False))
         rule = FieldRule(group, body["owner"], proposers, is_open, policy)
@@ -96,6 +97,22 @@ def load_ownership(overrides: Sequence[OwnershipRule] = ()) -> Ownership:
     if missing:
         raise ValueError(f"ownership.yaml: no owner for {', '.join(sorted(missing))}")
     return Ownership(rules, tuple(overrides))
+
+
+def reference_owners(landscape: Landscape) -> Mapping[str, tuple[str, ...]]:
+    """The systems that own each family of reference records: the one the landscape names, else those of the role."""
+    named = landscape.references.owners
+    by_role = {family: role for role, families in _shipped("reference").items() for family in families}
+    return {
+        family: (named[family],) if family in named else landscape.having_role(by_role.get(family, ""))
+        for family in FAMILIES
+    }
+
+
+def _shipped(part: str) -> Mapping[str, Any]:
+    text = resources.files("tieline.kernel").joinpath("ownership.yaml").read_text(encoding="utf-8")
+    found: Mapping[str, Any] = yaml.safe_load(text)[part]
+    return found
 
 
 def expects_asset(state: AssetState, role: str) -> bool:

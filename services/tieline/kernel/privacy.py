@@ -21,6 +21,7 @@ from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import Landscape, resolve_settings
 from tieline.kernel.model import AssetReport, Report
 from tieline.kernel.protocols import Connector, RawItem
+from tieline.kernel.reference_records import EMPLOYEE, ReferenceReport
 
 MIN_KEY_CHARS = 32
 MAX_ID_CHARS = 40
@@ -39,8 +40,11 @@ class Custodians:
         if self.key is not None and len(self.key) < MIN_KEY_CHARS:
             raise Stop(f"{_KEY}: the secret has fewer than {MIN_KEY_CHARS} characters; make a new one")
 
-    def opaque(self, said: str) -> str:
-        """The hub's id of whom a system calls so; its own ids stay. Raises ``Rejected``, which never has the value."""
+    def opaque(self, said: str, place: str = _FIELD) -> str:
+        """The hub's id of whom a system calls so; its own ids stay.
+
+        Raises ``Rejected`` with the ``place``, never with the value.
+        """
         # What the hub wrote to a mirror comes back as it is (Invariant 8).
         if _PSEUDONYM.fullmatch(said):
             return said
@@ -50,8 +54,8 @@ class Custodians:
             return f"p-{hmac.new(self.key.encode(), called.encode(), hashlib.sha256).hexdigest()[:32]}"
         if not called or " " in called or "@" in called or len(called) > MAX_ID_CHARS:
             raise Rejected(
-                f"the custodian does not look like an id: no spaces, no @, at most {MAX_ID_CHARS} characters",
-                field=_FIELD,
+                f"a person is not called by an id here: no spaces, no @, at most {MAX_ID_CHARS} characters",
+                field=place,
                 remedy="name a secret under privacy.custodian_key in the landscape, or have the system give an id; "
                 "then replay",
             )
@@ -59,10 +63,22 @@ class Custodians:
 
     def conceal(self, report: Report) -> Report:
         """The report without anybody's name. Raises ``Rejected`` as ``opaque`` does."""
+        if isinstance(report, ReferenceReport) and report.origin.entity == EMPLOYEE:
+            return self._conceal_employee(report)
         if not isinstance(report, AssetReport) or report.fields.custodian is None:
             return report
         fields = report.fields.model_copy(update={"custodian": self.opaque(report.fields.custodian)})
         return report.model_copy(update={"fields": fields})
+
+    def _conceal_employee(self, report: ReferenceReport) -> ReferenceReport:
+        """Only opaque ids, also of the record itself, which stands in keys; and no name."""
+        fields, origin = report.fields, report.origin
+        superior = self.opaque(fields.parent, "fields.parent") if fields.parent else None
+        known = {"code": self.opaque(fields.code, "fields.code"), "name": None, "parent": superior}
+        record = {"native_id": self.opaque(origin.native_id, "origin.native_id")}
+        return report.model_copy(
+            update={"fields": fields.model_copy(update=known), "origin": origin.model_copy(update=record)}
+        )
 
 
 IDS_ONLY = Custodians()

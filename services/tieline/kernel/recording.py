@@ -44,11 +44,11 @@ class Recorder:
             self._result(command, SettledAs.CONFIRMED, written.native_id, written.number, None),
         ]
 
-    def reject(self, command: Command, rejection: Rejected) -> list[Outbound]:
-        """The command cannot succeed as it is."""
+    def reject(self, command: Command, rejection: Rejected, *, in_doubt: bool = False) -> list[Outbound]:
+        """The command cannot succeed as it is; ``in_doubt``: nobody knows whether it took effect after all."""
         reason = clean(str(rejection))
         held = {} if rejection.held_digest is None else {"digest": rejection.held_digest}
-        self._put(command, Stage.REJECTED, {"reason": reason, **held})
+        self._put(command, Stage.UNKNOWN if in_doubt else Stage.REJECTED, {"reason": reason, **held})
         return [*self._ledger.drain(), self._result(command, SettledAs.REJECTED, None, None, reason)]
 
     def supersede(self, command: Command, entry: LedgerEntry) -> list[Outbound]:

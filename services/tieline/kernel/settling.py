@@ -5,6 +5,7 @@ command ───┤
            └── intent ──▶ call ──▶ confirmed
                            │  └──▶ rejected ──▶ (the loop buries it and parks its key)
                            └── no trustworthy answer ──▶ read back ──▶ confirmed, or call again
+                                                            └── no answer to that either ──▶ rejected, in doubt
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FIRST_PAUSE_SECS = 0.2
 LONGEST_PAUSE_SECS = 3.0
 # A request whose answer was lost may still be at work at the target; reading back at once would miss its effect.
 READ_BACK_PAUSES_SECS = (0.3, 1.5)
+MORE_READ_BACK_PAUSES_SECS = (LONGEST_PAUSE_SECS,) * 3  # only while the reading itself fails
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -37,10 +39,14 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The command cannot succeed as it is; ``attempts`` were made."""
+    """The command cannot succeed as it is; ``attempts`` were made.
+
+    ``in_doubt`` says that one of them may have taken effect: whoever tries again reads back first (Invariant 5).
+    """
 
     rejection: Rejected
     attempts: int
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +98,8 @@ def is_superseded(command: Command, entry: LedgerEntry | None) -> bool:
 
 def needs_read_back(command: Command, entry: LedgerEntry | None) -> bool:
     """Whether an earlier attempt at this very command may have taken effect without our knowing."""
-    return entry is not None and entry.command_id == command.dispatch.command_id and entry.stage is Stage.INTENT
+    in_doubt = entry is not None and entry.stage in {Stage.INTENT, Stage.UNKNOWN}
+    return in_doubt and entry is not None and entry.command_id == command.dispatch.command_id
 
 
 async def settle(
@@ -104,6 +111,20 @@ async def settle(
     Raises ``Unavailable`` when the target is out: then nothing is known to have been sent by the last attempt, and the
     caller comes back with ``uncertain=True``.
     """
+    try:
+        return await _settle(command, native_id, sink, uncertain=uncertain, sleep=sleep)
+    except _InDoubtError as error:
+        reason = f"nobody knows whether it took effect: the target cannot be read back ({error})"
+        return Failed(Rejected(reason, remedy="replay it when the target answers: it is read first"), 1, in_doubt=True)
+
+
+class _InDoubtError(Exception):
+    """A request may have taken effect, and the target does not say whether."""
+
+
+async def _settle(
+    command: Command, native_id: str | None, sink: Sink, *, uncertain: bool, sleep: Sleep
+) -> Confirmed | Failed:
     if uncertain:
         # Invariant 5: an unknown outcome is read back before anything is sent again.
         found = await _read_back(command, native_id, sink, sleep)
@@ -125,19 +146,23 @@ async def settle(
             pause_secs = max(pause_secs, min(error.retry_after_secs or 0.0, LONGEST_PAUSE_SECS))
         await sleep(random.uniform(0, pause_secs))  # noqa: S311  - full jitter, not a secret
         pause_secs = min(pause_secs * 2, LONGEST_PAUSE_SECS)
-    return Failed(
-        Rejected(f"gave up after {ATTEMPTS} attempts: {last}", remedy="mend the cause, then replay"), ATTEMPTS
-    )
+    reason = f"gave up after {ATTEMPTS} attempts: {last}"
+    return Failed(Rejected(reason, remedy="mend the cause, then replay"), ATTEMPTS, isinstance(last, OutcomeUnknown))
 
 
 async def _read_back(command: Command, native_id: str | None, sink: Sink, sleep: Sleep) -> Written | None:
-    """What the target holds of the command, asked more than once: the first answer may come too early."""
-    for pause_secs in READ_BACK_PAUSES_SECS:
+    """What the target holds of the command, asked more than once: the first answer may come too early.
+
+    That it holds nothing counts only from an answer, and not from an early one. Raises ``_InDoubtError`` without one.
+    """
+    last: Exception | None = None
+    for number, pause_secs in enumerate((*READ_BACK_PAUSES_SECS, *MORE_READ_BACK_PAUSES_SECS), 1):
         await sleep(pause_secs)
         try:
             found = await sink.read_back(command, native_id)
-        except (Retryable, OutcomeUnknown):
+        except (Retryable, OutcomeUnknown) as error:
+            last = error
             continue
-        if found is not None:
+        if found is not None or number >= len(READ_BACK_PAUSES_SECS):
             return found
-    return None
+    raise _InDoubtError(str(last)) from last

@@ -107,7 +107,7 @@ def tally(ledger: Iterable[LedgerEntry], parked: Iterable[ParkedKey]) -> dict[tu
     for entry in ledger:
         one = sums.setdefault((entry.entity, entry.target), _Tally())
         one.delivered += entry.applied_version > 0
-        one.rejected += entry.stage is Stage.REJECTED
+        one.rejected += entry.stage in {Stage.REJECTED, Stage.UNKNOWN}
         if entry.stage is Stage.CONFIRMED and (one.last is None or entry.at > one.last):
             one.last = entry.at
     for row in parked:

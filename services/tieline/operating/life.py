@@ -98,6 +98,7 @@ def keys_by_topic(
         "asset.asset.event.v1": {asset_id},
         "asset.book.event.v1": {asset_id},
         "depreciation.posting.event.v1": {asset_id},
+        "asset.movement.event.v1": {asset_id},
         "cost.document.event.v1": ids - {asset_id},
     }
     for system in log.landscape.systems:
@@ -169,9 +170,13 @@ def _read_findings(log: LogReader, asset_id: str, needle: bytes, found: _Found) 
 
 def tell_finding(finding: Drift | Conflict) -> str:
     """A difference in words."""
+    if isinstance(finding, Conflict) and finding.owner == finding.system:
+        # Its own documents contradict each other: nobody else said anything.
+        return f"{finding.field}: {finding.foreign_value}, against {finding.owned_value}"
     if isinstance(finding, Conflict):
         values = f"says {finding.foreign_value!r}, {finding.owner} owns it and says {finding.owned_value!r}"
-        return f"{finding.field}: {values}"
+        why = f": {finding.reason}" if finding.reason else ""
+        return f"{finding.field}: {values}{why}" + (f" ({finding.remedy})" if finding.remedy else "")
     field_name = f" {finding.field}" if finding.field else ""
     values = f": expected {finding.expected!r}, found {finding.found!r}" if finding.field else ""
     cause = f" ({finding.cause})" if finding.cause else ""
@@ -179,7 +184,7 @@ def tell_finding(finding: Drift | Conflict) -> str:
 
 
 def tell_hold(key: str, row: PeriodHold) -> Step:
-    """A report that waits for a fiscal period (Invariant 10), in words."""
+    """A report that waits for a fiscal period (Invariant 10) or a cost centre, in words."""
     report = row.asset or row.cost
     system = report.origin.system if report else ""
     record = f"{report.origin.entity} {report.origin.native_id}" if report else row.canonical_id

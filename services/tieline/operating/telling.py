@@ -25,6 +25,7 @@ from tieline.kernel.model import (
     WriteAsset,
     WriteBook,
 )
+from tieline.kernel.movement_records import MovementEvent, MovementReport
 from tieline.kernel.records import Inbound, Typed
 
 IDENTIFIED = "hub.identified.report.v1"
@@ -42,7 +43,15 @@ class Told:
 def tell(value: Typed, record: Inbound) -> Told:
     """What a report, event, command or result says; amounts with their currency, never rounded."""
     match value.body:
-        case AssetReport() | BookReport() | CostReport() | OrderReport() | ReceiptReport() | InvoiceReport() as report:
+        case (
+            AssetReport()
+            | BookReport()
+            | MovementReport()
+            | CostReport()
+            | OrderReport()
+            | ReceiptReport()
+            | InvoiceReport()
+        ) as report:
             told = _report(report, record)
         case AssetEvent() as event:
             told = Told("event", event.accepted.origin_system, _accepted(value.name, event.accepted))
@@ -53,10 +62,8 @@ def tell(value: Typed, record: Inbound) -> Told:
         case AssetBookChanged() as event:
             name = f"{value.name} {event.fields.book_id}"
             told = Told("event", event.accepted.origin_system, _accepted(name, event.accepted))
-        case DepreciationPosted() as posted:
-            amount = f"{posted.amount.amount:f} {posted.amount.currency} for {posted.scheduled_date}"
-            what = f"{posted.book_id}: {amount}, net book value {posted.net_book_value_after:f}"
-            told = Told("posting", posted.accepted.origin_system, what)
+        case DepreciationPosted() | MovementEvent() as posted:
+            told = Told("posting", posted.accepted.origin_system, _posted(value.name, posted))
         case CostEvent() as cost:
             what = f"{value.name} {cost.fields.total:f} {cost.fields.currency}, work order {cost.fields.work_order}"
             told = Told("cost", cost.accepted.origin_system, what)
@@ -80,6 +87,15 @@ def _report(report: Report, record: Inbound) -> Told:
     if record.topic == IDENTIFIED:
         return Told("identified", origin.system, f"{told}, from {record.header('tl_origin_record') or 'unknown'}")
     return Told("report", origin.system, what)
+
+
+def _posted(name: str, event: DepreciationPosted | MovementEvent) -> str:
+    if isinstance(event, MovementEvent):
+        fields = event.fields
+        change = f"{fields.net_book_value_change:+f} {fields.currency} of {fields.effective_date}"
+        return f"{name} {fields.book_id}: net book value {change}, document {event.movement_id}"
+    amount = f"{event.amount.amount:f} {event.amount.currency} for {event.scheduled_date}"
+    return f"{event.book_id}: {amount}, net book value {event.net_book_value_after:f}"
 
 
 def _accepted(name: str, accepted: Accepted) -> str:

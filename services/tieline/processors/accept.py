@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 
 from tieline.kernel.clock import Clock
@@ -27,21 +28,27 @@ from tieline.kernel.model import (
     ReceiptReport,
     ScheduleLine,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import CENTRE, ReferenceReport
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
-from tieline.processors.conflicts import Conflicts
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.equipment import Equipment, negated, without_disposal
 from tieline.processors.fiscal_periods import Posts, Waits
+from tieline.processors.foreign_edits import ForeignEdits
+from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
+from tieline.processors.movements import Movements
 from tieline.processors.orders import Orders, check_sum
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
 from tieline.processors.postings import dates_to_post
+from tieline.processors.proposals import Proposals, Refused, refuse, without
+from tieline.processors.references import References
 from tieline.processors.reversals import Reversals
 from tieline.processors.vectors import reach
 
@@ -55,15 +62,18 @@ class Accept:
     def __init__(self, landscape: Landscape, ownership: Ownership, clock: Clock) -> None:
         self._landscape = landscape
         self._ownership = ownership
-        self._clock = clock
         self.gate = PeriodGate(landscape, clock)
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self.runs.follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self.equipment = Equipment()
         self._reversals = Reversals()
-        self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict)
-        self._conflicts = Conflicts(self.conflicts, landscape.systems, clock)
+        self._refused = Refused()
+        self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
+        self._foreign_edits = ForeignEdits(self.conflicts, landscape.systems, clock)
+        self.references = References(landscape, self.conflicts, clock)
+        self._proposals = Proposals(landscape, self.references)
+        self.movements = Movements(self.conflicts, self.gate.periods, clock)
         self._sources = CostSources(self.conflicts, landscape.systems, clock)
         self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
         self.purchasing = Orders(landscape.capitalisation, self.conflicts, self._sources, clock)
@@ -74,7 +84,9 @@ class Accept:
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
-        return [*self._handle(record, value), *self.runs.settle()]
+        body = value.body
+        written = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
+        return [*written, *self.runs.settle()]
 
     def _handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         match value.body:
@@ -84,8 +96,8 @@ class Accept:
                 return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
             case CostReport() as report:
                 return self._arrive(arrival_of(record, report))
-            case BookReport() | EquipmentLinkReport() as report:
-                return self._about_asset(record, report)
+            case BookReport() | MovementReport() | EquipmentLinkReport() as report:
+                return self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
             case FiscalPeriodReport() | DepreciationRunReport() as report:
@@ -95,15 +107,20 @@ class Accept:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _about_asset(self, record: Inbound, report: BookReport | EquipmentLinkReport) -> Iterable[Outbound]:
-        role, asset_id = self._role(report.origin), self.duplicates.survivor(record.key_text)
-        if isinstance(report, BookReport):
-            if role != ERP:
-                raise Rejected("depreciation is the ERP's to say", field="origin.system")
-            return self.books.accept(asset_id, report)
-        if role != ASSET_MANAGEMENT:
-            raise Rejected("equipment is asset management's to link", field="origin.system")
-        return self.equipment.take(asset_id, self.duplicates.survivor(record.header("tl_asset_id") or ""), report)
+    def _booked(self, record: Inbound, report: BookReport | MovementReport | EquipmentLinkReport) -> list[Outbound]:
+        asset_id, counterpart_id = self.duplicates.survivor(record.key_text), record.header(COUNTERPART)
+        other_id = self.duplicates.survivor(counterpart_id) if counterpart_id else None
+        if isinstance(report, EquipmentLinkReport):
+            if self._role(report.origin) != ASSET_MANAGEMENT:
+                raise Rejected("equipment is asset management's to link", field="origin.system")
+            return self.equipment.take(asset_id, other_id or asset_id, report)
+        if self._role(report.origin) != ERP:
+            raise Rejected("books and what is posted on them are the ERP's to say", field="origin.system")
+        if isinstance(report, MovementReport):
+            return self.movements.accept(asset_id, other_id, report)
+        written = self.books.accept(asset_id, report)
+        self.movements.roll_forwards.take_book(asset_id, report)
+        return written
 
     def _follow_cost(self, key: str, old: CostState | None, new: CostState | None) -> None:
         self._reversals.follow(key, old, new)
@@ -164,6 +181,21 @@ class Accept:
             written += self.gate.release(lane, self._post)
         return written
 
+    def _reference(self, report: ReferenceReport) -> list[Outbound]:
+        """Another word on a reference record; what waited for it, or failed on it, is tried again."""
+        self._role(report.origin)
+        written = self.references.take(report)
+        if not written:
+            return []
+        family, code = report.origin.entity, report.fields.code
+        if family == CENTRE:
+            for lane in self.gate.lanes_naming(code):
+                written += self.gate.release(lane, self._post)
+        for asset_id, proposal in self._refused.of(family, code):
+            with suppress(Rejected):  # it is not the reference record that is at fault; the conflict stays
+                written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True))
+        return written
+
     def _arrive(self, arrival: Arrival) -> list[Outbound]:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
@@ -218,10 +250,17 @@ class Accept:
         echo = echoed_version(report, entry)
         seen = reach(report, entry, echo)
         merged = merge_report(state, report, role, self._ownership, echo=echo, seen=seen, has_waited=has_waited)
+        refusals = self._proposals.judge(state, report, merged, role, self._ownership)
+        if isinstance(refusals, Waits):
+            return refusals
+        if refusals:
+            spoken = without(report, refusals)
+            merged = merge_report(state, spoken, role, self._ownership, echo=echo, seen=seen, has_waited=has_waited)
+            merged = refuse(merged, refusals)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts
-        found = self._conflicts.note(asset_id, self._ownership.rules, report, merged)
+        found = self._foreign_edits.note(asset_id, state, report, merged, refusals)
         found += self.equipment.propose(leaving, said, self.assets)
         if state is not None and not merged.changed and merged.links == state.links:
             # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.

@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.code_lists import CodeLists
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.matching import MatchRules
@@ -26,17 +27,21 @@ from tieline.kernel.model import (
     ReceiptReport,
     SettledAs,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import FAMILIES, ReferenceReport
 from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
 from tieline.processors.linking import EQUIPMENT_LINK, Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
+from tieline.processors.reference_codes import identify_reference
 
 
 class Identify:
     """The handler. Its state is the cross-reference and the held reports.
 
     ``books_kept_by``: systems whose records stand in the books; two of one such system are never made one.
+    ``code_lists``: the landscape's, for what goes by its code.
     """
 
     def __init__(
@@ -46,7 +51,9 @@ class Identify:
         *,
         books_kept_by: Collection[str] = frozenset(),
         rules: MatchRules | None = None,
+        code_lists: CodeLists | None = None,
     ) -> None:
+        self._code_lists = code_lists or {}
         self._rules = rules
         self._clock = clock
         self._books_kept_by = frozenset(books_kept_by)
@@ -61,13 +68,13 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() | EquipmentLinkReport() as report:
-                return self._about_asset(record, report)
+            case BookReport() | MovementReport() | CostReport() | EquipmentLinkReport() as report:
+                return self._of_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
-            case CostReport() as report:
-                _check_entity(report.origin, frozenset({"cost-document"}))
-                return self._cost(record, report)
+            case ReferenceReport() as report:
+                _check_entity(report.origin, frozenset(FAMILIES))
+                return [identify_reference(record, report, self._code_lists)]
             case CommandSettled() as settled:
                 return self._settled(settled)
             case LinkDecision() as decision:
@@ -75,10 +82,18 @@ class Identify:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _about_asset(self, record: Inbound, report: BookReport | EquipmentLinkReport) -> list[Outbound]:
+    def _of_asset(
+        self, record: Inbound, report: BookReport | MovementReport | CostReport | EquipmentLinkReport
+    ) -> list[Outbound]:
+        if isinstance(report, CostReport):
+            _check_entity(report.origin, frozenset({"cost-document"}))
+            return self._cost(record, report)
+        if isinstance(report, MovementReport):
+            _check_entity(report.origin, frozenset({"movement"}))
+            return self._made.pass_on(record, report.origin, _assets_of(report))
         if isinstance(report, EquipmentLinkReport):
             _check_entity(report.origin, frozenset({EQUIPMENT_LINK}))
-            return self._equipment_link(record, report)
+            return self._made.pass_on(record, report.origin, _ends_of(report))
         _check_entity(report.origin, frozenset({"book"}))
         asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
         return self._dependent(record, report.origin, report.asset_native_id, asset, None)
@@ -202,21 +217,6 @@ class Identify:
         self.holds.table.delete(key_of(origin))
         return [identified(record, own_id or asset.canonical_id, asset.canonical_id)]
 
-    def _equipment_link(self, record: Inbound, report: EquipmentLinkReport) -> list[Outbound]:
-        """A link under its equipment's id, once the equipment and the fixed asset are known."""
-        origin, fields = report.origin, report.fields
-        equipment = self.links.of(origin.system, "asset", fields.equipment_native_id)
-        if equipment is None or equipment.status not in ATTACHED:
-            return self._dependent(record, origin, fields.equipment_native_id, equipment, None)
-        fixed = self.links.of(fields.asset_system, "asset", fields.asset_native_id)
-        if fixed is None or fixed.status not in ATTACHED:
-            waits_for = xref_key(fields.asset_system, "asset", fields.asset_native_id)
-            reason = f"asset {fields.asset_native_id} of {fields.asset_system} is not known yet"
-            self._made.hold(record, origin, waits_for, reason)
-            return []
-        self.holds.table.delete(key_of(origin))
-        return [identified(record, equipment.canonical_id, fixed.canonical_id)]
-
     def _own_id(self, origin: Origin) -> str:
         known = self.links.of(origin.system, origin.entity, origin.native_id)
         if known is not None:
@@ -321,6 +321,21 @@ class Identify:
         canonical_id, rule = found
         own = self._made.released(held, canonical_id, None)
         return [own, *self._made.link(mapping, canonical_id, rule, row.match_keys, linked_by=decision.by)]
+
+
+def _assets_of(report: MovementReport) -> tuple[str, ...]:
+    """Mappings of the assets that a movement is about, its own first."""
+    natives = (report.fields.asset_native_id, report.fields.counterpart_native_id)
+    return tuple(xref_key(report.origin.system, "asset", native) for native in natives if native is not None)
+
+
+def _ends_of(report: EquipmentLinkReport) -> tuple[str, ...]:
+    """Mappings of the equipment and of the fixed asset that a link names."""
+    fields = report.fields
+    return (
+        xref_key(report.origin.system, "asset", fields.equipment_native_id),
+        xref_key(fields.asset_system, "asset", fields.asset_native_id),
+    )
 
 
 def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:

@@ -14,6 +14,7 @@ from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xre
 IDENTIFIED = "hub.identified.report.v1"
 SECOND_RECORD = "tl_second_record"
 EQUIPMENT_LINK = "equipment-link"
+COUNTERPART = "tl_counterpart_id"
 _COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
 
 
@@ -43,9 +44,8 @@ class Linking:
         is_asset = mapping.split("/", 2)[1] in ASSET_ENTITIES
         freed: list[Outbound] = []
         for key, held in self.holds.waiting_for(mapping):
-            if key.split("/", 2)[1] == EQUIPMENT_LINK:
-                freed.append(Outbound(held.topic, held.key, held.value))  # it names two records: identify it anew
-                self.holds.table.delete(key)
+            if held.needs:
+                freed += self._freed(key, held)
                 continue
             own = self.links.table.get(key)
             own_id = own.canonical_id if own and own.status in ATTACHED else canonical_id
@@ -53,11 +53,37 @@ class Linking:
             self.holds.table.delete(key)
         return freed
 
+    def pass_on(self, record: Inbound, origin: Origin, needs: tuple[str, ...]) -> list[Outbound]:
+        """A report about the assets of the mappings it ``needs``: under the first one's id, once all are known."""
+        missing = self._missing(needs)
+        if missing is not None:
+            self.hold(record, origin, missing, _unknown(missing), needs)
+            return []
+        self.holds.table.delete(key_of(origin))
+        return [self._under(record, needs)]
+
+    def _freed(self, key: str, held: HeldReport) -> list[Outbound]:
+        """A held report whose assets are all known now; else it waits for the next of them."""
+        missing = self._missing(held.needs)
+        if missing is not None:
+            self.holds.table.put(key, held.model_copy(update={"waits_for": missing, "reason": _unknown(missing)}))
+            return []
+        self.holds.table.delete(key)
+        return [self._under(_record_of(held), held.needs)]
+
+    def _missing(self, needs: tuple[str, ...]) -> str | None:
+        rows = ((mapping, self.links.table.get(mapping)) for mapping in needs)
+        return next((mapping for mapping, row in rows if row is None or row.status not in ATTACHED), None)
+
+    def _under(self, record: Inbound, needs: tuple[str, ...]) -> Outbound:
+        rows = [self.links.table.get(mapping) for mapping in needs]
+        asset_id, *others = [row.canonical_id for row in rows if row is not None]
+        return identified(record, asset_id, asset_id, counterpart_id=next(iter(others), None))
+
     @staticmethod
     def released(held: HeldReport, canonical_id: str, asset_id: str | None, *, is_second: bool = False) -> Outbound:
         """The held report, as if it came now."""
-        record = Inbound(held.topic, held.partition, held.offset, held.key.encode(), held.value)
-        return identified(record, canonical_id, asset_id, is_second=is_second)
+        return identified(_record_of(held), canonical_id, asset_id, is_second=is_second)
 
     def put_link(self, mapping: str, canonical_id: str, rule: str, keys: tuple[str, ...], **more: object) -> None:
         """Write the cross-reference. ``more`` are further fields of it."""
@@ -76,7 +102,7 @@ class Linking:
         )
         self.links.table.put(mapping, row.model_copy(update=more))
 
-    def hold(self, record: Inbound, origin: Origin, waits_for: str, reason: str) -> None:
+    def hold(self, record: Inbound, origin: Origin, waits_for: str, reason: str, needs: tuple[str, ...] = ()) -> None:
         """Keep a report until ``waits_for`` is known; the last of one record is kept."""
         held = self.holds.table.get(key_of(origin))
         if held is not None and held.value == record.value and held.waits_for == waits_for:
@@ -90,19 +116,38 @@ class Linking:
             key=record.key_text,
             value=record.value or b"",
             since=held.since if held else self._clock(),
+            needs=needs,
         )
         self.holds.table.put(key_of(origin), row)
 
 
-def identified(record: Inbound, canonical_id: str, asset_id: str | None, *, is_second: bool = False) -> Outbound:
+def identified(
+    record: Inbound,
+    canonical_id: str,
+    asset_id: str | None,
+    *,
+    is_second: bool = False,
+    counterpart_id: str | None = None,
+) -> Outbound:
     """The report, byte for byte, under its canonical id. ``is_second``: another record of the system speaks for it."""
     headers: dict[str, str | bytes] = {k: v for k, v in record.headers if k in _COPIED_HEADERS}
     headers |= {"tl_canonical_id": canonical_id, "tl_origin_record": record.coordinates}
     if asset_id is not None:
         headers["tl_asset_id"] = asset_id
+    if counterpart_id is not None:
+        headers[COUNTERPART] = counterpart_id
     if is_second:
         headers[SECOND_RECORD] = "true"
     return Outbound(IDENTIFIED, canonical_id, record.value or b"", headers)
+
+
+def _record_of(held: HeldReport) -> Inbound:
+    return Inbound(held.topic, held.partition, held.offset, held.key.encode(), held.value)
+
+
+def _unknown(mapping: str) -> str:
+    system, entity, native_id = mapping.split("/", 2)
+    return f"{entity} {native_id} of {system} is not known yet"
 
 
 def retired(row: XRef, now: dt.datetime) -> XRef:

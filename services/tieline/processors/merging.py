@@ -52,6 +52,8 @@ class Merged:
     said_by: dict[str, str]
     links: dict[str, str]
     changed: tuple[str, ...]
+    refused: Mapping[str, str]
+    """Field to who stands against it, of what the report said and did not bring about."""
     collisions: tuple[Collision, ...]
     agreed: tuple[str, ...]
     said_at: dict[str, dt.datetime]
@@ -173,6 +175,7 @@ class _Merging:
             self._said_by,
             links,
             changed,
+            {one.field: one.standing.system for one in self._collisions if one.lost.system == self._speaker},
             tuple(self._collisions),
             tuple(self._agreed),
             self._said_at,

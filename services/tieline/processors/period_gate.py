@@ -100,8 +100,8 @@ class PeriodGate:
             return
         if len(self.holds) >= self._max_held:
             raise Stop(
-                f"accept: {self._max_held} documents wait for fiscal periods; open or reopen the periods named in "
-                "hub.period-hold.state.v1 and raise fiscal.max_held in the landscape"
+                f"accept: {self._max_held} documents wait; open the periods and unlock the cost centres named in "
+                "hub.period-hold.state.v1, and raise fiscal.max_held in the landscape"
             )
         places = self._places.get(lane, set())
         first = min(places, default=0)
@@ -168,6 +168,12 @@ class PeriodGate:
         heads = [(lane, self._row(lane, min(places))) for lane, places in self._places.items()]
         mine = [(row.since, lane) for lane, row in heads if self._may_go(row, company)]
         return [lane for _, lane in sorted(mine)]
+
+    def lanes_naming(self, cost_centre: str) -> list[str]:
+        """Lanes whose first report names the cost centre, the longest waiting first."""
+        heads = [(lane, self._row(lane, min(places))) for lane, places in self._places.items()]
+        named = [(row.since, lane) for lane, row in heads if row.asset and row.asset.fields.cost_centre == cost_centre]
+        return [lane for _, lane in sorted(named)]
 
     def _may_go(self, row: PeriodHold, company: str) -> bool:
         """Asked of every lane at every word on a period: only what it lets go is worth a try."""

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import os
+from typing import Any
+
 from tieline.kernel.clock import Clock
 from tieline.kernel.consuming import Processor
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.ownership import ERP, load_ownership
+from tieline.kernel.reference_records import REFERENCE_REPORTS
+from tieline.kernel.tables import Table
 from tieline.processors.accept import Accept
 from tieline.processors.depreciation_runs import RUN_REPORTS
 from tieline.processors.fiscal_periods import PERIOD_REPORTS
 from tieline.processors.identify import Identify
+from tieline.processors.identity import Entropy
 from tieline.processors.linking import IDENTIFIED
 from tieline.processors.route import Route
 
 REPORTS = (
     "asset.asset.report.v1",
     "asset.book.report.v1",
+    "asset.movement.report.v1",
     "procurement.purchase-order.report.v1",
     "procurement.receipt.report.v1",
     "procurement.invoice.report.v1",
     "cost.document.report.v1",
     "asset.equipment-link.report.v1",
     "hub.link-decision.report.v1",
+    *REFERENCE_REPORTS,
 )
 EVENTS = (
     "asset.asset.event.v1",
@@ -32,10 +40,11 @@ EVENTS = (
 )
 
 
-def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
-    """The processor of that name. Raises ``Stop`` for one that does not exist."""
+def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entropy = os.urandom) -> Processor:
+    """The processor of that name; ``entropy`` is where new canonical ids come from. Raises ``Stop`` for no such one."""
     if name == "identify":
-        identify = Identify(clock, books_kept_by=landscape.having_role(ERP))
+        books = landscape.having_role(ERP)
+        identify = Identify(clock, entropy, books_kept_by=books, code_lists=landscape.code_lists)
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
         return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
@@ -43,15 +52,18 @@ def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
         bought = accept.purchasing
         documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
         things = (accept.assets, accept.books.table, accept.conflicts, accept.duplicates.table)
-        tables = (
+        tables: tuple[Table[Any], ...] = (
             *things,
             bought.orders,
             *documents,
+            accept.movements.table,
+            accept.movements.roll_forwards.table,
             accept.costs,
             accept.equipment.table,
             accept.runs.table,
             accept.gate.periods.table,
             accept.gate.holds,
+            *accept.references.tables.values(),
         )
         return Processor(name, (IDENTIFIED, PERIOD_REPORTS, RUN_REPORTS), accept.handle, tables, (accept.ledger,))
     if name == "route":

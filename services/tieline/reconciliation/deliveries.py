@@ -44,7 +44,7 @@ def judge(entry: LedgerEntry | None, version: int, held: BaseModel, *, foreign_e
             return Verdict(DriftKind.MISMATCH, "the target keeps what it was sent in another form", Remedy.PERSON)
         return Verdict(DriftKind.MISMATCH, "foreign edit", Remedy.WRITE)
     cause = f"holds version {entry.applied_version}, the hub has {version}"
-    if entry.stage is Stage.REJECTED:
+    if entry.stage in {Stage.REJECTED, Stage.UNKNOWN}:
         cause = f"{cause}; it was rejected: {entry.reason or 'no reason given'}"
     return Verdict(DriftKind.STALE, cause, Remedy.WRITE)
 
@@ -55,6 +55,6 @@ def judge_absence(entry: LedgerEntry | None, *, linked: bool) -> str:
         return "its record is gone"
     if entry is None:
         return "not delivered"
-    if entry.stage is Stage.REJECTED:
+    if entry.stage in {Stage.REJECTED, Stage.UNKNOWN}:
         return f"not delivered: rejected, {entry.reason or 'no reason given'}"
     return "confirmed by the target, not there now"

@@ -21,6 +21,12 @@ def test_t13_the_last_line_absorbs_the_rounding() -> None:
     assert lines[-1].nbv == 0
 
 
+def test_t13_a_remainder_that_was_left_over_is_in_the_last_line_too() -> None:
+    # 10,000 / 30 = 333.33…: 29 times 333.33 = 9,666.57, and 333.43 are left, not a 31st line.
+    lines = plan(book("10000.00", life_periods=30))
+    assert amounts(lines) == [Decimal("333.33")] * 29 + [Decimal("333.43")]
+
+
 @pytest.mark.parametrize(
     ("currency", "cost", "line", "last"),
     [("JPY", "100000", "2778", "2770"), ("EUR", "1000.00", "27.78", "27.70"), ("KWD", "1000.000", "27.778", "27.770")],
@@ -36,6 +42,9 @@ def test_t13_roundings_up_never_go_below_salvage() -> None:
     lines = plan(book("120", currency="JPY", salvage=Decimal(100), life_periods=36))
     assert amounts(lines) == [Decimal(1)] * 20
     assert lines[-1].nbv == 100
+    # 59 yen in 36 months: 1.64 rounds to 2, and the thirtieth line has only 1 left to take.
+    lines = plan(book("159", currency="JPY", salvage=Decimal(100), life_periods=36))
+    assert amounts(lines) == [Decimal(2)] * 29 + [Decimal(1)]
 
 
 def test_straight_line_to_salvage_runs_at_the_pace_of_the_whole_cost_and_stops() -> None:

@@ -102,6 +102,51 @@ async def test_after_a_crash_the_effect_is_looked_for_first(applied: bool) -> No
     assert sink.effects == 1
 
 
+class Unreadable(ScriptedSink):
+    """A target whose reads fail so often before they answer."""
+
+    def __init__(self, script: Sequence[tuple[bool, TielineError | None]], failures: int) -> None:
+        super().__init__(script)
+        self.failures = failures
+
+    async def read_back(self, command: Command, native_id: str | None) -> Written | None:
+        if self.failures:
+            self.failures -= 1
+            self.calls.append("read")
+            raise Retryable("busy")
+        return await super().read_back(command, native_id)
+
+
+@pytest.mark.parametrize("failures", [1, 2, 4])
+async def test_a_read_back_that_fails_does_not_count_as_nothing_found(failures: int) -> None:
+    sink = Unreadable([(True, OutcomeUnknown("time-out"))], failures)
+    outcome = await settle(command(), None, sink, uncertain=False, sleep=no_sleep)
+    assert isinstance(outcome, Confirmed)
+    assert (sink.effects, sink.calls.count("write")) == (1, 1)
+
+
+@pytest.mark.parametrize("uncertain", [True, False])
+async def test_what_cannot_be_read_back_at_all_is_left_in_doubt_and_nothing_is_sent(uncertain: bool) -> None:  # noqa: FBT001  - a parameter
+    sink = Unreadable([(True, OutcomeUnknown("time-out"))], 1000)
+    outcome = await settle(command(), None, sink, uncertain=uncertain, sleep=no_sleep)
+    assert isinstance(outcome, Failed)
+    assert outcome.in_doubt
+    assert "read back" in str(outcome.rejection)
+    assert sink.calls.count("write") == (0 if uncertain else 1)
+
+
+async def test_answers_that_never_come_leave_it_in_doubt_and_refusals_do_not() -> None:
+    lost = [(False, OutcomeUnknown("time-out"))] * ATTEMPTS
+    outcome = await settle(command(), None, ScriptedSink(lost), uncertain=False, sleep=no_sleep)
+    assert isinstance(outcome, Failed)
+    assert outcome.in_doubt
+    outcome = await settle(
+        command(), None, ScriptedSink([(False, Retryable("busy"))] * ATTEMPTS), uncertain=False, sleep=no_sleep
+    )
+    assert isinstance(outcome, Failed)
+    assert not outcome.in_doubt
+
+
 async def test_an_outage_while_reading_back_leaves_the_command_unsettled_and_sends_nothing() -> None:
     sink = ScriptedSink([(True, OutcomeUnknown("time-out"))], can_read=False)
     with pytest.raises(Unavailable):
@@ -146,4 +191,5 @@ def test_only_an_intent_of_this_very_command_is_read_back() -> None:
     assert needs_read_back(command(), entry(Stage.INTENT))
     assert not needs_read_back(command(), entry(Stage.INTENT, version=2))
     assert not needs_read_back(command(), entry(Stage.REJECTED))
+    assert needs_read_back(command(), entry(Stage.UNKNOWN))
     assert not needs_read_back(command(), None)

@@ -23,6 +23,7 @@ from tieline.kernel.memory import (
     Stage,
 )
 from tieline.kernel.model import Accepted, AssetFields, AssetReport, AssetState, DepreciationPosted, Money, Origin
+from tieline.kernel.movement_records import MovementEvent, MovementFields, MovementKind
 from tieline.kernel.records import Inbound, Typed
 from tieline.operating.finding import named, names
 from tieline.operating.flows import FlowStatus, is_of, percentile, source_of, tally
@@ -30,6 +31,7 @@ from tieline.operating.life import tell_finding, tell_hold
 from tieline.operating.processes import State, group_for, state_of
 from tieline.operating.status import ago
 from tieline.operating.telling import tell
+from tieline.processors.movement_checks import SIDES
 
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
 
@@ -189,11 +191,40 @@ def test_money_is_told_with_its_currency_and_never_rounded() -> None:
     assert told.what == "main: 1234567890123456.7891 EUR for 2026-05-01, net book value 1000"
 
 
+def test_a_movement_is_told_with_its_document_and_sign() -> None:
+    sides = dict.fromkeys(SIDES, Decimal(0)) | {"net_book_value_change": Decimal("1E+3")}
+    fields = MovementFields.model_validate(
+        {
+            "kind": MovementKind.REVALUATION,
+            "asset_native_id": "7",
+            "book_id": "main",
+            "company": "ACME",
+            "currency": "EUR",
+            "effective_date": NOW.date(),
+            **sides,
+        }
+    )
+    accepted = Accepted(
+        version=1,
+        origin_system="erp",
+        origin_native_id="M1",
+        effective_date=NOW.date(),
+        recorded_at=NOW,
+        changed_fields=(),
+    )
+    event = MovementEvent(asset_id="a", movement_id="erp/M1", accepted=accepted, fields=fields)
+    told = tell(Typed("AssetRevalued", event), Inbound("t", 0, 0, b"a", b""))
+    assert (told.kind, told.system) == ("posting", "erp")
+    assert told.what == "AssetRevalued main: net book value +1000 EUR of 2026-05-01, document erp/M1"
+
+
 def test_differences_are_told_with_both_values() -> None:
     conflict = Conflict(
         canonical_id="a", field="tag", owner="am", system="erp", owned_value="1", foreign_value="2", detected_at=NOW
     )
     assert tell_finding(conflict) == "tag: says '2', am owns it and says '1'"
+    own = conflict.model_copy(update={"field": "roll_forward.main", "system": "am"})
+    assert tell_finding(own) == "roll_forward.main: 2, against 1"
     drift = Drift(
         drift_id="d",
         run_id="r",

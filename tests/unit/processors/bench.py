@@ -40,7 +40,9 @@ from tieline.kernel.model import (
     ScheduleLine,
     SettledAs,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reference_records import ReferenceReport, report_topic
 from tieline.kernel.tables import Table
 from tieline.processors.wiring import build_processor
 
@@ -56,6 +58,7 @@ FLOWS = (
 REPORT_TOPICS: dict[type[Model], str] = {
     AssetReport: "asset.asset.report.v1",
     BookReport: "asset.book.report.v1",
+    MovementReport: "asset.movement.report.v1",
     OrderReport: "procurement.purchase-order.report.v1",
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
@@ -156,7 +159,9 @@ class Hub:
         elif isinstance(value, LinkDecision):
             topic, key = "hub.link-decision.report.v1", value.mapping or value.canonical_id or ""
         else:
-            topic, key = REPORT_TOPICS[type(value)], f"{value.origin.system}/{value.origin.native_id}"
+            is_reference = isinstance(value, ReferenceReport)
+            topic = report_topic(value.origin.entity) if is_reference else REPORT_TOPICS[type(value)]
+            key = f"{value.origin.system}/{value.origin.native_id}"
         self._pass_on(Outbound(topic, key, Typed(type(value).__name__, value), {"ce_correlationid": "c1"}))
 
     def rest(self) -> None:
