@@ -1,7 +1,7 @@
 # `make` explains itself. STACK=native|docker chooses how the local stack runs (docker when an engine answers).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs demo fmt lint types test acceptance mutants check docs compose wheel lock
+.PHONY: help setup up down status logs demo fmt lint types test acceptance year mutants check docs compose wheel lock
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -58,6 +58,10 @@ acceptance: setup ## The long sizes: 400 real orders, 50,000 reports, an outage 
 
 mutants: setup ## Take out each line that keeps an invariant or a rule, and see a test fail (10 minutes)
 	$(BIN)/python tests/mutation/run.py
+
+year: setup ## A synthetic year through the hub, checked to 0.00; ASSETS=50000 MONTHS=12 BOOK_REPORTS=12|4|1 SEED=1
+	TIELINE_SYNTHETIC_ASSETS=$(or $(ASSETS),2000) TIELINE_SYNTHETIC_MONTHS=$(or $(MONTHS),12) \
+	TIELINE_SYNTHETIC_BOOK_REPORTS=$(or $(BOOK_REPORTS),12) TIELINE_SYNTHETIC_SEED=$(or $(SEED),1) $(BIN)/pytest tests/hard/test_year.py
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

@@ -6,15 +6,20 @@ import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib import resources
+from inspect import signature
 from pathlib import Path
 from typing import cast
 
 import yaml
 from pydantic import SecretStr
 
+from tieline.kernel.commands_topics import lint_all
+from tieline.kernel.correspondence import RECORDS
+from tieline.kernel.declarations import declared, read_tree
 from tieline.kernel.errors import Stop
-from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.landscape import Landscape, is_secret, load_landscape, resolve_settings
 from tieline.kernel.privacy import custodians_of
+from tieline.kernel.shapes import shapes_of
 
 ReadSettings = Callable[[str, Mapping[str, object]], object]
 _SETTING = re.compile(r"(?:^|[\s;.])(?P<path>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_-]+)*): ")
@@ -27,7 +32,55 @@ def check_landscape(path: Path) -> list[str]:
     except Stop as stop:
         return [str(stop)]
     of_systems = [fault for system in landscape.systems for fault in _check_system(path, landscape, system)]
-    return [*of_systems, *_check_privacy(path, landscape), *_check_code_lists(path, landscape)]
+    return [
+        *of_systems,
+        *_check_privacy(path, landscape),
+        *_check_code_lists(path, landscape),
+        *_check_families(path, landscape),
+    ]
+
+
+def _check_families(path: Path, landscape: Landscape) -> Iterator[str]:
+    """What is wrong with the declared families: their records, and what the topic lint finds in them."""
+    families = landscape.families
+    line = line_of(path, ("families",))
+    try:
+        shapes_of(families)
+        findings = lint_all(read_tree(declared(), families), families) if families.members else ()
+    except Stop as stop:
+        yield f"{path}:{line}: families: {stop}"
+        return
+    for finding in findings:
+        yield f"{path}:{line}: families: {finding.place}: {finding.message} [{finding.rule}]"
+    for name, system in landscape.systems.items():
+        if RECORDS in system.settings:
+            yield from _check_records(path, landscape, name)
+    for flow in landscape.flows:
+        for end in (flow.source, flow.target) if flow.object in families else ():
+            mapped = landscape.systems[end].settings.get(RECORDS)
+            if not isinstance(mapped, dict) or flow.object not in mapped:
+                place = ("systems", end, "settings", RECORDS)
+                yield (
+                    f"{path}:{line_of(path, place)}: systems.{end}.settings.{RECORDS}: flow {flow.name} needs "
+                    f"{flow.object} here, with the file that says how {end} keeps it"
+                )
+
+
+def _check_records(path: Path, landscape: Landscape, name: str) -> Iterator[str]:
+    """What is wrong with the files that say how a system keeps the families' records."""
+    system = landscape.systems[name]
+    place = f"{path}:{line_of(path, ('systems', name, 'settings', RECORDS))}: systems.{name}.settings.{RECORDS}"
+    file = f"tieline.connectors.{system.connector}.fieldtable"
+    has_tables = resources.files("tieline.connectors").joinpath(system.connector, "fieldtable.py").is_file()
+    read_tables = getattr(importlib.import_module(file), "tables", None) if has_tables else None
+    if read_tables is None or "shapes" not in signature(read_tables).parameters:
+        yield f"{place}: its connector maps no declared families; remove it"
+        return
+    open_settings = {key: value for key, value in system.settings.items() if not is_secret(value)}
+    try:
+        read_tables(resolve_settings(open_settings, path.parent), shapes=shapes_of(landscape.families))
+    except Stop as stop:
+        yield f"{place}: {stop}"
 
 
 def _check_privacy(path: Path, landscape: Landscape) -> Iterator[str]:

@@ -22,6 +22,7 @@ from tieline.operating.commands import status_command, trace_command
 from tieline.operating.custodians import custodians_command
 from tieline.operating.links_commands import app as links
 from tieline.stack.commands import app as stack
+from tieline.synthetic.commands import app as synthetic
 
 DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
 
@@ -58,6 +59,7 @@ app.add_typer(landscapes, name="landscape")
 app.add_typer(demo, name="demo")
 app.add_typer(sandboxes, name="sandbox")
 app.add_typer(stack, name="stack")
+app.add_typer(synthetic, name="synthetic")
 app.command("status")(status_command)
 app.command("trace")(trace_command)
 app.command("custodians")(custodians_command)
@@ -108,7 +110,7 @@ def run_sink(system: str, landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> Non
 
 @run.command("views")
 def run_views(landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> None:
-    """Serve the live views (cost per asset, spend, disposal lag) over HTTP on the loopback."""
+    """Serve the live views (cost per asset, spend, disposal lag, flow completeness) over HTTP on the loopback."""
     from tieline.views.commands import run_views as run_it  # noqa: PLC0415  - Faust is loaded only here
 
     configure_logging(os.environ.get("TIELINE_LOG_LEVEL", "info"))
@@ -138,14 +140,25 @@ def landscape_schema() -> None:
 
 @reconcile.command("run")
 def reconcile_run(
-    landscape: LandscapeOption = DEFAULT_LANDSCAPE, systems: SystemsOption = None, *, json: JsonOption = False
+    landscape: LandscapeOption = DEFAULT_LANDSCAPE,
+    systems: SystemsOption = None,
+    *,
+    schedules: Annotated[
+        bool,
+        typer.Option(help="Check the ERPs' depreciation schedules line by line: some milliseconds for each book."),
+    ] = True,
+    json: JsonOption = False,
 ) -> None:
-    """Read every system back, compare it with the hub, report. Exit code 0 clean, 1 drift, 3 inconclusive."""
+    """Read every system back, compare it with the hub, report. Exit code 0 clean, 1 drift, 3 inconclusive.
+
+    Also compares an ERP's assets with its control accounts, where the landscape names them, and its schedules with the
+    reference; a schedule that differs is reported and is no drift.
+    """
     from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
     from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
 
     hub = open_reconciliation(open_hub(landscape))
-    raise typer.Exit(commands.run(hub, Console(), systems=systems or (), json=json))
+    raise typer.Exit(commands.run(hub, Console(), systems=systems or (), schedules=schedules, json=json))
 
 
 @reconcile.command("report")

@@ -9,17 +9,20 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
+from inspect import signature
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import yaml
 
+from tieline.depreciation.dialects import Dialect
 from tieline.kernel import broker
 from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.clock import utc_now
 from tieline.kernel.code_lists import codes_of
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.consuming import Runtime, TransactionalLoop
+from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Stop
@@ -30,6 +33,7 @@ from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
 from tieline.kernel.receiving import WebhookServer
 from tieline.kernel.records import Outbound
+from tieline.kernel.shapes import shapes_of
 from tieline.kernel.telemetry import Log
 from tieline.processors.wiring import build_processor
 from tieline.reconciliation import running as reconciling
@@ -67,7 +71,13 @@ class Hub:
         settings = resolve_settings(found.settings, self.path.parent)
         codes = codes_of(self.landscape.code_lists, system)
         # A connector without coded fields need not know of code lists; `tieline check` refuses one it does not apply.
-        return connect(system, settings, codes=codes) if codes.lists else connect(system, settings)
+        # Nor need one know of declared families that maps none.
+        more: dict[str, object] = {"codes": codes} if codes.lists else {}
+        if RECORDS in settings:
+            if "shapes" not in signature(connect).parameters:
+                raise Stop(f"{self.path}: systems.{system}.settings.{RECORDS}: its connector maps no declared families")
+            more["shapes"] = shapes_of(self.landscape.families)
+        return connect(system, settings, **more)
 
 
 def open_hub(path: Path) -> Hub:
@@ -76,7 +86,7 @@ def open_hub(path: Path) -> Hub:
     topics = {topic.name: topic for topic in topics_for(landscape)}
     ids = ConfluentSchemaIds(landscape.registry.url)
     partitions = {name: topic.partitions for name, topic in topics.items()}
-    return Hub(path, landscape, topics, Codec(topics, ids), partitions, ids.close)
+    return Hub(path, landscape, topics, Codec(topics, ids, shapes_of(landscape.families)), partitions, ids.close)
 
 
 def publish_once(hub: Hub, name: str, outbounds: Sequence[Outbound]) -> None:
@@ -91,12 +101,20 @@ def publish_once(hub: Hub, name: str, outbounds: Sequence[Outbound]) -> None:
 
 def held_fields(landscape: Landscape) -> dict[str, frozenset[str]]:
     """Asset fields that each system holds, as its connector's manifest declares."""
-    held: dict[str, frozenset[str]] = {}
-    for name, system in landscape.systems.items():
-        folder = resources.files(f"tieline.connectors.{system.connector}")
-        manifest = yaml.safe_load(folder.joinpath("manifest.yaml").read_text(encoding="utf-8"))
-        held[name] = frozenset(manifest["objects"]["asset"]["fields"])
-    return held
+    return {
+        name: frozenset(_objects(system.connector)["asset"]["fields"]) for name, system in landscape.systems.items()
+    }
+
+
+def dialects_of(landscape: Landscape) -> dict[str, Dialect]:
+    """How each system's own schedules count, where its connector's manifest says so."""
+    said = {name: _objects(system.connector).get("book", {}) for name, system in landscape.systems.items()}
+    return {name: Dialect(book["dialect"]) for name, book in said.items() if "dialect" in book}
+
+
+def _objects(connector: str) -> Any:
+    manifest = resources.files(f"tieline.connectors.{connector}").joinpath("manifest.yaml")
+    return yaml.safe_load(manifest.read_text(encoding="utf-8"))["objects"]
 
 
 def open_reconciliation(hub: Hub) -> reconciling.Hub:
@@ -106,6 +124,7 @@ def open_reconciliation(hub: Hub) -> reconciling.Hub:
         publish=lambda outbounds: publish_once(hub, "reconciliation", outbounds),
         landscape=hub.landscape,
         held=held_fields(hub.landscape),
+        dialects=dialects_of(hub.landscape),
     )
 
 

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,23 +28,35 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.model import (
     Accepted,
+    AssetBookChanged,
     AssetEvent,
     AssetFields,
+    BookFields,
+    CommandSettled,
     CostEvent,
     CostFields,
     DepreciationPosted,
+    Dispatch,
     FinancialStatus,
     Money,
     PhysicalStatus,
+    SettledAs,
+    WriteBook,
 )
 from tieline.kernel.records import Typed
+from tieline.kernel.topic_names import (
+    ASSET_EVENTS,
+    BOOK_EVENTS,
+    COST_EVENTS,
+    POSTING_EVENTS,
+    commands_of,
+    results_of,
+)
 from tieline.stack.parts import KafkaPart, Part
 from tieline.stack.ports import free_ports
-from tieline.views import costs, disposals, spend
+from tieline.views import completeness, costs, disposals, spend
 from tieline.views.batch import recompute
-from tieline.views.costs import ASSET_EVENTS, COST_EVENTS
-from tieline.views.depreciation import POSTING_EVENTS
-from tieline.views.entries import SOURCES
+from tieline.views.entries import Sources, sources_of, topics_of
 from tieline.views.topics import changelogs, ensure_topics
 from tieline.wiring import Hub, open_hub
 
@@ -56,43 +69,56 @@ RETIRED_ON = dt.date(2026, 2, 10)
 
 
 class Views:
-    """The process under test, and one who writes the events it follows."""
+    """The processes under test, and one who writes the records they follow."""
 
     def __init__(self, folder: Path, kafka: str, registry: str) -> None:
         landscape = yaml.safe_load(DEMO_LANDSCAPE.read_text(encoding="utf-8"))
         landscape["kafka"]["bootstrap_servers"] = kafka
         landscape["registry"]["url"] = registry
-        landscape["views_port"] = free_ports(1)[0]
-        path = folder / "landscape.yaml"
-        path.write_text(yaml.safe_dump(landscape), encoding="utf-8")
-        self.hub: Hub = open_hub(path)
-        self.kafka: Kafka = self.hub.landscape.kafka
-        self.url = f"http://127.0.0.1:{landscape['views_port']}"
-        self._declare(registry)
         self.place = folder / "place"
         self.place.mkdir()
-        self.part = Part(
-            name="views",
+        ports = free_ports(2)
+        self.urls = [f"http://127.0.0.1:{port}" for port in ports]
+        self.parts = [self._part(folder, landscape, number, port) for number, port in enumerate(ports)]
+        self.part = self.parts[0]
+        self.hub: Hub = open_hub(folder / "landscape-0.yaml")
+        self.kafka: Kafka = self.hub.landscape.kafka
+        self.sources: Sources = sources_of(self.hub.landscape.systems)
+        self._declare(registry)
+        self.began = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        self.written: dict[str, CostEvent] = {}
+        self.depreciated: dict[str, Decimal] = {}  # amount by asset
+        self.booked: set[int] = set()  # changes of books
+        self.version = 0  # of every asset
+
+    def _part(self, folder: Path, landscape: Mapping[str, Any], number: int, port: int) -> Part:
+        path = folder / f"landscape-{number}.yaml"
+        path.write_text(yaml.safe_dump({**landscape, "views_port": port}), encoding="utf-8")
+        return Part(
+            name=f"views-{number}",
             argv=[str(TIELINE), "run", "views", "--landscape", str(path)],
-            log=folder / "views.log",
-            is_ready=self.is_ready,
+            log=folder / f"views-{number}.log",
+            is_ready=lambda: self.is_ready(number),
             environment={"TIELINE_LOG_LEVEL": "info"},
             cwd=self.place,
         )
-        self.written: dict[str, CostEvent] = {}
-        self.depreciated: dict[str, Decimal] = {}  # amount by asset
-        self.version = 0  # of every asset
+
+    @property
+    def url(self) -> str:
+        return self.urls[0]
 
     @property
     def codec(self) -> Codec:
         return self.hub.codec
 
     def close(self) -> None:
+        for part in self.parts:
+            part.stop()
         self.hub.close()
 
     def _declare(self, registry: str) -> None:
         admin = AdminClient({"bootstrap.servers": self.kafka.bootstrap_servers})
-        topics = [self.hub.topics[name] for name in sorted(set(SOURCES.values()))]
+        topics = [self.hub.topics[name] for name in topics_of(self.sources)]
         made = admin.create_topics(
             [NewTopic(t.name, num_partitions=t.partitions, replication_factor=1) for t in topics]
         )
@@ -103,11 +129,16 @@ class Views:
                 for name, record in subjects_of(topic).items():
                     client.register_schema(name, Schema(schema_text(record), "AVRO"))
 
-    def is_ready(self) -> bool:
+    def is_ready(self, number: int) -> bool:
         try:
-            return httpx.get(f"{self.url}/health", timeout=2, trust_env=False).status_code == 200
+            return httpx.get(f"{self.urls[number]}/health", timeout=2, trust_env=False).status_code == 200
         except httpx.HTTPError:
             return False
+
+    def skipped(self, number: int) -> int:
+        """Records that one process could not read: it is told of those on its own partitions only."""
+        answer = httpx.get(f"{self.urls[number]}/health", trust_env=False)
+        return int(answer.json()["skipped_records"])
 
     def write(self, first: int, last: int, *, commit: bool = True, twice: bool = False) -> None:
         """Documents and postings first..last-1 and the state of every asset: one transaction, committed or aborted."""
@@ -119,7 +150,9 @@ class Views:
             for _ in range(2 if twice else 1):
                 self._produce(producer, COST_EVENTS, "CostPosted", event.cost_doc_id, event)
                 self._produce(producer, POSTING_EVENTS, "DepreciationPosted", posting.asset_id, posting)
+                self._produce_flow(producer, number)
             if commit:
+                self.booked.add(number)
                 if event.cost_doc_id not in self.written:
                     before = self.depreciated.get(posting.asset_id, Decimal(0))
                     self.depreciated[posting.asset_id] = before + posting.amount.amount
@@ -134,33 +167,77 @@ class Views:
             producer.flush(30)  # so that the aborted records really are in the log
             producer.abort_transaction(30)
 
+    def _produce_flow(self, producer: Producer, number: int) -> None:
+        """A book's change, its command but for every fifth, and the command's answer but for every third."""
+        event = book_event(number, self.changed_at(number))
+        asset_id = event.asset_id
+        self._produce(producer, BOOK_EVENTS, "AssetBookChanged", asset_id, event)
+        if number % 5:
+            dispatch = Dispatch(command_id=command_id(number), target="unio24", version=number)
+            body = WriteBook(dispatch=dispatch, asset_id=asset_id, fields=event.fields)
+            self._produce(producer, commands_of("unio24"), "WriteBook", asset_id, body)
+        if number % 5 and number % 3:
+            answer = CommandSettled(
+                command_id=command_id(number),
+                target="unio24",
+                entity="book",
+                canonical_id=f"{asset_id}|main",
+                version=number,
+                outcome=SettledAs.REJECTED if number % 7 == 0 else SettledAs.CONFIRMED,
+            )
+            self._produce(producer, results_of("unio24"), "CommandSettled", asset_id, answer)
+
+    def changed_at(self, number: int) -> dt.datetime:
+        return self.began - dt.timedelta(minutes=number % 150)
+
     def _produce(self, producer: Producer, topic: str, name: str, key: str, body: Any) -> None:
         producer.produce(topic, self.codec.encode(topic, Typed(name, body)), key)
 
-    def write_raw(self, value: bytes) -> None:
+    def write_raw(self, value: bytes, keys: int = 1) -> None:
         producer = open_producer(self.kafka, f"test-{uuid.uuid4().hex}")
         producer.init_transactions(30)
         producer.begin_transaction()
-        producer.produce(COST_EVENTS, value, "bad")
+        for number in range(keys):
+            producer.produce(COST_EVENTS, value, f"bad-{number}")
         producer.commit_transaction(30)
 
-    def shown(self, path: str = "/costs") -> list[dict[str, Any]]:
-        """Everything a view shows, page by page."""
+    def shown(self, path: str, asked: int) -> list[dict[str, Any]]:
+        """Everything a view of one process shows, page by page."""
         items: list[dict[str, Any]] = []
         after: str | None = ""
         while after is not None:
-            page = httpx.get(f"{self.url}{path}", params={"after": after, "limit": 17}, trust_env=False).json()
+            params: dict[str, str | int] = {"after": after, "limit": 17}
+            page = httpx.get(f"{self.urls[asked]}{path}", params=params, trust_env=False).json()
             items += page["items"]
             after = page["next_after"]
         return items
 
-    def agrees(self) -> bool:
+    def agrees(self, asked: int = 0) -> bool:
         """Whether every figure is exactly that of what was written, counted by this test itself."""
-        return self._costs_agree() and self._spend_agrees() and self._disposals_agree()
+        return (
+            self._costs_agree(asked)
+            and self._spend_agrees(asked)
+            and self._disposals_agree(asked)
+            and self._completeness_agrees(asked)
+        )
 
-    def _costs_agree(self) -> bool:
+    def _completeness_agrees(self, asked: int) -> bool:
+        wanted: dict[str, list[int]] = {}
+        for number in self.booked:
+            row = wanted.setdefault(f"{self.changed_at(number):%Y-%m-%dT%H}:00Z", [0, 0, 0, 0, 0])
+            routed, answered = number % 5 != 0, number % 5 != 0 and number % 3 != 0
+            refused = answered and number % 7 == 0
+            counted = (True, routed, answered and not refused, refused, routed and not answered)
+            wanted[f"{self.changed_at(number):%Y-%m-%dT%H}:00Z"] = [
+                total + one for total, one in zip(row, counted, strict=True)
+            ]
+        names = ("accepted", "routed", "confirmed", "rejected", "open")
+        shown = [item for item in self.shown("/completeness", asked) if item["flow"] == "book:tryton>unio24"]
+        return {item["hour"]: [item[name] for name in names] for item in shown} == wanted
+
+    def _costs_agree(self, asked: int) -> bool:
         maintenance = sums((event.asset_id, event) for event in self.written.values())
-        shown = {item["asset_id"]: item for item in self.shown()}
+        shown = {item["asset_id"]: item for item in self.shown("/costs", asked)}
         found = {key: decimals(item["maintenance"]) for key, item in shown.items() if item["documents"]}
         books = {key: item["depreciation"]["main"]["posted"] for key, item in shown.items() if item["depreciation"]}
         documents = sum(item["documents"] for item in shown.values())
@@ -171,30 +248,31 @@ class Views:
             and {key: Decimal(posted["EUR"]) for key, posted in books.items()} == self.depreciated
         )
 
-    def _spend_agrees(self) -> bool:
+    def _spend_agrees(self, asked: int) -> bool:
         events = self.written.values()
         wanted = sums(((e.fields.cost_centre, e.accepted.posting_period or "2026-03"), e) for e in events)
-        shown = self.shown("/spend")
+        shown = self.shown("/spend", asked)
         return {(item["cost_centre"], item["period"]): decimals(item["spend"]) for item in shown} == wanted
 
-    def _disposals_agree(self) -> bool:
+    def _disposals_agree(self, asked: int) -> bool:
         # Every fourth asset is retired, every eighth closed; see asset_event.
         retired = range(0, ASSETS, 4) if self.version >= RETIRED_FROM else range(0)
         closed = range(0, ASSETS, 8) if self.version >= CLOSED_FROM else range(0)
         days = (recorded_on(self.version) - RETIRED_ON).days
         wanted = {f"asset-{n:02d}": ("closed", days, None) if n in closed else ("open", None, days) for n in retired}
-        shown = self.shown("/disposals")
+        shown = self.shown("/disposals", asked)
         return {item["asset_id"]: (item["status"], item["lag_days"], item["age_days"]) for item in shown} == wanted
 
-    def agrees_with_the_batch(self) -> bool:
-        """Whether every view shows exactly what the batch recomputation from the event topics gives."""
-        figures = recompute(self.kafka, self.codec)
+    def agrees_with_the_batch(self, asked: int = 0) -> bool:
+        """Whether every view shows exactly what the batch recomputation from the topics gives."""
+        figures = recompute(self.hub.landscape, self.codec)
         pages = {
             "/costs": [costs.as_json(item) for item in figures.costs.page(after="", limit=1000)[0]],
             "/spend": [spend.as_json(item) for item in figures.spend.page(limit=1000)[0]],
             "/disposals": [disposals.as_json(item) for item in figures.disposals.page(limit=1000)[0]],
+            "/completeness": [completeness.as_json(item) for item in figures.completeness.page(limit=1000)[0]],
         }
-        return all(pages.values()) and {path: self.shown(path) for path in pages} == pages
+        return all(pages.values()) and {path: self.shown(path, asked) for path in pages} == pages
 
 
 def sums(events: Iterable[tuple[Any, CostEvent]]) -> dict[Any, dict[str, Decimal]]:
@@ -258,6 +336,26 @@ def posting_event(number: int) -> DepreciationPosted:
     )
 
 
+def command_id(number: int) -> str:
+    return f"unio24/book/asset-{number % ASSETS:02d}|main/{number}"
+
+
+def book_event(number: int, changed_at: dt.datetime) -> AssetBookChanged:
+    about = accepted(number).model_copy(update={"origin_system": "tryton", "recorded_at": changed_at})
+    fields = BookFields(
+        book_id="main",
+        currency="EUR",
+        method="SL",
+        gross_cost=Decimal(1000),
+        salvage=Decimal(0),
+        accumulated=Decimal(0),
+        net_book_value=Decimal(1000),
+        as_of=dt.date(2026, 3, 1),
+        lines=(),
+    )
+    return AssetBookChanged(asset_id=f"asset-{number % ASSETS:02d}", accepted=about, fields=fields)
+
+
 def asset_event(number: int, version: int) -> AssetEvent:
     """The asset as of a version: with time every fourth is retired, and every eighth closed as well."""
     retired = number % 4 == 0 and version >= RETIRED_FROM
@@ -285,7 +383,6 @@ def views(tmp_path: Path, own_kafka: KafkaPart, registry: str) -> Iterator[Views
     try:
         yield made
     finally:
-        made.part.stop()
         made.close()
 
 
@@ -304,6 +401,32 @@ def test_they_agree_with_the_events_and_with_the_batch_after_every_crash(views: 
         eventually(views.agrees_with_the_batch, "every view shows what the batch gives")
 
 
+def test_two_processes_share_the_partitions_and_each_answers_for_all_of_them(views: Views) -> None:
+    views.write(0, 200)
+    for part in views.parts:
+        part.start(wait_secs=90)
+
+    def both_work() -> bool:
+        views.write_raw(b"not avro", keys=24)
+        return all(views.skipped(number) > 0 for number in (0, 1))
+
+    eventually(both_work, "each has partitions of its own")
+    views.write(200, 400)
+    for asked in (0, 1):
+        eventually(partial(views.agrees, asked), f"process {asked} answers for both")
+    views.write(400, 600)
+    # In the middle of its work: what it had, the other takes over.
+    views.parts[0].kill()
+    views.write(0, 50, twice=True)
+    eventually(lambda: views.agrees(1), "the other agrees with the events alone")
+    eventually(lambda: views.agrees_with_the_batch(1), "the other shows what the batch gives")
+    views.parts[0].start(wait_secs=90)
+    views.write(600, 700)
+    for asked in (0, 1):
+        eventually(partial(views.agrees, asked), f"process {asked} agrees again")
+        eventually(partial(views.agrees_with_the_batch, asked), f"process {asked} is as the batch")
+
+
 def test_a_graceful_end_loses_nothing(views: Views) -> None:
     views.part.start()
     for round_ in range(3):
@@ -320,8 +443,7 @@ def test_a_record_it_cannot_read_is_counted_and_costs_nothing_else(views: Views)
     views.write_raw(b"not avro")
     views.write(0, 100)
     eventually(views.agrees, "the view goes on behind the bad record")
-    health = httpx.get(f"{views.url}/health", trust_env=False).json()
-    assert health["skipped_records"] == 1
+    assert views.skipped(0) == 1
     assert "record-skipped" in views.part.log.read_text(encoding="utf-8")
 
 
@@ -347,17 +469,19 @@ def test_it_reads_no_warning_into_the_log(views: Views) -> None:
 
 
 def test_a_changelog_with_other_partitions_than_its_source_is_refused(views: Views) -> None:
-    changelog, source = next(iter(changelogs().items()))
+    changelog, table = next(iter(changelogs(views.sources).items()))
+    [source] = views.sources[table]
     admin = AdminClient({"bootstrap.servers": views.kafka.bootstrap_servers})
     for outcome in admin.create_topics([NewTopic(changelog, num_partitions=1, replication_factor=1)]).values():
         outcome.result(30)
     with pytest.raises(Stop, match=f"{changelog} has 1 partitions and {source} has 12"):
-        ensure_topics(views.kafka)
+        ensure_topics(views.kafka, views.sources)
 
 
 def test_its_topics_are_compacted_and_made_once(views: Views) -> None:
-    ensure_topics(views.kafka)
-    ensure_topics(views.kafka)
+    ensure_topics(views.kafka, views.sources)
+    ensure_topics(views.kafka, views.sources)
+    wanted = changelogs(views.sources)
     admin = AdminClient({"bootstrap.servers": views.kafka.bootstrap_servers})
     found = admin.list_topics(timeout=30).topics
-    assert {name: len(found[name].partitions) for name in changelogs()} == dict.fromkeys(changelogs(), 12)
+    assert {name: len(found[name].partitions) for name in wanted} == dict.fromkeys(wanted, 12)

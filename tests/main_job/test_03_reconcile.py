@@ -45,7 +45,7 @@ def test_exactly_what_was_planted_is_found_and_repaired(world: World) -> None:
     planted = {
         ("MISMATCH", "unio24", "asset", str(priced["id"]), "acquisition_cost"),
         ("MISMATCH", "tryton", "asset", str(placed["id"]), "location"),
-        ("MISSING", "unio24", "asset", str(deleted["id"]), None),
+        ("GHOST", "unio24", "asset", str(deleted["id"]), None),
         ("EXTRA", "unio24", "asset", str(copy["id"]), None),
     }
     world.settle()

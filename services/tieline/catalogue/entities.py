@@ -74,7 +74,9 @@ def entities_of(record: str, schemas: Mapping[str, Schema]) -> tuple[Entity, ...
 
 def flows_of(inputs: Inputs, entity: Entity) -> tuple[Flow, ...]:
     """The landscape's flows of this entity that are not off."""
-    return tuple(f for f in inputs.landscape.flows if f.object == entity.object and f.mode is not Mode.OFF)
+    declared = {family.fields: family.name for family in inputs.landscape.families}
+    moved = declared.get(entity.record, entity.object)
+    return tuple(f for f in inputs.landscape.flows if f.object == moved and f.mode is not Mode.OFF)
 
 
 def owner_words(inputs: Inputs, entity: Entity, record: str, field: str) -> tuple[str, str]:
@@ -94,6 +96,9 @@ def owner_words(inputs: Inputs, entity: Entity, record: str, field: str) -> tupl
             f"{family}: {', '.join(systems)}" if systems else f"{family}: nobody yet" for family, systems in owners
         )
         return "; ".join(named), "nobody"
+    declared = {family.fields: family.owner for family in inputs.landscape.families}
+    if entity.record in declared:
+        return _role_words(inputs, declared[entity.record]), "nobody"
     roles = sorted({inputs.landscape.role_of(flow.source) for flow in flows_of(inputs, entity)})
     return ", ".join(_role_words(inputs, role) for role in roles) or "no flow brings it yet", "nobody"
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from tieline.kernel.correspondence import FieldTables
+from tieline.kernel.correspondence import RECORDS, FieldTables
 from tieline.kernel.declarations import Topic, Tree, declared, read_tree, topics_for
 from tieline.kernel.errors import Stop
-from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.landscape import Landscape, is_secret, load_landscape, resolve_settings
 from tieline.kernel.ownership import Ownership, load_ownership
+from tieline.kernel.shapes import shapes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class Inputs:
 def read_inputs(landscape_file: Path) -> Inputs:
     """Read all of it; nothing in the environment changes the result. Raises ``Stop`` for what cannot be read."""
     landscape = load_landscape(landscape_file, environ={})
-    tree = read_tree(declared())
+    tree = read_tree(declared(), landscape.families)
     for fault in (*tree.topic_faults, *tree.schema_faults):
         raise Stop(f"{fault.file}: {fault.reason}")
     tables: dict[str, FieldTables] = {}
@@ -41,9 +42,10 @@ def read_inputs(landscape_file: Path) -> Inputs:
         if module is None:
             continue
         # What a table is made of is no secret, and where the pages are generated there are none.
-        open_settings = {key: value for key, value in system.settings.items() if not _is_secret(value)}
+        open_settings = {key: value for key, value in system.settings.items() if not is_secret(value)}
         settings = resolve_settings(open_settings, landscape_file.parent)
-        tables[name] = cast("Callable[[Mapping[str, object]], FieldTables]", module.tables)(settings)
+        families = {"shapes": shapes_of(landscape.families)} if RECORDS in settings else {}
+        tables[name] = cast("Callable[..., FieldTables]", module.tables)(settings, **families)
         pages[name] = cast("Callable[[Mapping[str, object]], str]", module.page)(settings)
     return Inputs(landscape, tree, topics_for(landscape, tree.topics), load_ownership(), tables, pages)
 
@@ -56,7 +58,3 @@ def _field_tables_of(connector: str) -> ModuleType | None:
         if error.name is not None and name.startswith(error.name):
             return None  # this connector, or its table, is not there; the pages say so
         raise
-
-
-def _is_secret(value: object) -> bool:
-    return isinstance(value, dict) and set(value) == {"secret"}

@@ -60,13 +60,13 @@ def targets(terms: BookTerms, anchor: Anchor) -> Iterator[Target]:
     clock = clock_of(terms)
     begin, used, path = _set_out(terms, clock, anchor)
     nbv = anchor.nbv
-    final = round_to_minor_unit(path.final, terms.currency)
+    final = round_to_minor_unit(path.final, terms.currency, terms.rounding)
     # Lines that are given end with the last of them; the others when their value is final.
     given = terms.method in {Method.UOP, Method.MANUAL}
     while nbv != final and not (given and begin >= clock.end):
         end = begin + terms.months_per_period
         reached = max(used, clock.used_at(Fraction(end)))
-        nbv = _advance(path, nbv, used, reached, terms.currency)
+        nbv = _advance(path, nbv, used, reached, terms)
         yield Target(begin, end, nbv)
         begin, used = end, reached
 
@@ -78,14 +78,14 @@ def value_at_cut_off(terms: BookTerms, anchor: Anchor, day: dt.date) -> Decimal:
     cut_off = max(used, clock.used_on_disposal(day))
     if terms.convention in BY_YEAR:
         # The convention decides the amount of the year of disposal: the final line absorbs the roundings of its lines.
-        return round_to_minor_unit(path.at(cut_off), terms.currency)
+        return round_to_minor_unit(path.at(cut_off), terms.currency, terms.rounding)
     nbv = anchor.nbv
     for target in targets(terms, anchor):
         reached = max(used, clock.used_at(Fraction(target.end)))
         if reached > cut_off:
             break
         nbv, used = target.nbv, reached
-    return _advance(path, nbv, used, cut_off, terms.currency)
+    return _advance(path, nbv, used, cut_off, terms)
 
 
 def _set_out(terms: BookTerms, clock: ServiceClock, anchor: Anchor) -> tuple[int, Fraction, ValuePath]:
@@ -94,12 +94,13 @@ def _set_out(terms: BookTerms, clock: ServiceClock, anchor: Anchor) -> tuple[int
     return begin, used, value_path(terms, clock, used, Fraction(anchor.nbv))
 
 
-def _advance(path: ValuePath, nbv: Decimal, used: Fraction, reached: Fraction, currency: str) -> Decimal:
+def _advance(path: ValuePath, nbv: Decimal, used: Fraction, reached: Fraction, terms: BookTerms) -> Decimal:
     if reached <= used and reached < path.end:
         return nbv
     mark, value = path.next_landing(reached)
-    landing = round_to_minor_unit(value, currency)
+    landing = round_to_minor_unit(value, terms.currency, terms.rounding)
     if reached >= mark:
         return landing
     # Never past the next landing, however the roundings of the lines add up: the value never rises again.
-    return max(nbv - round_to_minor_unit(path.at(used) - path.at(reached), currency), landing)
+    worn = round_to_minor_unit(path.at(used) - path.at(reached), terms.currency, terms.rounding)
+    return max(nbv - worn, landing)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from tieline.kernel.currencies import minor_units
+from tieline.kernel.currencies import Rounding, minor_units
 from tieline.kernel.errors import Rejected
 
 ZERO = Decimal(0)
@@ -106,6 +106,7 @@ class BookTerms:
     manual: tuple[DatedQuantity, ...] = ()
     day_basis: DayBasis = DayBasis.ACTUAL
     fiscal_year_start_month: int = 1
+    rounding: Rounding = Rounding.HALF_UP
 
     def __post_init__(self) -> None:
         if self.periods_per_year not in PERIODS_PER_YEAR:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
@@ -22,7 +23,7 @@ from confluent_kafka.cimpl import NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from confluent_kafka.schema_registry.error import SchemaRegistryError
 
-from tieline.kernel.declarations import Topic, schema_text, subjects_of, topics_for
+from tieline.kernel.declarations import Topic, schema_folders, schema_text, subjects_of, topics_for
 from tieline.kernel.errors import Stop, Unavailable
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.schema_changes import Difference, differences
@@ -104,7 +105,7 @@ def plan(
     """
     wanted = topics_for(landscape) if topics is None else topics
     by_broker = _plan_topics(wanted, landscape.kafka.replication_factor, admin)
-    by_registry = _plan_subjects(wanted, registry)
+    by_registry = _plan_subjects(wanted, registry, schema_folders(landscape.families))
     return Plan(
         by_broker.create,
         by_broker.configs,
@@ -239,11 +240,11 @@ class _Wanted:
     text: str
 
 
-def _plan_subjects(topics: Sequence[Topic], registry: SchemaRegistryClient) -> Plan:
+def _plan_subjects(topics: Sequence[Topic], registry: SchemaRegistryClient, folders: Sequence[Path]) -> Plan:
     registry.clear_caches()  # type: ignore[no-untyped-call]  # The client would answer from memory what another process has changed since
     there = frozenset(_found("its subjects", registry.get_subjects) or ())
     wanted = [
-        _Wanted(subject, record, topic.compatibility, schema_text(record))
+        _Wanted(subject, record, topic.compatibility, schema_text(record, *folders))
         for topic in topics
         for subject, record in subjects_of(topic).items()
     ]

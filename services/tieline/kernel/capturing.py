@@ -30,6 +30,7 @@ from tieline.kernel.consuming import (
 )
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import SourcePosition
 from tieline.kernel.model import (
     AssetReport,
@@ -86,8 +87,13 @@ def raw_record(system: str, item: RawItem) -> Outbound:
 def report_record(report: Report) -> Outbound:
     """A report on its topic, keyed system/native id."""
     key = f"{report.origin.system}/{report.origin.native_id}"
-    is_reference = isinstance(report, ReferenceReport)
-    topic = report_topic(report.origin.entity) if is_reference else REPORT_TOPICS[type(report)]
+    match report:
+        case FamilyReport():
+            topic = report.family.topic("report")
+        case ReferenceReport():
+            topic = report_topic(report.origin.entity)
+        case _:
+            topic = REPORT_TOPICS[type(report)]
     return Outbound(topic, key, Typed(type(report).__name__, report))
 
 

@@ -18,7 +18,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import AssetFields, BookFields, CostFields, Model, OrderLine
+from tieline.kernel.model import AssetFields, BookFields, CostFields, InvoiceLine, Model, OrderLine, ReceiptLine
 from tieline.kernel.units import UNITS
 
 ListName = Literal["asset-class", "cost-centre", "account", "unit", "method", "tax", "location"]
@@ -32,6 +32,8 @@ LISTED: Mapping[type[BaseModel], Mapping[str, ListName]] = MappingProxyType(
         BookFields: {"method": "method"},
         CostFields: {"cost_centre": "cost-centre"},
         OrderLine: {"asset_class": "asset-class", "unit": "unit"},
+        ReceiptLine: {"unit": "unit"},
+        InvoiceLine: {"unit": "unit"},
     }
 )
 

@@ -15,7 +15,15 @@ from typing import Any, Protocol
 import fastavro
 from pydantic import ValidationError
 
-from tieline.kernel import conflict_records, equipment_records, memory, model, movement_records, reference_records
+from tieline.kernel import (
+    conflict_records,
+    equipment_records,
+    ledger_records,
+    memory,
+    model,
+    movement_records,
+    reference_records,
+)
 from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
@@ -24,7 +32,7 @@ from tieline.kernel.records import Typed
 MAGIC = 0
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
-_SHAPES = (model, memory, conflict_records, equipment_records, movement_records, reference_records)
+_SHAPES = (model, memory, conflict_records, equipment_records, ledger_records, movement_records, reference_records)
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
@@ -55,6 +63,38 @@ def model_of(name: str) -> type[Model]:
     raise KeyError(name)
 
 
+class Shapes(Protocol):
+    """The records that a codec knows, by name: their classes and their schemas."""
+
+    def model_of(self, name: str) -> type[Model]:
+        """The class that mirrors the record. Raises ``KeyError`` if there is none."""
+        ...
+
+    def schema_text(self, name: str) -> str:
+        """Its schema as the registry gets it. Raises ``Stop`` if there is none."""
+        ...
+
+    def parsed_schema(self, name: str) -> dict[str, Any]:
+        """Its schema as fastavro wants it. Raises ``Stop`` if there is none."""
+        ...
+
+
+class OwnShapes:
+    """The hub's own records."""
+
+    def model_of(self, name: str) -> type[Model]:
+        """See ``Shapes``."""
+        return model_of(name)
+
+    def schema_text(self, name: str) -> str:
+        """See ``Shapes``."""
+        return schema_text(name)
+
+    def parsed_schema(self, name: str) -> dict[str, Any]:
+        """See ``Shapes``."""
+        return parsed_schema(name)
+
+
 class SchemaIds(Protocol):
     """What the codec asks of a registry."""
 
@@ -70,7 +110,8 @@ class SchemaIds(Protocol):
 class Codec:
     """Encodes and decodes for a fixed set of topics. Blocks only on the first sight of a schema id."""
 
-    def __init__(self, topics: Mapping[str, Topic], registry: SchemaIds) -> None:
+    def __init__(self, topics: Mapping[str, Topic], registry: SchemaIds, shapes: Shapes | None = None) -> None:
+        self._shapes = shapes or OwnShapes()
         self._topics = topics
         self._registry = registry
         self._writers: dict[tuple[str, str], tuple[bytes, Any]] = {}
@@ -115,7 +156,7 @@ class Codec:
         if body.read(1):
             raise Rejected(f"{name}: bytes are left over after the record")
         try:
-            return Typed(name, model_of(name).model_validate(content, strict=False))
+            return Typed(name, self._shapes.model_of(name).model_validate(content, strict=False))
         except ValidationError as error:
             first = error.errors()[0]
             raise Rejected(str(first["msg"]), field=".".join(str(p) for p in first["loc"])) from error
@@ -125,10 +166,10 @@ class Codec:
         if declared is None or name not in declared.records:
             raise Stop(f"{topic} does not declare the record {name}; see topics/")
         subject_name = subject(declared, name)
-        schema_id = self._registry.id_of(subject_name, schema_text(name))
+        schema_id = self._registry.id_of(subject_name, self._shapes.schema_text(name))
         if schema_id is None:
             raise Stop(f"{subject_name} has not this version of {name}; run: tieline topics apply")
-        return struct.pack(">bI", MAGIC, schema_id), parsed_schema(name)
+        return struct.pack(">bI", MAGIC, schema_id), self._shapes.parsed_schema(name)
 
     def _reader(self, topic: str, schema_id: int) -> tuple[str, Any, Any] | None:
         declared = self._topics.get(topic)
@@ -140,7 +181,7 @@ class Codec:
         text, subjects = found
         for name in declared.records:
             if subject(declared, name) in subjects:
-                return name, fastavro.schema.parse_schema(json.loads(text)), parsed_schema(name)
+                return name, fastavro.schema.parse_schema(json.loads(text)), self._shapes.parsed_schema(name)
         return None
 
 

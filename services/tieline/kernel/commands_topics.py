@@ -15,11 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from tieline.kernel.applying import CALL_TIMEOUT_SECS, Plan, apply, plan
-from tieline.kernel.declarations import Declared, declared, read_tree
+from tieline.kernel.declarations import Declared, Tree, declared, read_tree
 from tieline.kernel.errors import Stop
+from tieline.kernel.families import NO_FAMILIES, Families
 from tieline.kernel.findings import Finding
 from tieline.kernel.landscape import Landscape, load_landscape
 from tieline.kernel.linting import compare_trees, kernel_mirrors, lint
+from tieline.kernel.shapes import shapes_of
 
 PENDING = 2
 REFUSED = 1
@@ -35,7 +37,7 @@ DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
 
 def plan_command(landscape: LandscapeOption = DEFAULT_LANDSCAPE) -> None:
     """Show what `apply` would do. Exit code 0: nothing; 2: changes are pending; 1: a change is refused."""
-    estate = load_landscape(landscape)
+    estate = _load(landscape)
     with _connected(estate) as (admin, registry):
         steps = plan(estate, admin, registry)
     show_plan(steps, Console())
@@ -51,7 +53,7 @@ def apply_command(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Create and change topics, levels and schemas as declared. Deletes nothing; does nothing the second time."""
-    estate = load_landscape(landscape)
+    estate = _load(landscape)
     console = Console()
     with _connected(estate) as (admin, registry):
         steps = plan(estate, admin, registry)
@@ -70,10 +72,15 @@ def lint_command(
         Path | None,
         typer.Option(help="A checkout of an earlier release: also find changes that alter the meaning of stored data."),
     ] = None,
+    landscape: Annotated[
+        Path | None,
+        typer.Option(envvar="TIELINE_LANDSCAPE", help="A landscape: also check the record families it declares."),
+    ] = None,
 ) -> None:
-    """Check every topic and schema file. Exit code 1 if a rule is broken."""
-    tree = read_tree(declared())
-    findings = lint(tree, kernel_mirrors(tree.schemas))
+    """Check every topic and schema file, those of a landscape's families too. Exit code 1 if a rule is broken."""
+    families = NO_FAMILIES if landscape is None else load_landscape(landscape).families
+    tree = read_tree(declared(), families)
+    findings = lint_all(tree, families)
     if against is not None:
         earlier = read_tree(Declared(against / "topics", against / "schemas" / "avro"))
         if not earlier.schemas:
@@ -82,6 +89,11 @@ def lint_command(
     show_findings(findings, Console())
     if findings:
         raise typer.Exit(1)
+
+
+def lint_all(tree: Tree, families: Families) -> tuple[Finding, ...]:
+    """Findings in the hub's own declarations and these families'. Raises ``Stop`` for a family that is none."""
+    return lint(tree, {**kernel_mirrors(tree.schemas), **shapes_of(families).mirrors})
 
 
 def show_plan(steps: Plan, console: Console) -> None:
@@ -117,6 +129,13 @@ def show_findings(findings: tuple[Finding, ...], console: Console) -> None:
     for finding in findings:
         console.print(f"{finding.place}: {finding.message} [{finding.rule}]", markup=False, soft_wrap=True)
     console.print(f"{len(findings)} findings." if findings else "Topics and schemas are in order.")
+
+
+def _load(path: Path) -> Landscape:
+    """The landscape, its families looked at: nothing is registered of one that the processes would then refuse."""
+    estate = load_landscape(path)
+    shapes_of(estate.families)
+    return estate
 
 
 @contextmanager

@@ -6,6 +6,7 @@ One thread, one process, all partitions of its inputs: the transactional id fenc
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -30,6 +31,8 @@ from tieline.kernel.telemetry import Log
 Handle = Callable[[Inbound, Typed], Iterable[Outbound]]
 
 BATCH_RECORDS = 500
+MAX_AWAY = dt.timedelta(days=1)
+"""A follower that was away longer reads its tables anew: topics keep their tombstones for a week, no longer (T24)."""
 REPEAT_PAUSE_SECS = 0.5  # what failed once would fail again at once, and reading the tables again is not free
 FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001  - the client's own name
 RAW = Typed("raw", Model())  # what a handler gets beside a record of a topic without schema
@@ -200,17 +203,25 @@ class TableFollower:
         self._tables = {table.topic: table for table in tables}
         self._runtime = runtime
         self._consumer: Consumer | None = None
+        self._looked_at = runtime.clock()
 
     def start(self) -> None:
         """Read every followed topic to its end, then stand there."""
         if not self._tables:
             return
+        self._looked_at = self._runtime.clock()
         ends = load_tables(self._tables, self._runtime)
         self._consumer = broker.open_consumer(self._runtime.kafka, "tieline.follower")
         self._consumer.assign([TopicPartition(topic, p, offset) for (topic, p), offset in ends.items()])
 
     def catch_up(self) -> None:
-        """Take over what has arrived; does not wait."""
+        """Take over what has arrived; does not wait. After a long absence everything is read anew."""
+        now = self._runtime.clock()
+        if self._consumer is not None and now - self._looked_at > MAX_AWAY:
+            # A tombstone may have come and gone meanwhile: going on from here would keep a row that is no more.
+            self._consumer.close()
+            patiently(self.start, self._runtime)
+        self._looked_at = now
         while self._consumer is not None and (messages := self._consumer.consume(1000, 0)):
             for message in messages:
                 if broker.check_message(message):

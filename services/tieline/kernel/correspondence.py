@@ -2,13 +2,17 @@
 
 A connector may have a module ``fieldtable`` with two functions, from which the field pages and the catalogue are
 generated: ``tables(settings)`` gives its ``FieldTables``, ``page(tables, title)`` the page about them. ``settings`` are
-the landscape's, secrets left out, paths resolved.
+the landscape's, secrets left out, paths resolved. Where they have ``records``, the connector maps declared families,
+and ``tables`` is given their ``shapes`` too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+RECORDS = "records"
+"""The setting under which a connector that maps declared families is told the file of each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from math import floor
 
@@ -17,8 +18,16 @@ def minor_units(currency: str) -> int:
     return _MINOR_UNITS.get(currency, 2)
 
 
-def round_to_minor_unit(amount: Fraction, currency: str) -> Decimal:
-    """``amount`` in whole minor units, halves away from zero."""
+class Rounding(StrEnum):
+    """Where a half of a minor unit goes."""
+
+    HALF_UP = "HALF_UP"  # away from zero
+    HALF_EVEN = "HALF_EVEN"  # to the even neighbour
+
+
+def round_to_minor_unit(amount: Fraction, currency: str, rounding: Rounding = Rounding.HALF_UP) -> Decimal:
+    """``amount`` in whole minor units."""
     digits = minor_units(currency)
-    units = floor(abs(amount) * 10**digits + Fraction(1, 2))
+    exact = abs(amount) * 10**digits
+    units = round(exact) if rounding is Rounding.HALF_EVEN else floor(exact + Fraction(1, 2))
     return Decimal(units if amount >= 0 else -units).scaleb(-digits)

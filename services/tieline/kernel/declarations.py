@@ -19,6 +19,7 @@ from fastavro.schema import SchemaParseException, UnknownType, parse_schema
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tieline.kernel.errors import Stop
+from tieline.kernel.families import NO_FAMILIES, Families
 from tieline.kernel.fleet import consumers
 from tieline.kernel.landscape import Landscape
 
@@ -27,6 +28,8 @@ T = TypeVar("T")
 NAMESPACE = "tieline"
 SYSTEM = "{system}"
 CONSUMER = "{consumer}"
+IDENTIFIED = "hub.identified.report.v1"
+COMMANDS = "sink.{system}.command.v1"
 
 _KEY_ORDER = ("type", "name", "namespace", "logicalType", "precision", "scale", "items", "values", "symbols", "fields")
 
@@ -203,6 +206,25 @@ def load_topics(folder: Path | None = None) -> tuple[TopicTemplate, ...]:
     return tuple(read_topic(path) for path in files)
 
 
+def templates_of(families: Families) -> tuple[TopicTemplate, ...]:
+    """Every topic file, those of declared families included. Raises ``Stop`` for the first faulty one."""
+    further = [template for family in families for template in load_topics(family.topics)]
+    return tuple(carrying(template, families) for template in (*load_topics(), *further))
+
+
+def carrying(template: TopicTemplate, families: Families) -> TopicTemplate:
+    """The template with the families' records, where it carries every family's: identified reports, and commands."""
+    further = {
+        IDENTIFIED: tuple(family.report for family in families),
+        COMMANDS: tuple(family.command for family in families),
+    }.get(template.name, ())
+    if not further:
+        return template
+    notes = template.metadata.annotations
+    notes = notes.model_copy(update={"records": (*notes.records, *further)})
+    return template.model_copy(update={"metadata": template.metadata.model_copy(update={"annotations": notes})})
+
+
 def topics_for(landscape: Landscape, templates: Sequence[TopicTemplate] | None = None) -> tuple[Topic, ...]:
     """The topics of this landscape, by name: every template for every system or consumer it speaks of.
 
@@ -210,7 +232,7 @@ def topics_for(landscape: Landscape, templates: Sequence[TopicTemplate] | None =
     two templates give the same name.
     """
     topics: dict[str, Topic] = {}
-    for template in load_topics() if templates is None else templates:
+    for template in templates_of(landscape.families) if templates is None else templates:
         for topic in _expand(template, landscape):
             if topic.name in topics:
                 raise Stop(f"{topic.name} is declared twice; {template.name} is one of the two")
@@ -291,51 +313,68 @@ def schema_names(folder: Path | None = None) -> tuple[str, ...]:
     return tuple(sorted(path.stem.removeprefix(f"{NAMESPACE}.") for path in files))
 
 
-def schema_text(record: str, folder: Path | None = None) -> str:
+def schema_text(record: str, *folders: Path) -> str:
     """The schema as one self-contained JSON text, each named type written out where it is first used.
+
+    ``folders`` are those of the schemas, the hub's own if none is given; the first that has a type declares it.
 
     This is the text the registry gets. It is in a normal form without documentation: a registry gives one id to equal
     texts only, and a record that is passed on from topic to topic unchanged needs one id under both subjects, also if
     somebody mended a comment in between. Raises ``Stop`` if a type is not declared.
     """
-    return _schema_text(record, folder or declared().schemas)
+    return _schema_text(record, folders or (declared().schemas,))
 
 
-def parsed_schema(record: str, folder: Path | None = None) -> dict[str, Any]:
+def parsed_schema(record: str, *folders: Path) -> dict[str, Any]:
     """The schema as fastavro wants it. Shared: not to be changed. Raises ``Stop`` if it is not valid Avro."""
-    return _parsed_schema(record, folder or declared().schemas)
+    return _parsed_schema(record, folders or (declared().schemas,))
+
+
+def schema_folders(families: Families) -> tuple[Path, ...]:
+    """The folders of the hub's own schemas and of the declared families', for ``schema_text``."""
+    return (declared().schemas, *families.schemas)
+
+
+def find_schema(record: str, folders: Sequence[Path]) -> Path:
+    """The file of a type. Raises ``Stop`` if no folder has it."""
+    files = [folder / f"{NAMESPACE}.{record}.avsc" for folder in folders]
+    found = next((path for path in files if path.is_file()), None)
+    if found is None:
+        raise Stop(f"{files[-1]}: there is no such schema, but another one refers to {NAMESPACE}.{record}")
+    return found
 
 
 @cache
-def _schema_text(record: str, folder: Path) -> str:
-    return json.dumps(_inline(f"{NAMESPACE}.{record}", folder, set()), separators=(",", ":"), ensure_ascii=False)
+def _schema_text(record: str, folders: tuple[Path, ...]) -> str:
+    return json.dumps(_inline(f"{NAMESPACE}.{record}", folders, set()), separators=(",", ":"), ensure_ascii=False)
 
 
 @cache
-def _parsed_schema(record: str, folder: Path) -> dict[str, Any]:
+def _parsed_schema(record: str, folders: tuple[Path, ...]) -> dict[str, Any]:
     try:
-        return cast("dict[str, Any]", parse_schema(json.loads(_schema_text(record, folder))))
+        return cast("dict[str, Any]", parse_schema(json.loads(_schema_text(record, folders))))
     except (SchemaParseException, UnknownType) as error:
         raise Stop(f"{NAMESPACE}.{record}: not a valid Avro schema: {error}") from error
 
 
-def _inline(node: Any, folder: Path, written: set[str]) -> Any:
+def _inline(node: Any, folders: tuple[Path, ...], written: set[str]) -> Any:
     if isinstance(node, str):
         if not node.startswith(f"{NAMESPACE}.") or node in written:
             return node
-        path = folder / f"{node}.avsc"
-        if not path.is_file():
-            raise Stop(f"{path}: there is no such schema, but another one refers to {node}")
+        path = find_schema(node.removeprefix(f"{NAMESPACE}."), folders)
         written.add(node)
-        return _inline(read_schema(path), folder, written)
+        return _inline(read_schema(path), folders, written)
     if isinstance(node, list):
-        return [_inline(branch, folder, written) for branch in node]
+        return [_inline(branch, folders, written) for branch in node]
     if not isinstance(node, dict):
         return node
     # The places that hold types; a default may well look like a type's name.
-    whole = {**node, **{key: _inline(node[key], folder, written) for key in ("type", "items", "values") if key in node}}
+    whole = {
+        **node,
+        **{key: _inline(node[key], folders, written) for key in ("type", "items", "values") if key in node},
+    }
     if "fields" in node:
-        whole["fields"] = [_normal({**f, "type": _inline(f["type"], folder, written)}) for f in node["fields"]]
+        whole["fields"] = [_normal({**f, "type": _inline(f["type"], folders, written)}) for f in node["fields"]]
     return _normal(whole)
 
 
@@ -368,11 +407,19 @@ class Tree:
     schema_faults: tuple[Fault, ...] = ()
 
 
-def read_tree(where: Declared) -> Tree:
-    """Every topic and schema file; a faulty one becomes a ``Fault`` instead of ending the reading."""
-    topics, topic_faults = _read_each(sorted(where.topics.glob("*.yaml")), read_topic)
-    schemas, schema_faults = _read_each(sorted(where.schemas.glob("*.avsc")), read_schema)
-    return Tree(tuple(topics), {s["name"]: s for s in schemas}, topic_faults, schema_faults)
+def read_tree(where: Declared, families: Families = NO_FAMILIES) -> Tree:
+    """Every topic and schema file, those of the families included; a faulty one becomes a ``Fault``.
+
+    Of two types of one name the hub's own counts; ``kernel/shapes.py`` refuses the other.
+    """
+    topic_files, schema_files = sorted(where.topics.glob("*.yaml")), sorted(where.schemas.glob("*.avsc"))
+    for family in families:
+        topic_files += sorted(family.topics.glob("*.yaml"))
+        schema_files = [*sorted(family.schemas.glob("*.avsc")), *schema_files]
+    topics, topic_faults = _read_each(topic_files, read_topic)
+    schemas, schema_faults = _read_each(schema_files, read_schema)
+    carried = tuple(carrying(topic, families) for topic in topics)
+    return Tree(carried, {s["name"]: s for s in schemas}, topic_faults, schema_faults)
 
 
 def _read_each(paths: Sequence[Path], read: Callable[[Path], T]) -> tuple[list[T], tuple[Fault, ...]]:

@@ -29,6 +29,7 @@ from tieline.kernel.consuming import (
 )
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.memory import LedgerEntry, ParkedKey
 from tieline.kernel.model import Command, Model, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import Parking
@@ -229,6 +230,9 @@ class DeliveryLoop:
             return None
         if isinstance(command, RemoveRecord):
             return command.native_id
+        if isinstance(command, FamilyCommand):
+            known = self._ledger.get(ledger_key(command))
+            return (known.native_id if known else None) or command.native_id
         entry = self._ledger.get(f"{command.dispatch.target}/asset/{command.asset_id}")
         return (entry.native_id if entry else None) or command.native_id
 
@@ -287,7 +291,7 @@ class DeliveryLoop:
 
 
 def _command(body: Model) -> Command:
-    if isinstance(body, WriteAsset | WriteBook | PostCost | RemoveRecord):
+    if isinstance(body, WriteAsset | WriteBook | PostCost | RemoveRecord | FamilyCommand):
         return body
     raise Rejected(f"{type(body).__name__} is not a command")
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -23,9 +23,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     SecretStr,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -33,6 +37,7 @@ from pydantic import (
 from tieline.kernel.calendars import CALENDAR_YEAR, Calendar
 from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
 from tieline.kernel.errors import Stop
+from tieline.kernel.families import Families, read_families
 from tieline.kernel.model import AssetFields
 from tieline.kernel.reference_records import EMPLOYEE, Family
 
@@ -91,7 +96,10 @@ class Flow(Section):
 
     source: SystemName = Field(description="System it comes from.")
     target: SystemName = Field(description="System it goes to.")
-    object: ObjectName = Field(description="What moves.")
+    object: str = Field(
+        description="What moves: one of the hub's own objects, or a family declared under families.",
+        json_schema_extra={"examples": list(get_args(ObjectName))},
+    )
     interval_mins: float = Field(gt=0, description="Longest planned time between two transfers, in minutes.")
     latency_target_secs: float = Field(gt=0, description="Promised time from change to confirmed effect.")
     owner: str = Field(min_length=3, description="Who answers for the flow.")
@@ -306,6 +314,25 @@ class References(Section):
         return self
 
 
+def _declared_families(value: object, info: ValidationInfo) -> Families:
+    if value is None or isinstance(value, Families):
+        return value or Families()
+    if not isinstance(value, str):
+        raise ValueError("must be a folder, from this file's folder")  # noqa: TRY004  - pydantic reports it
+    try:
+        return read_families((info.context or {}).get("base", Path()) / value)
+    except Stop as stop:
+        raise ValueError(str(stop)) from stop
+
+
+FamiliesFolder = Annotated[
+    Families,
+    PlainValidator(_declared_families),
+    PlainSerializer(lambda families: None if families.folder is None else str(families.folder), return_type=str | None),
+    WithJsonSchema({"type": "string"}),
+]
+
+
 class Landscape(Section):
     """The whole estate."""
 
@@ -314,6 +341,10 @@ class Landscape(Section):
     registry: Registry
     systems: dict[SystemName, System] = Field(min_length=1)
     flows: tuple[Flow, ...] = Field(min_length=1)
+    families: FamiliesFolder = Field(
+        default_factory=Families,
+        description="Folder of the record families that this organisation adds, from this file's folder.",
+    )
     capitalisation: Capitalisation = Capitalisation()
     fiscal: Fiscal = Fiscal()
     code_lists: dict[ListName, dict[SystemName, tuple[CodeEntry, ...]]] = Field(
@@ -349,6 +380,25 @@ class Landscape(Section):
         for family, system in self.references.owners.items():
             if system not in self.systems:
                 raise MisplacedError(("references", "owners", family), f"there is no system {system!r} under systems")
+        return self
+
+    @model_validator(mode="after")
+    def _flows_name_objects(self) -> Landscape:
+        for family in self.families:
+            if family.owner not in get_args(Role):
+                reason = (
+                    f"family {family.name}: there is no role {family.owner!r}; there are {', '.join(get_args(Role))}"
+                )
+                raise MisplacedError(("families",), reason)
+        for place, flow in enumerate(self.flows):
+            family_of = self.families.of(flow.object)
+            known = (*get_args(ObjectName), *self.families.names)
+            if flow.object not in known:
+                reason = f"there is no object {flow.object!r}; there are {', '.join(known)}"
+                raise MisplacedError(("flows", place, "object"), f"{reason}, and families declared under families")
+            if family_of is not None and self.systems[flow.source].role != family_of.owner:
+                reason = f"flow {flow.name} moves nothing: a {flow.object} is the {family_of.owner}'s to say"
+                raise MisplacedError(("flows", place, "source"), reason)
         return self
 
     @model_validator(mode="after")
@@ -389,7 +439,7 @@ def load_landscape(path: Path, environ: Mapping[str, str] | None = None) -> Land
     if not isinstance(raw, dict):
         raise Stop(f"{path}:1: expected a mapping with name, kafka, registry, systems and flows")
     try:
-        landscape = Landscape.model_validate(raw)
+        landscape = Landscape.model_validate(raw, context={"base": path.parent})
     except ValidationError as error:
         first = error.errors()[0]
         cause = first.get("ctx", {}).get("error")
@@ -407,6 +457,11 @@ def resolve_settings(settings: Mapping[str, object], base: Path) -> dict[str, ob
     Raises ``Stop`` naming the reference, never its value, when it cannot be resolved.
     """
     return {key: _resolve(value, base, key) for key, value in settings.items()}
+
+
+def is_secret(value: object) -> bool:
+    """Whether a setting is a reference to a secret."""
+    return isinstance(value, dict) and set(value) == {"secret"}
 
 
 def _resolve(value: object, base: Path, name: str) -> object:

@@ -15,6 +15,7 @@ from tieline.kernel import dead_letters
 from tieline.kernel.consuming import decode
 from tieline.kernel.declarations import Topic
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.inspecting import LogReader, read_rows, read_tail
 from tieline.kernel.memory import LedgerEntry, LetterAction, LetterCase, ParkedKey
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
@@ -214,7 +215,7 @@ def command_of(log: LogReader, letter: Letter) -> Command | None:
         body = log.codec.decode(origin.topic, letter.record.value).body
     except Rejected:
         return None
-    return body if isinstance(body, WriteAsset | WriteBook | PostCost | RemoveRecord) else None
+    return body if isinstance(body, WriteAsset | WriteBook | PostCost | RemoveRecord | FamilyCommand) else None
 
 
 def content_of(log: LogReader, letter: Letter) -> tuple[str, object] | None:

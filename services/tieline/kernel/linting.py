@@ -12,7 +12,15 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from tieline.kernel import conflict_records, equipment_records, memory, model, movement_records, reference_records
+from tieline.kernel import (
+    conflict_records,
+    equipment_records,
+    ledger_records,
+    memory,
+    model,
+    movement_records,
+    reference_records,
+)
 from tieline.kernel.codecs import model_of
 from tieline.kernel.compatibility import unreadable_under
 from tieline.kernel.declarations import CONSUMER, NAMESPACE, SYSTEM, TopicTemplate, Tree
@@ -207,7 +215,15 @@ def kernel_mirrors(schema_names: Iterable[str]) -> Mapping[str, Mirror]:
     """Every class of the kernel that must have a schema, by the schema's name; one class may serve several records."""
     classes = {
         name: found
-        for module in (model, memory, conflict_records, equipment_records, movement_records, reference_records)
+        for module in (
+            model,
+            memory,
+            conflict_records,
+            equipment_records,
+            ledger_records,
+            movement_records,
+            reference_records,
+        )
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, (Model, StrEnum)) and found not in (Model, StrEnum)
     }

@@ -20,6 +20,7 @@ class NormalForm(StrEnum):
     EXACT = "exact"
     CASE_FOLDED = "case-folded"
     SQUEEZED = "squeezed"
+    LEADING_ZEROS = "leading-zeros"
     NUMBER_PART = "number-part"
 
 
@@ -58,6 +59,10 @@ def normal_form(text: str | None, form: NormalForm) -> str:
             return trimmed.casefold()
         case NormalForm.SQUEEZED:
             return "".join(trimmed.split()).casefold()
+        case NormalForm.LEADING_ZEROS:
+            # SAP keeps a purely numeric asset number with zeros up to 12 characters (ANLN1, conversion exit ALPHA).
+            squeezed = normal_form(trimmed, NormalForm.SQUEEZED)
+            return re.sub(r"[0-9]+", lambda run: run[0].lstrip("0") or "0", squeezed)
         case NormalForm.NUMBER_PART:
             digits = re.findall(r"[0-9]+", trimmed)
             return (digits[-1].lstrip("0") or "0") if digits else ""

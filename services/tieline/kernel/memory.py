@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
+from tieline.kernel.ledger_records import LedgerBalance
 from tieline.kernel.model import (
     AssetFields,
     AssetReport,
@@ -248,6 +249,9 @@ class Observed(Model):
     purchase_order: OrderFields | None = Field(default=None, description="The order as the system holds it.")
     cost_document: CostFields | None = Field(default=None, description="The cost document as the system holds it.")
     unreadable: Text | None = Field(default=None, description="Why the record could not be mapped, if so.")
+    ledger_balance: LedgerBalance | None = Field(
+        default=None, description="The balance of a control account in the system's general ledger."
+    )
 
 
 class RunRequested(Model):
@@ -280,6 +284,11 @@ class DriftKind(StrEnum):
     STALE = "STALE"
     MISMATCH = "MISMATCH"
     IN_FLIGHT = "IN_FLIGHT"
+    DUPLICATE = "DUPLICATE"
+    GHOST = "GHOST"
+    ZOMBIE = "ZOMBIE"
+    LEDGER_GAP = "LEDGER_GAP"
+    SCHEDULE = "SCHEDULE"
 
 
 class Drift(Model):
@@ -287,7 +296,12 @@ class Drift(Model):
 
     drift_id: Code = Field(description="Stable: hash of system, entity, record and field.")
     run_id: Code = Field(description="Run that last saw it.")
-    kind: DriftKind = Field(description="Missing, extra, stale, mismatch or in flight.")
+    kind: DriftKind = Field(
+        description="MISSING: never there. GHOST: the books hold it, asset management no longer does; ZOMBIE: the "
+        "other way round. EXTRA: unknown. DUPLICATE: a second record. STALE: an older version. MISMATCH: another "
+        "value. LEDGER_GAP: subledger and control account differ. SCHEDULE: not the reference schedule. IN_FLIGHT: "
+        "explained by what is under way."
+    )
     system: Code = Field(description="System that differs.")
     entity: Code = Field(description="Kind of record.")
     canonical_id: Text | None = Field(default=None, description="The hub's id, if the record is known.")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 if TYPE_CHECKING:
+    from tieline.kernel.family_records import FamilyCommand, FamilyReport
     from tieline.kernel.movement_records import MovementReport
     from tieline.kernel.reference_records import ReferenceReport
 
@@ -313,6 +314,7 @@ class ReceiptLine(Model):
     quantity: Quantity = Field(description="Quantity received: accepted and rejected together.")
     accepted: Quantity = Field(description="Quantity that passed the inspection.")
     rejected: Quantity = Field(description="Quantity that did not.")
+    unit: Text | None = Field(default=None, description="Unit of the quantities; none: the order line's.")
 
 
 class ReceiptFields(Model):
@@ -345,6 +347,7 @@ class InvoiceLine(Model):
     recoverable_tax: Amount | None = Field(
         default=None, description="Part of the tax that is reclaimed; the rest is cost. None: all of it is reclaimed."
     )
+    unit: Text | None = Field(default=None, description="Unit of the quantity; none: the order line's.")
 
 
 class InvoiceFields(Model):
@@ -638,6 +641,11 @@ class AssetState(Model):
         "disposal asks.",
     )
     merged_into: Text | None = Field(default=None, description="Canonical id of the asset it counts as since a merge.")
+    heard_at: dict[str, AwareDatetime] = Field(
+        default={},
+        description="When its system recorded the last word the hub took of each record of it: system/native id to "
+        "instant.",
+    )
     words: dict[str, tuple[Word, ...]] = Field(
         default={},
         description="The last words on each field that was said anew or refused since the asset was registered, oldest "
@@ -654,6 +662,10 @@ class BookState(Model):
     asset_id: Code = Field(description="Canonical id of the asset.")
     version: int = Field(description="Version of the book in the hub: one more with each accepted change.")
     fields: BookFields = Field(description="The whole book as it is now, schedule included.")
+    recorded_at: AwareDatetime | None = Field(
+        default=None,
+        description="When its system recorded the last word the hub took of it; none for a row of before 2026-11.",
+    )
 
 
 class OrderState(Model):
@@ -662,6 +674,10 @@ class OrderState(Model):
     po_id: Code = Field(description="Canonical id of the purchase order.")
     version: int = Field(description="Version of the order in the hub: one more with each accepted change.")
     fields: OrderFields = Field(description="The whole order as it is now.")
+    recorded_at: AwareDatetime | None = Field(
+        default=None,
+        description="When its system recorded the last word the hub took of it; none for a row of before 2026-11.",
+    )
 
 
 class ReceiptState(Model):
@@ -815,7 +831,8 @@ class RemoveRecord(Model):
     native_id: Code = Field(description="The target system's id of the record.")
 
 
-Command = WriteAsset | WriteBook | PostCost | RemoveRecord
+Command: TypeAlias = "WriteAsset | WriteBook | PostCost | RemoveRecord | FamilyCommand"
+"""Every command there is; a name in quotes, as ``Report`` is."""
 
 
 class SettledAs(StrEnum):
@@ -843,7 +860,7 @@ class CommandSettled(Model):
 
 Report: TypeAlias = (
     "AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport "
-    "| DepreciationRunReport | MovementReport | ReferenceReport"
+    "| DepreciationRunReport | MovementReport | ReferenceReport | FamilyReport"
 )
 """Every report there is; a name in quotes, because families with a module of their own import this one."""
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -11,8 +11,10 @@ from collections.abc import Callable, Sequence
 from confluent_kafka import Consumer, Producer
 
 from tieline.kernel import broker
+from tieline.kernel.balances import observe_balances, read_balances
 from tieline.kernel.consuming import Runtime, next_offsets
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
 from tieline.kernel.model import (
     AssetReport,
@@ -64,7 +66,7 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case FiscalPeriodReport() | DepreciationRunReport() | MovementReport() | ReferenceReport():
+        case FiscalPeriodReport() | DepreciationRunReport() | MovementReport() | ReferenceReport() | FamilyReport():
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared
@@ -140,6 +142,7 @@ class Observer:
 
     def _read_back(self, run_id: str, producer: Producer, counts: dict[str, int]) -> None:
         gone = self._known_keys()
+        before = self._runner.run(read_balances(self._connector))
         given: set[str] = set()
         batch: list[Outbound] = []
         for stream in self._connector.snapshot_streams:
@@ -154,6 +157,12 @@ class Observer:
                     batch.append(Outbound(observed_topic(self._system), key, Typed("Observed", seen)))
                 if len(batch) >= BATCH_RECORDS:
                     self._flush(producer, batch)
+        after = self._runner.run(read_balances(self._connector))
+        for seen in observe_balances(run_id, self._system, before, after):
+            key = f"{seen.system}/{seen.entity}/{seen.native_id}"
+            gone.discard(key)
+            counts[seen.entity] = counts.get(seen.entity, 0) + 1
+            batch.append(Outbound(observed_topic(self._system), key, Typed("Observed", seen)))
         batch += [Outbound(observed_topic(self._system), key, None) for key in sorted(gone)]
         self._flush(producer, batch)
 

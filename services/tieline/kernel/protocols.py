@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tieline.kernel.ledger_records import LedgerBalance
 from tieline.kernel.model import Command, Report
 
 
@@ -108,6 +109,18 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True)
+class ControlAccounts:
+    """How a system's general ledger is read beside its asset subledger.
+
+    ``read_all`` of the stream gives one item per control account. ``map_item`` is pure: it gives the balance, once for
+    before and after, and raises ``Rejected`` with the field's path.
+    """
+
+    stream: str
+    map_item: Callable[[RawItem], LedgerBalance]
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """One system, connected. ``map_item`` is pure: it raises ``Rejected`` with the field's path, never I/O errors."""
 
@@ -116,4 +129,5 @@ class Connector:
     map_item: Callable[[RawItem], Sequence[Report]]
     snapshot_streams: Sequence[str]
     webhook: Webhook | None = None
+    control_accounts: ControlAccounts | None = None  # None: the ledger is not compared, and reported as such
     close: Callable[[], object] = field(default=lambda: None)

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.memory import LedgerEntry, Stage
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Sink, Written
@@ -70,6 +71,8 @@ def entity_of(command: Command) -> tuple[str, str]:
             return "cost-document", command.cost_doc_id
         case RemoveRecord():
             return command.entity, command.record_id
+        case FamilyCommand():
+            return command.family.name, command.record_id
 
 
 def ledger_key(command: Command) -> str:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from tieline.kernel.dead_letters import first_coordinates
 from tieline.kernel.inspecting import LogReader, Where, Window, read_rows, read_spans, read_tail, read_windows
-from tieline.kernel.landscape import Flow
+from tieline.kernel.landscape import Flow, Landscape, ObjectName
 from tieline.kernel.letters import LEDGER, PARKED
 from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
 from tieline.kernel.model import CommandSettled, SettledAs
@@ -50,7 +51,7 @@ class FlowStatus:
     @property
     def counted(self) -> bool:
         """Whether the ledger tells this flow's deliveries: an order arrives as the assets it buys, in their flow."""
-        return self.flow.object in COMMANDS.values()
+        return self.flow.object in COMMANDS.values() or self.flow.object not in get_args(ObjectName)
 
     @property
     def needs_attention(self) -> bool:
@@ -90,6 +91,11 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
         )
         found.append(status)
     return found
+
+
+def commands_of(landscape: Landscape) -> Mapping[str, str]:
+    """The object that a command brings, by the CloudEvents type of the command."""
+    return {**COMMANDS, **{f"tieline.{family.command}": family.name for family in landscape.families}}
 
 
 def is_of(key: tuple[str, str, str], flow: Flow, flows: Sequence[Flow]) -> bool:
@@ -193,14 +199,14 @@ def _read_pending(log: LogReader, sample: Sample) -> tuple[dict[tuple[str, str, 
             windows[where] = Window(span.first, record.offset, end)
             if end < span.end:
                 cut.add(system)
-    take = _counter(counts)
+    take = _counter(counts, commands_of(log.landscape))
     read_windows(log, windows, take)
     return counts, cut
 
 
-def _counter(counts: dict[tuple[str, str, str], int]) -> Callable[[Inbound], None]:
+def _counter(counts: dict[tuple[str, str, str], int], kinds: Mapping[str, str]) -> Callable[[Inbound], None]:
     def take(record: Inbound) -> None:
-        kind = COMMANDS.get(record.header("ce_type") or "")
+        kind = kinds.get(record.header("ce_type") or "")
         if kind is not None:
             key = (kind, source_of(record.header(CORRELATION)), record.topic.split(".")[1])
             counts[key] = counts.get(key, 0) + 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyReport
 from tieline.kernel.memory import LinkDecision
 from tieline.kernel.model import (
     Accepted,
@@ -51,9 +52,10 @@ def tell(value: Typed, record: Inbound) -> Told:
             | OrderReport()
             | ReceiptReport()
             | InvoiceReport()
+            | FamilyReport()
         ) as report:
             told = _report(report, record)
-        case AssetEvent() as event:
+        case AssetEvent() | FamilyEvent() as event:
             told = Told("event", event.accepted.origin_system, _accepted(value.name, event.accepted))
         case AssetMergeEvent() as event:
             told = Told("event", "", f"{value.name}, with {event.survivor_id}, by {event.by}: {event.reason}")
@@ -67,7 +69,7 @@ def tell(value: Typed, record: Inbound) -> Told:
         case CostEvent() as cost:
             what = f"{value.name} {cost.fields.total:f} {cost.fields.currency}, work order {cost.fields.work_order}"
             told = Told("cost", cost.accepted.origin_system, what)
-        case WriteAsset() | WriteBook() | PostCost() | RemoveRecord() as command:
+        case WriteAsset() | WriteBook() | PostCost() | RemoveRecord() | FamilyCommand() as command:
             dispatch = command.dispatch
             repair = f", repair {dispatch.repair_id}" if dispatch.repair_id else ""
             again = f", {record.header('tl_action')} by the desk" if record.header("tl_action") else ""

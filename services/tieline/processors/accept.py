@@ -9,6 +9,7 @@ from dataclasses import replace
 from tieline.kernel.clock import Clock
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision, PeriodHold
 from tieline.kernel.model import (
@@ -32,6 +33,7 @@ from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import CENTRE, ReferenceReport
+from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
@@ -39,8 +41,10 @@ from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
 from tieline.processors.equipment import Equipment, negated, without_disposal
+from tieline.processors.families import FamilyRecords
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.foreign_edits import ForeignEdits
+from tieline.processors.hearing import hear, is_outdated, was_heard
 from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.movements import Movements
@@ -81,10 +85,13 @@ class Accept:
             self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
+        self.families = FamilyRecords(landscape, shapes_of(landscape.families), self.conflicts, self.ledger, clock)
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
         body = value.body
+        if isinstance(body, FamilyReport):
+            return self.families.accept(record.key_text, body, self._role(body.origin))
         written = self._reference(body) if isinstance(body, ReferenceReport) else self._handle(record, value)
         return [*written, *self.runs.settle()]
 
@@ -193,14 +200,14 @@ class Accept:
                 written += self.gate.release(lane, self._post)
         for asset_id, proposal in self._refused.of(family, code):
             with suppress(Rejected):  # it is not the reference record that is at fault; the conflict stays
-                written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True))
+                written += self._arrive(Arrival(asset_id, None, proposal, None, has_waited=True, is_reheard=True))
         return written
 
     def _arrive(self, arrival: Arrival) -> list[Outbound]:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
         lane = self.gate.lane_of(arrival)
-        if self.gate.is_waiting(lane) and not books_say and self.costs.get(arrival.canonical_id) is None:
+        if self.gate.is_waiting(lane) and not books_say and not self._was_taken(arrival):
             self._check(arrival)
             self.gate.hold(lane, arrival)  # Invariants 2 and 6: it follows what waits before it
             return []
@@ -210,6 +217,17 @@ class Accept:
             return []
         # The books may now say themselves what a held report wanted to post.
         return [*posted, *self.gate.release(lane, self._post)]
+
+    def _was_taken(self, arrival: Arrival) -> bool:
+        """Whether the report says nothing that was not taken before: it comes again, and has nothing to wait for."""
+        report = arrival.report
+        if isinstance(report, CostReport) or arrival.is_reheard:
+            return self.costs.get(arrival.canonical_id) is not None
+        state = self.assets.get(arrival.canonical_id)
+        if state is None or is_outdated(state, report.origin) or not was_heard(state, report.origin):
+            return is_outdated(state, report.origin)
+        merged = merge_report(state, report, self._role(report.origin), self._ownership, is_repeated=True)
+        return not merged.changed and merged.links == state.links
 
     def _hear(self, asset_id: str, report: AssetReport) -> list[Outbound]:
         """What a record said that a person moved to this asset, as if it came now."""
@@ -233,6 +251,8 @@ class Accept:
             case AssetReport() as report:
                 if self.duplicates.survivor(arrival.canonical_id) != arrival.canonical_id:
                     return []  # it waited while its record became a second one, which changes nothing
+                if not arrival.is_reheard and is_outdated(self.assets.get(arrival.canonical_id), report.origin):
+                    return []  # Invariant 4: the record's own later word was taken already
                 return self._asset(arrival.canonical_id, report, has_waited=arrival.has_waited)
             case CostReport() as report:
                 return self._cost(arrival.canonical_id, report, arrival.asset_id)
@@ -249,13 +269,14 @@ class Accept:
         entry = self.ledger.get(f"{origin.system}/asset/{asset_id}")
         echo = echoed_version(report, entry)
         seen = reach(report, entry, echo)
-        merged = merge_report(state, report, role, self._ownership, echo=echo, seen=seen, has_waited=has_waited)
+        waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin) and not has_waited}
+        merged = merge_report(state, report, role, self._ownership, echo=echo, seen=seen, **waited)
         refusals = self._proposals.judge(state, report, merged, role, self._ownership)
         if isinstance(refusals, Waits):
             return refusals
         if refusals:
             spoken = without(report, refusals)
-            merged = merge_report(state, spoken, role, self._ownership, echo=echo, seen=seen, has_waited=has_waited)
+            merged = merge_report(state, spoken, role, self._ownership, echo=echo, seen=seen, **waited)
             merged = refuse(merged, refusals)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
@@ -263,10 +284,12 @@ class Accept:
         found = self._foreign_edits.note(asset_id, state, report, merged, refusals)
         found += self.equipment.propose(leaving, said, self.assets)
         if state is not None and not merged.changed and merged.links == state.links:
-            # Who vouches for a value is worth keeping, but it is no event: nothing about the asset changed.
-            vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "words": merged.words}
-            if (vouching := state.model_copy(update=vouched)) != state:
-                self.assets.put(asset_id, vouching)
+            # Who vouches for a value, and when, is worth keeping, but it is no event: nothing about the asset changed.
+            vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "heard_at": hear(state, origin)} | {
+                "words": merged.words
+            }
+            if (kept := state.model_copy(update=vouched)) != state:
+                self.assets.put(asset_id, kept)
             return found
         version = (state.version if state else 0) + 1
         changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
@@ -277,6 +300,7 @@ class Accept:
             said_by=merged.said_by,
             links=merged.links,
             said_at=merged.said_at,
+            heard_at=hear(state, origin),
             words=merged.words,
             sent=self._sent(state, version, report, merged),
         )

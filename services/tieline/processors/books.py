@@ -23,6 +23,7 @@ from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.depreciation_runs import DepreciationRuns, PeriodOf
 from tieline.processors.fiscal_periods import Posts
+from tieline.processors.hearing import is_news, is_older
 from tieline.processors.orders import changed_names
 
 BOOK_EVENTS = "asset.book.event.v1"
@@ -54,14 +55,17 @@ class Books:
             )
         key = f"{asset_id}|{fields.book_id}"
         state = self.table.get(key)
-        if state is not None and state.fields == fields:
+        if state is not None and (state.fields == fields or is_older(origin, state.recorded_at)):
+            if is_news(origin, state.recorded_at):
+                self.table.put(key, state.model_copy(update={"recorded_at": origin.recorded_at}))
             return []
         version = (state.version if state else 0) + 1
         posted = _newly_posted(state.fields if state else None, fields)
         asset = self._assets.get(asset_id)
         company = asset.fields.company if asset else None
         periods = [self._period_of(company, fields.book_id, line) for line in posted]
-        self.table.put(key, BookState(asset_id=asset_id, version=version, fields=fields))
+        book = BookState(asset_id=asset_id, version=version, fields=fields, recorded_at=origin.recorded_at)
+        self.table.put(key, book)
         changed = changed_names(state.fields if state else None, fields)
         accepted = accepted_as(version, origin, fields.as_of, changed)
         return [

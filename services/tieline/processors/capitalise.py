@@ -19,6 +19,7 @@ from tieline.kernel.model import (
     Origin,
     PhysicalStatus,
 )
+from tieline.processors.quantities import in_pieces
 
 MOST_RECORDS = 1000  # of one order line
 
@@ -26,14 +27,14 @@ MOST_RECORDS = 1000  # of one order line
 def propose_assets(event: OrderEvent, rule: Capitalisation) -> Iterator[AssetReport]:
     """One report per asset record that an approved order asks for; none for an order that is not approved.
 
-    A line counts if it has an asset class. A whole quantity up to ``rule.explode_up_to_units`` gives one record a unit,
-    a larger one a record for every ``rule.chunk_units``, with the line's net amount split to the minor unit and its sum
-    kept (Invariant 11); any other quantity gives one collective record. Returns and credits (a negative quantity or
-    amount) buy nothing and give none, nor does a blanket order. A record is only the shell of what was ordered: what
-    the books do is decided by receipts and invoices (``acquisitions``), and a record that has an acquisition keeps its
-    cost and date.
+    A line counts if it has an asset class; a pair on it is two units, a dozen twelve. A whole quantity up to
+    ``rule.explode_up_to_units`` gives one record a unit, a larger one a record for every ``rule.chunk_units``, with the
+    line's net amount split to the minor unit and its sum kept (Invariant 11); any other quantity gives one collective
+    record. Returns and credits (a negative quantity or amount) buy nothing and give none, nor does a blanket order. A
+    record is only the shell of what was ordered: what the books do is decided by receipts and invoices
+    (``acquisitions``), and a record that has an acquisition keeps its cost and date.
     """
-    order = event.fields
+    order = in_pieces(event.fields)
     acquired = {record.unit_ref: record for record in event.records}
     if order.approval_status is not ApprovalStatus.APPROVED or order.blanket:
         return

@@ -21,6 +21,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.hearing import MERGE
 from tieline.processors.vectors import HUB, digest_of
 
 ASSET_EVENTS = "asset.asset.event.v1"
@@ -168,6 +169,7 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         links={system: native for system, native in now.links.items() if system not in row.systems},
         said_at=row.survivor_before.said_at | _since(now.said_at, kept[False]),
         merged_into=now.merged_into,
+        heard_at=row.survivor_before.heard_at | _heard_of(now, row.systems, moved=False),
         words=_words(row.survivor_before, now, kept[False], now.version + 1),
         sent=dict.fromkeys(now.links, now.version + 1),
     )
@@ -178,6 +180,7 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         said_by=authors[True],
         links=gone | moved,
         said_at=row.merged_before.said_at | _since(now.said_at, kept[True]),
+        heard_at=row.merged_before.heard_at | _heard_of(now, row.systems, moved=True),
         words=_words(row.merged_before, now, kept[True], marked.version + 1),
         sent=dict.fromkeys(now.links, marked.version + 1),
     )
@@ -204,6 +207,11 @@ def _since(said_at: Mapping[str, dt.datetime], kept: Mapping[str, object]) -> di
     return {field: at for field, at in said_at.items() if field in kept}
 
 
+def _heard_of(now: AssetState, systems: Collection[str], *, moved: bool) -> dict[str, dt.datetime]:
+    """When the records that go with the merged asset, or those that stay, spoke last."""
+    return {record: at for record, at in now.heard_at.items() if (record.split("/", 1)[0] in systems) is moved}
+
+
 def _said_by(system: str, state: AssetState, decision: LinkDecision) -> AssetReport:
     """What a system's record has said of the merged asset, as that system's report."""
     said = {field: getattr(state.fields, field) for field, author in state.said_by.items() if author == system}
@@ -211,7 +219,7 @@ def _said_by(system: str, state: AssetState, decision: LinkDecision) -> AssetRep
         system=system,
         entity="asset",
         native_id=state.links[system],
-        source_version=f"merge {decision.decision_id}",
+        source_version=f"{MERGE}{decision.decision_id}",
         recorded_at=decision.at,
     )
     return AssetReport(origin=origin, fields=AssetFields().model_copy(update=said))

@@ -12,6 +12,7 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.code_lists import CodeLists
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import A_PERSON, LinkAction, LinkDecision, LinkStatus, XRef
 from tieline.kernel.model import (
@@ -31,6 +32,7 @@ from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import FAMILIES, ReferenceReport
 from tieline.processors.combining import merge_links, separate_links
+from tieline.processors.families import identify_record
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
 from tieline.processors.linking import EQUIPMENT_LINK, Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
@@ -72,9 +74,8 @@ class Identify:
                 return self._of_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
-            case ReferenceReport() as report:
-                _check_entity(report.origin, frozenset(FAMILIES))
-                return [identify_reference(record, report, self._code_lists)]
+            case ReferenceReport() | FamilyReport() as report:
+                return self._keyed(record, report)
             case CommandSettled() as settled:
                 return self._settled(settled)
             case LinkDecision() as decision:
@@ -97,6 +98,12 @@ class Identify:
         _check_entity(report.origin, frozenset({"book"}))
         asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
         return self._dependent(record, report.origin, report.asset_native_id, asset, None)
+
+    def _keyed(self, record: Inbound, report: ReferenceReport | FamilyReport) -> list[Outbound]:
+        if isinstance(report, FamilyReport):
+            return identify_record(record, report, self._made, lambda: mint_id(self._clock(), self._entropy))
+        _check_entity(report.origin, frozenset(FAMILIES))
+        return [identify_reference(record, report, self._code_lists)]
 
     def _purchase(self, record: Inbound, report: OrderReport | ReceiptReport | InvoiceReport) -> list[Outbound]:
         match report:
@@ -199,6 +206,7 @@ class Identify:
         return [identified(record, order.canonical_id, None)]
 
     def _cost(self, record: Inbound, report: CostReport) -> list[Outbound]:
+        _check_entity(report.origin, frozenset({"cost-document"}))
         canonical_id = self._own_id(report.origin)
         if report.fields.asset_native_id is None:
             self.holds.table.delete(key_of(report.origin))

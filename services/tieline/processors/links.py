@@ -36,6 +36,10 @@ class Links:
         """Whether this canonical id is an asset's."""
         return any(key.split("/", 2)[1] in ASSET_ENTITIES for key in self._by_canonical.get(canonical_id, ()))
 
+    def knows_record(self, canonical_id: str, entity: str) -> bool:
+        """Whether this canonical id is that of a record of this entity."""
+        return any(key.split("/", 2)[1] == entity for key in self._by_canonical.get(canonical_id, ()))
+
     def survivor(self, canonical_id: str) -> str:
         """The canonical id it counts as since a merge; itself if it was never merged."""
         for key in self._merged.get(canonical_id, ()):

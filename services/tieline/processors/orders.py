@@ -37,6 +37,8 @@ from tieline.processors.acquisitions import Documents, acquire, proposal_id
 from tieline.processors.bookings import Cause, Rows, acquired_records, book_changes
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.documents import document_ref
+from tieline.processors.hearing import is_news, is_older
+from tieline.processors.quantities import in_order_units, in_pieces
 
 ORDER_EVENTS = "procurement.purchase-order.event.v1"
 RECEIPT_EVENTS = "procurement.receipt.event.v1"
@@ -64,10 +66,12 @@ class Orders:
         check_sum(fields.net_total, (line.net_amount for line in fields.lines), "fields.net_total")
         _check_taxes(fields.lines)
         state = self.orders.get(po_id)
-        if state is not None and state.fields == fields:
+        if state is not None and (state.fields == fields or is_older(origin, state.recorded_at)):
+            if is_news(origin, state.recorded_at):
+                self.orders.put(po_id, state.model_copy(update={"recorded_at": origin.recorded_at}))
             return []
         version = (state.version if state else 0) + 1
-        self.orders.put(po_id, OrderState(po_id=po_id, version=version, fields=fields))
+        self.orders.put(po_id, OrderState(po_id=po_id, version=version, fields=fields, recorded_at=origin.recorded_at))
         was_approved = state is not None and state.fields.approval_status is ApprovalStatus.APPROVED
         approved_now = fields.approval_status is ApprovalStatus.APPROVED and not was_approved
         effective = fields.order_date or origin.recorded_at.date()
@@ -151,7 +155,9 @@ class Orders:
         if not receipts and not invoices and not known:
             return []
         before = {proposal_id(row): row for row in known}
-        documents = Documents(po_id, system, order, receipts, invoices, known)
+        documents = Documents(
+            po_id, system, in_pieces(order), in_order_units(order, receipts), in_order_units(order, invoices), known
+        )
         after = {
             key: row if row == before.get(key) else row.model_copy(update={"version": row.version + 1})
             for key, row in acquire(documents, self._rule).items()
@@ -160,7 +166,7 @@ class Orders:
         self._note_conflict(po_id, system, after)
         return [
             Outbound(ORDER_EVENTS, po_id, Typed(name, event))
-            for name, event in book_changes(before, after, order, cause, self._rule)
+            for name, event in book_changes(before, after, documents.order, cause, self._rule)
         ]
 
     def _keep(self, po_id: str, before: Rows, after: Rows) -> None:

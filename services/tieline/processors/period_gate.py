@@ -28,7 +28,8 @@ from tieline.processors.reversals import Reversals
 class Arrival:
     """A report under its canonical id; ``asset_id`` is the asset a cost document is about.
 
-    ``has_waited``: others may have spoken of the same thing since it was said.
+    ``has_waited``: others may have spoken of the same thing since it was said. ``is_reheard``: what was refused is
+    tried again; its system has not taken it back since, whatever else it said of the record.
     """
 
     canonical_id: str
@@ -36,6 +37,7 @@ class Arrival:
     report: AssetReport | CostReport
     correlation_id: str | None
     has_waited: bool = False
+    is_reheard: bool = False
 
     @property
     def record_name(self) -> str:

@@ -42,8 +42,12 @@ class RollForwards:
         key = _key(report.origin.system, report.asset_native_id, fields.book_id)
         posted = sum((line.depreciation for line in fields.lines if line.posted), _ZERO)
         known = self.table.get(key)
-        if known is not None and (known.currency != fields.currency or at < known.opening_at):
-            known = None  # figures in another currency, or older than all that was known: an opening of their own
+        if known is not None and known.currency != fields.currency:
+            known = None  # figures in another currency: an opening of their own
+        if known is not None and at < known.closing_at:
+            if at < known.opening_at:
+                self._settle(key, _opened_by(_opening(asset_id, report, posted), known))
+            return  # Invariant 4: later figures are the closing
         if known is None:
             known = _opening(asset_id, report, posted)
         closing = {
@@ -136,6 +140,13 @@ def _opening(asset_id: str, report: BookReport, posted: Decimal) -> RollForward:
         unexplained_cost=_ZERO,
         unexplained_accumulated=_ZERO,
     )
+
+
+def _opened_by(opening: RollForward, known: RollForward) -> RollForward:
+    """The same closing, reached from an earlier opening."""
+    names = ("opening_at", "opening_cost", "opening_accumulated", "opening_depreciation")
+    posted = known.opening_depreciation + known.posted_depreciation - opening.opening_depreciation
+    return known.model_copy(update={name: getattr(opening, name) for name in names} | {"posted_depreciation": posted})
 
 
 def book_key_of(movement: MovementState) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyEvent
 from tieline.kernel.landscape import Flow, Landscape
 from tieline.kernel.model import (
     AcquisitionEvent,
@@ -24,6 +25,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.ownership import ERP, Ownership, expects_asset
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.capitalise import propose_assets, report_acquisition
 
@@ -42,6 +44,7 @@ class Route:
         self._ownership = ownership
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState)
         self.books: Table[BookState] = Table("asset.book.state.v1", BookState, on_change=self._index_book)
+        self._shapes = shapes_of(landscape.families)
         self._books_of: dict[str, set[str]] = {}
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
@@ -61,15 +64,28 @@ class Route:
             case CostEvent() as event:
                 flows = self._flows("cost-document", event.accepted.origin_system)
                 return [self._post_cost(event, flow) for flow in flows]
-            case OrderEvent() as event:
-                return self._proposals(event)
-            case AcquisitionEvent() as event:
-                return self._acquisition(event)
+            case FamilyEvent() as event:
+                return [self._write_record(event, flow) for flow in self._flows_of(event)]
+            case OrderEvent() | AcquisitionEvent() as event:
+                return self._proposals(event) if isinstance(event, OrderEvent) else self._acquisition(event)
             case _:
                 raise Rejected(f"{value.name} is not an event of {record.topic}")
 
     def _flows(self, kind: str, source: str) -> tuple[Flow, ...]:
         return self._landscape.targets(kind, source)
+
+    def _flows_of(self, event: FamilyEvent) -> tuple[Flow, ...]:
+        # Invariant 8: a flow leads from the system that said it to another one, never back.
+        return self._flows(event.family.name, event.accepted.origin_system)
+
+    def _write_record(self, event: FamilyEvent, flow: Flow) -> Outbound:
+        body = self._shapes.of(event.family).command(
+            dispatch=_dispatch(flow, event.family.name, event.record_id, event.accepted.version),
+            record_id=event.record_id,
+            native_id=event.links.get(flow.target),
+            fields=event.fields,
+        )
+        return _command(flow, event.record_id, body)
 
     def _asset_flows(self, event: AssetEvent) -> list[Flow]:
         accepted = event.accepted

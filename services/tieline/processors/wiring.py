@@ -46,7 +46,8 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
         books = landscape.having_role(ERP)
         identify = Identify(clock, entropy, books_kept_by=books, code_lists=landscape.code_lists)
         results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
-        return Processor(name, (*REPORTS, *results), identify.handle, (identify.links.table, identify.holds.table))
+        reports = (*REPORTS, *(family.topic("report") for family in landscape.families))
+        return Processor(name, (*reports, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":
         accept = Accept(landscape, load_ownership(landscape.ownership), clock)
         bought = accept.purchasing
@@ -64,9 +65,11 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             accept.gate.periods.table,
             accept.gate.holds,
             *accept.references.tables.values(),
+            *accept.families.tables.values(),
         )
         return Processor(name, (IDENTIFIED, PERIOD_REPORTS, RUN_REPORTS), accept.handle, tables, (accept.ledger,))
     if name == "route":
         route = Route(landscape, load_ownership(landscape.ownership))
-        return Processor(name, EVENTS, route.handle, (), (route.assets, route.books))
+        events = (*EVENTS, *(family.topic("event") for family in landscape.families))
+        return Processor(name, events, route.handle, (), (route.assets, route.books))
     raise Stop(f"there is no processor {name!r}; there are identify, accept and route")

@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from tieline.kernel.memory import DriftKind, LinkStatus, Observed, XRef
-from tieline.kernel.model import AssetFields, AssetState, Money
+from tieline.kernel.model import AssetFields, AssetState, FinancialStatus, Money, PhysicalStatus
+from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
 from tieline.reconciliation.bench import Bench
-from tieline.reconciliation.deliveries import MISSED, Verdict, is_touched, judge, judge_absence
+from tieline.reconciliation.deliveries import MISSED, Verdict, is_touched, judge, judge_absence, was_delivered
 from tieline.reconciliation.evidence import ASSET
 from tieline.reconciliation.findings import Effects, Finding, Remedy, as_text, book_effects, negated
+
+GONE = frozenset({PhysicalStatus.RETIRED, PhysicalStatus.MISSING})
+IN_USE = frozenset({PhysicalStatus.IN_SERVICE, PhysicalStatus.IN_MAINTENANCE})
 
 
 def compare_assets(bench: Bench) -> Iterator[Finding]:
@@ -23,6 +27,7 @@ def compare_assets(bench: Bench) -> Iterator[Finding]:
             yield _absent(bench, placed.row)
         else:
             yield from _differing(bench, placed.row, bench.assets[native])
+            yield from _contradicting(bench, placed.row, bench.assets[native])
     for native, row in bench.assets.items():
         if native not in bench.asset_of:
             yield _surplus(bench, row)
@@ -36,17 +41,33 @@ def _absent(bench: Bench, state: AssetState) -> Finding:
     if unreadable is not None:
         return unreadable_record(bench, unreadable, ASSET, state.asset_id, effects=effects)
     cost = state.fields.acquisition_cost if bench.scope.compares(state, bench.system, "acquisition_cost") else None
+    kind, elsewhere = _absence(bench, state, was_there=bool(natives) or was_delivered(entry))
     return bench.find(
-        DriftKind.MISSING,
+        kind,
         ASSET,
         canonical_id=state.asset_id,
         native_id=natives[0] if natives else None,
         expected=describe(state.fields),
-        cause=judge_absence(entry, linked=bool(natives)),
+        cause=f"{judge_absence(entry, linked=bool(natives))}{elsewhere}",
         remedy=Remedy.WRITE if bench.scope.receives(ASSET, bench.system) else Remedy.PERSON,
         amount=(-cost.amount, cost.currency) if cost else None,
         effects=effects,
     )
+
+
+def _absence(bench: Bench, state: AssetState, *, was_there: bool) -> tuple[DriftKind, str]:
+    """Kind of an absence, and what the other side says: only delivering mends what was never there.
+
+    What was there and is gone from one side while the other still has it is a question of fact: a ghost is written
+    off or found again, a zombie is taken into the books or carried off. What both sides let go is merely missing.
+    """
+    if not was_there:
+        return DriftKind.MISSING, ""
+    if bench.scope.role(bench.system) == ASSET_MANAGEMENT:
+        holder = bench.holder_in_books(state)
+        return (DriftKind.GHOST, f"; the books of {holder} still hold it") if holder else (DriftKind.MISSING, "")
+    holder = bench.holder_on_site(state)
+    return (DriftKind.ZOMBIE, f"; {holder} still has it") if holder else (DriftKind.MISSING, "")
 
 
 def _books_of(bench: Bench, state: AssetState) -> Effects:
@@ -88,6 +109,39 @@ def _differing(bench: Bench, state: AssetState, row: Observed) -> Iterator[Findi
         )
 
 
+def _contradicting(bench: Bench, state: AssetState, row: Observed) -> Iterator[Finding]:
+    """A thing that is gone and still in the books, or out of the books and still in use.
+
+    Each side is right about its own field, so no field differs; the audit's question is the two together.
+    """
+    fields, held = state.fields, row.asset or AssetFields()
+    physical, financial = fields.physical_status, fields.financial_status
+    if bench.scope.role(bench.system) == ERP:
+        is_found = held.financial_status is FinancialStatus.RUNNING and physical in GONE
+        kind, expected, found = DriftKind.GHOST, as_text(physical), as_text(held.financial_status)
+        cause = "gone by the word of asset management, and still in the books"
+    else:
+        # A closed book alone is no disposal: it may be fully depreciated.
+        is_disposed = financial is FinancialStatus.CLOSED and fields.disposal_date is not None
+        is_found = held.physical_status in IN_USE and is_disposed
+        kind, expected, found = DriftKind.ZOMBIE, as_text(financial), as_text(held.physical_status)
+        cause = "disposed of in the books, and still in use"
+    if not is_found:
+        return
+    cost = fields.acquisition_cost
+    yield bench.find(
+        kind,
+        ASSET,
+        canonical_id=state.asset_id,
+        native_id=row.native_id,
+        expected=expected,
+        found=found,
+        cause=cause,
+        remedy=Remedy.PERSON,
+        amount=(cost.amount, cost.currency) if cost else None,
+    )
+
+
 def _verdict(bench: Bench, state: AssetState, name: str, held: AssetFields) -> Verdict:
     if not bench.scope.may_write(state, bench.system, name):
         return MISSED
@@ -113,8 +167,9 @@ def _surplus(bench: Bench, row: Observed) -> Finding:
     xref = bench.asset_links.of_native(row.native_id)
     cost = fields.acquisition_cost if "acquisition_cost" in bench.fields else None
     known = xref.canonical_id if xref is not None and xref.status is LinkStatus.LINKED else row.hub_ref
+    second = xref is not None and xref.status is LinkStatus.LINKED and xref.canonical_id in bench.native_of
     return bench.find(
-        DriftKind.EXTRA,
+        DriftKind.DUPLICATE if second else DriftKind.EXTRA,
         ASSET,
         native_id=row.native_id,
         found=describe(fields),

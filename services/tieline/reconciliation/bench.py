@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
-from tieline.kernel.memory import Drift, DriftKind, Observed, Stage
-from tieline.kernel.model import AssetFields, AssetState, BookState, CostState
-from tieline.reconciliation.evidence import ASSET, BOOK, COST, Evidence, Links
+from tieline.kernel.memory import Drift, DriftKind, LinkStatus, Observed, XRef
+from tieline.kernel.model import AssetFields, AssetState, BookState, CostState, FinancialStatus, PhysicalStatus
+from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
+from tieline.reconciliation.deliveries import was_delivered
+from tieline.reconciliation.evidence import ASSET, BOOK, COST, LEDGER_BALANCE, Evidence, Links
 from tieline.reconciliation.findings import (
     Effects,
     Finding,
@@ -20,7 +22,7 @@ from tieline.reconciliation.findings import (
 from tieline.reconciliation.flight import Flight
 from tieline.reconciliation.scope import Scope
 
-ENTITIES = frozenset({ASSET, BOOK, COST, "purchase-order", "purchase-line"})
+ENTITIES = frozenset({ASSET, BOOK, COST, LEDGER_BALANCE, "purchase-order", "purchase-line"})
 
 
 class Bench:
@@ -35,6 +37,7 @@ class Bench:
         self.assets = evidence.seen(system, ASSET)
         self.books = evidence.seen(system, BOOK) if self._takes_part(BOOK) else {}
         self.costs = evidence.seen(system, COST) if self._takes_part(COST) else {}
+        self.balances = evidence.seen(system, LEDGER_BALANCE)
         self.asset_links = Links(evidence.xrefs, system, ASSET)
         self.cost_links = Links(evidence.xrefs, system, COST)
         self.native_of = self._pair_assets()
@@ -53,9 +56,12 @@ class Bench:
         for row in evidence.unreadable(system):
             self._unreadable.setdefault(row.native_id, []).append(row)
         self._known_in: dict[str, set[str]] = {}
+        self._linked_in: dict[str, list[XRef]] = {}
         for xref in evidence.xrefs.values():
             if xref.entity == ASSET:
                 self._known_in.setdefault(xref.canonical_id, set()).add(xref.system)
+                if xref.status is LinkStatus.LINKED:
+                    self._linked_in.setdefault(xref.canonical_id, []).append(xref)
         self._in_scope = frozenset(key for key, placed in evidence.assets.items() if self._expects(placed.row))
 
     def _pair_assets(self) -> dict[str, str]:
@@ -86,7 +92,7 @@ class Bench:
         if self.asset_links.retired(state.asset_id):
             return False
         entry = self.evidence.delivery(self.system, ASSET, state.asset_id)
-        if entry is not None and (entry.stage is Stage.CONFIRMED or entry.applied_version > 0):
+        if was_delivered(entry):
             return True
         return self.scope.expects(state, self.system, self._known_in.get(state.asset_id, ()))
 
@@ -111,6 +117,25 @@ class Bench:
         """Whether the system wrote the document, or should have it posted; what is a duplicate nobody posts (T30)."""
         is_posted = state.duplicate_of is None and self.scope.flows(COST, state.origin_system, self.system)
         return state.origin_system == self.system or is_posted
+
+    def holder_in_books(self, state: AssetState) -> str | None:
+        """The ERP whose books still hold the asset, if any: a closed one is in no books."""
+        return None if state.fields.financial_status is FinancialStatus.CLOSED else self._holder(state, ERP)
+
+    def holder_on_site(self, state: AssetState) -> str | None:
+        """The asset-management system that still has the thing, if any: one it retired or lost is not there."""
+        gone = state.fields.physical_status in {PhysicalStatus.RETIRED, PhysicalStatus.MISSING}
+        return None if gone else self._holder(state, ASSET_MANAGEMENT)
+
+    def _holder(self, state: AssetState, role: str) -> str | None:
+        for xref in self._linked_in.get(state.asset_id, ()):
+            if xref.system == self.system or self.scope.role(xref.system) != role:
+                continue
+            # A system that this run read must show the record; of another one its link is the last word.
+            seen = self.evidence.observed.get(xref.system)
+            if seen is None or f"{xref.system}/{ASSET}/{xref.native_id}" in seen:
+                return xref.system
+        return None
 
     def asset_effects(self, state: AssetState, fields: AssetFields) -> Effects:
         """What an asset adds to the totals at this system, when its fields are these."""

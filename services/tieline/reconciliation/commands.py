@@ -29,8 +29,9 @@ from tieline.reconciliation.report import (
 from tieline.reconciliation.running import Hub, Result, last_run, reconcile
 
 
-def run(hub: Hub, console: Console, *, systems: Sequence[str] = (), json: bool = False) -> int:
-    """Read every system back, compare, record and print the outcome."""
+def run(hub: Hub, console: Console, *, systems: Sequence[str] = (), schedules: bool = True, json: bool = False) -> int:
+    """Read every system back, compare, record and print the outcome; ``schedules`` adds the ERPs' own schedules."""
+    hub = hub if schedules else replace(hub, dialects={})
     result = reconcile(_talking(hub, console, json=json), systems)
     _show(console, result, json=json)
     return exit_code(result)
@@ -66,7 +67,8 @@ def repair(
     if apply and not plan_hash:
         console.print("Refused: --apply needs --plan-hash; look at the plan first (without --apply)", style="bold red")
         return REFUSED
-    hub = _talking(hub, console, json=json)
+    # Nothing in a schedule is ever repaired here.
+    hub = replace(_talking(hub, console, json=json), dialects={})
     result = reconcile(hub, systems)
     if result.comparison is None or result.evidence is None:
         _show(console, result, json=json)

@@ -10,8 +10,10 @@ from tieline.reconciliation.assets import compare_assets, unreadable_record
 from tieline.reconciliation.bench import Bench, entity_of
 from tieline.reconciliation.books import compare_books
 from tieline.reconciliation.costs import compare_costs
-from tieline.reconciliation.evidence import ASSET, Evidence
+from tieline.reconciliation.evidence import ASSET, LEDGER_BALANCE, Evidence
 from tieline.reconciliation.findings import Finding, in_order
+from tieline.reconciliation.ledger import LedgerCheck, compare_ledger
+from tieline.reconciliation.schedules import ScheduleCheck, compare_schedules
 from tieline.reconciliation.scope import Scope
 from tieline.reconciliation.totals import Total, control_totals
 
@@ -24,11 +26,18 @@ class Comparison:
     findings: Sequence[Finding]
     totals: Sequence[Total]
     compared: int
+    ledgers: Sequence[LedgerCheck] = ()
+    schedule_checks: Sequence[ScheduleCheck] = ()
 
     @property
     def drifts(self) -> Sequence[Finding]:
         """Differences that nothing under way explains."""
-        return [finding for finding in self.findings if not finding.in_flight]
+        return [finding for finding in self.findings if not finding.in_flight and not finding.is_advice]
+
+    @property
+    def schedules(self) -> Sequence[Finding]:
+        """Lines of ERP schedules that are not the reference's: for the accountant to look at, no drift."""
+        return [finding for finding in self.findings if finding.is_advice]
 
     @property
     def in_flight(self) -> Sequence[Finding]:
@@ -52,14 +61,20 @@ def compare(evidence: Evidence, scope: Scope) -> Comparison:
     """Compare every system of the run. Pure: the same evidence gives the same comparison."""
     findings: list[Finding] = []
     totals: list[Total] = []
+    ledgers: list[LedgerCheck] = []
+    schedule_checks: list[ScheduleCheck] = []
     compared = 0
     for system in sorted(evidence.systems):
         bench = Bench(evidence, scope, system)
-        found = list(_compare_system(bench))
-        findings += found
+        ledger, gaps = compare_ledger(bench)
+        schedules, advice = compare_schedules(bench)
+        found = [*_compare_system(bench), *gaps]
+        findings += [*found, *advice]
+        ledgers += ledger
+        schedule_checks += [schedules] if schedules else []
         totals += control_totals(bench, found)
         compared += _count(bench, found)
-    return Comparison(evidence.run_id, in_order(findings), totals, compared)
+    return Comparison(evidence.run_id, in_order(findings), totals, compared, ledgers, schedule_checks)
 
 
 def _compare_system(bench: Bench) -> Iterator[Finding]:
@@ -84,4 +99,5 @@ def _count(bench: Bench, findings: Sequence[Finding]) -> int:
         for c in evidence.costs.values()
         if bench.cost_in_scope(c.row)
     }
+    expected |= {(bench.system, LEDGER_BALANCE, native) for native in bench.balances}
     return len(expected | {finding.record for finding in findings})

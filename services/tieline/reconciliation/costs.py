@@ -109,7 +109,7 @@ def _surplus(bench: Bench, row: Observed, cause: str, cost_id: str | None) -> Fi
     fields = row.cost_document
     own = not bench.scope.receives(COST, bench.system)
     return bench.find(
-        DriftKind.EXTRA,
+        DriftKind.DUPLICATE if cost_id is not None else DriftKind.EXTRA,
         COST,
         native_id=row.native_id,
         found=_describe(fields) if fields else None,

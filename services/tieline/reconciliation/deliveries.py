@@ -28,6 +28,11 @@ def is_touched(entry: LedgerEntry, held: BaseModel) -> bool:
     return entry.digest is not None and entry.digest != digest_fields(held)
 
 
+def was_delivered(entry: LedgerEntry | None) -> bool:
+    """Whether the target is known to have held the record at some time."""
+    return entry is not None and (entry.stage is Stage.CONFIRMED or entry.applied_version > 0)
+
+
 def judge(entry: LedgerEntry | None, version: int, held: BaseModel, *, foreign_edit_seen: bool) -> Verdict:
     """The verdict on a value that the hub decides and the system holds otherwise.
 

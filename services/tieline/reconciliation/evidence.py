@@ -24,6 +24,7 @@ M = TypeVar("M", bound=Model)
 ASSET = "asset"
 BOOK = "book"
 COST = "cost-document"
+LEDGER_BALANCE = "ledger-balance"
 
 ASSET_STATE = "asset.asset.state.v1"
 BOOK_STATE = "asset.book.state.v1"

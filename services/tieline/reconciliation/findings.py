@@ -12,6 +12,8 @@ from enum import Enum, StrEnum
 from tieline.kernel.memory import Drift, DriftKind
 from tieline.kernel.model import AssetFields, BookFields, CostFields, Money
 
+ABSENT = frozenset({DriftKind.MISSING, DriftKind.GHOST, DriftKind.ZOMBIE})
+SURPLUS = frozenset({DriftKind.EXTRA, DriftKind.DUPLICATE})
 NONE = "-"
 ZERO = Decimal(0)
 
@@ -59,6 +61,11 @@ class Finding:
     def in_flight(self) -> bool:
         """True when the difference is explained by what is still under way: not drift."""
         return self.drift.kind is DriftKind.IN_FLIGHT
+
+    @property
+    def is_advice(self) -> bool:
+        """True for what is only reported: a schedule that is not the reference's is nobody's drift."""
+        return self.drift.kind is DriftKind.SCHEDULE
 
     @property
     def record(self) -> tuple[str, str, str]:

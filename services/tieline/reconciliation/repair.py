@@ -10,14 +10,13 @@ from typing import Literal
 
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Stop
-from tieline.kernel.memory import DriftKind
 from tieline.kernel.model import Command, Dispatch, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.settling import entity_of
 from tieline.reconciliation.compare import Comparison
 from tieline.reconciliation.evidence import ASSET, BOOK, COST, Evidence, book_key
-from tieline.reconciliation.findings import Finding, Remedy, stable_id
+from tieline.reconciliation.findings import ABSENT, SURPLUS, Finding, Remedy, stable_id
 from tieline.reconciliation.scope import Scope
 
 MAX_KEYS = 100
@@ -125,7 +124,7 @@ class _Builder:
             # Nothing is sent: the system's own word counts, the hub has to hear it again.
             kept = tuple(Change(c.field, c.after, c.before) for c in changes)
             return Step("re-read", system, entity, record_id, f"{causes}; the hub takes it over by reading again", kept)
-        if kind is DriftKind.EXTRA:
+        if kind in SURPLUS:
             return self._surplus(system, entity, record_id, causes, changes)
         if remedy is Remedy.PERSON:
             return Step("person", system, entity, record_id, f"{causes}; a person decides", changes)
@@ -155,7 +154,7 @@ class _Builder:
         if not self._scope.receives(entity, system):
             return ()
         match entity:
-            case "asset" if drift.kind is DriftKind.MISSING:
+            case "asset" if drift.kind in ABSENT:
                 return (self._asset(system, record_id, group, None, None), *self._books(system, record_id, group, None))
             case "asset":
                 fields = tuple(f.drift.field for f in findings if f.drift.field)

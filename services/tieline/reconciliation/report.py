@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from rich import box
 from rich.console import Console, Group, RenderableType
@@ -12,12 +13,15 @@ from rich.text import Text
 
 from tieline.kernel.memory import Drift, DriftKind, RunFinished
 from tieline.reconciliation.compare import Comparison
-from tieline.reconciliation.findings import amount_text
+from tieline.reconciliation.findings import ZERO, amount_text
+from tieline.reconciliation.ledger import LedgerCheck
 from tieline.reconciliation.repair import Plan
 from tieline.reconciliation.running import Result
+from tieline.reconciliation.schedules import ScheduleCheck
 from tieline.reconciliation.totals import Total
 
 CLEAN, DRIFT, REFUSED, INCONCLUSIVE = 0, 1, 2, 3
+_SCHEDULES = "Schedules that are not the reference, for the accountant"
 MAX_ROWS = 200  # for people; JSON has every row
 
 
@@ -39,6 +43,9 @@ def as_json(result: Result) -> str:
         }
         document["closing_cut"] = dict(sorted(result.evidence.closing.items()))
         document["totals"] = [_total_json(total) for total in comparison.totals]
+        document["ledgers"] = [_ledger_json(check) for check in comparison.ledgers]
+        document["schedule_checks"] = [asdict(check) for check in comparison.schedule_checks]
+        document["schedules"] = [finding.drift.model_dump(mode="json") for finding in comparison.schedules]
         document["drifts"] = [finding.drift.model_dump(mode="json") for finding in comparison.drifts]
         document["in_flight"] = [finding.drift.model_dump(mode="json") for finding in comparison.in_flight]
     return _dump(document)
@@ -76,7 +83,14 @@ def show_result(console: Console, result: Result) -> None:
         console.print("Nothing was concluded, and the open differences stay as they were.")
         return
     parts: list[RenderableType] = [_headline(result.finished, comparison), _totals_table(comparison.totals)]
-    for title, findings in (("Drift", comparison.drifts), ("Under way, not drift", comparison.in_flight)):
+    if comparison.ledgers:
+        parts.append(_ledger_table(comparison.ledgers))
+    parts += [Text(_schedule_line(check)) for check in comparison.schedule_checks]
+    for title, findings in (
+        ("Drift", comparison.drifts),
+        ("Under way, not drift", comparison.in_flight),
+        (_SCHEDULES, comparison.schedules),
+    ):
         if findings:
             parts.append(_drift_table(title, [finding.drift for finding in findings]))
     console.print(Group(*parts))
@@ -92,9 +106,10 @@ def show_last(console: Console, finished: RunFinished | None, drifts: Sequence[D
         console.print(f"Run {finished.run_id} ended {ended}: {_summary(finished)}")
     else:
         console.print(f"Run {finished.run_id} ended {ended} inconclusive; what is listed is from runs before it")
-    real = [drift for drift in drifts if drift.kind is not DriftKind.IN_FLIGHT]
-    moving = [drift for drift in drifts if drift.kind is DriftKind.IN_FLIGHT]
-    for title, rows in (("Drift open now", real), ("Under way, not drift", moving)):
+    apart = {DriftKind.IN_FLIGHT: "Under way, not drift", DriftKind.SCHEDULE: _SCHEDULES}
+    groups = {"Drift open now": [drift for drift in drifts if drift.kind not in apart]}
+    groups |= {title: [drift for drift in drifts if drift.kind is kind] for kind, title in apart.items()}
+    for title, rows in groups.items():
         if rows:
             console.print(_drift_table(title, rows))
 
@@ -175,6 +190,32 @@ def _drift_table(title: str, drifts: Sequence[Drift]) -> Table:
             Text(drift.cause or ""),
         )
     return table
+
+
+def _ledger_table(checks: Sequence[LedgerCheck]) -> Table:
+    table = _table("Control accounts", "system", "company", "account", "what")
+    for column in ("subledger", "ledger", "gap"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for check in checks:
+        where = (check.system, _cell(check.company or None), _cell(check.account or None))
+        if check.gap is None:
+            # Said in words: an empty cell would read as equal.
+            table.add_row(*where, Text(f"not compared: {check.not_compared}", style="yellow"), "-", "-", "-")
+            continue
+        figures = [f"{amount_text(each)} {check.currency}" for each in (check.subledger or ZERO, check.ledger or ZERO)]
+        what = f"{check.measure}, {check.records} records"
+        table.add_row(*where, what, *figures, Text(amount_text(check.gap), style="bold red" if check.gap else ""))
+    return table
+
+
+def _schedule_line(check: ScheduleCheck) -> str:
+    left_out = f"; {check.left_out} cannot be computed" if check.left_out else ""
+    return f"{check.system}: {check.compared} schedules compared with the reference{left_out}"
+
+
+def _ledger_json(check: LedgerCheck) -> Mapping[str, object]:
+    figures = {"subledger": check.subledger, "ledger": check.ledger, "gap": check.gap}
+    return {**asdict(check), **{name: None if value is None else amount_text(value) for name, value in figures.items()}}
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Drift, RunFinished, RunRequested
+from tieline.kernel.memory import Drift, DriftKind, RunFinished, RunRequested
 from tieline.kernel.model import AssetFields
 from tieline.kernel.ownership import load_ownership
 from tieline.kernel.records import Outbound, Typed
@@ -26,7 +26,7 @@ from tieline.reconciliation.cut import (
     observe_systems,
 )
 from tieline.reconciliation.evidence import Evidence
-from tieline.reconciliation.scope import Held, Scope
+from tieline.reconciliation.scope import Dialects, Held, Scope
 
 Publish = Callable[[Sequence[Outbound]], None]
 """Writes all records in one transaction; returns when they are durable, raises when they are not."""
@@ -39,7 +39,7 @@ def new_run_id() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Hub:
-    """What a run works with. ``held`` maps each system to the asset fields its connector declares."""
+    """What a run works with. ``held`` and ``dialects`` are what the connectors of its systems declare."""
 
     log: Log
     publish: Publish
@@ -49,6 +49,7 @@ class Hub:
     clock: Clock = utc_now
     run_id: Callable[[], str] = new_run_id
     say: Callable[[str], None] = lambda _: None
+    dialects: Dialects = field(default_factory=dict)
 
     def scope(self) -> Scope:
         """The landscape's promises. Raises ``Stop`` when a declared field does not exist."""
@@ -56,7 +57,9 @@ class Hub:
             unknown = sorted(fields - set(AssetFields.model_fields))
             if unknown:
                 raise Stop(f"{system}: objects.asset.fields names {unknown[0]!r}, which is no field of an asset")
-        return Scope(self.landscape, load_ownership(self.landscape.ownership), self.held, self.clock().date())
+        return Scope(
+            self.landscape, load_ownership(self.landscape.ownership), self.held, self.clock().date(), self.dialects
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +121,14 @@ def _systems(landscape: Landscape, systems: Sequence[str]) -> tuple[str, ...]:
 
 
 def _drift_rows(hub: Hub, comparison: Comparison, systems: Sequence[str]) -> list[Outbound]:
-    """Rows of this run, and tombstones for what is over; other systems' rows stay as they are."""
+    """Rows of this run, and tombstones for what is over; what it did not look at stays as it is."""
     found = {finding.drift.drift_id: finding.drift for finding in comparison.findings}
-    over = [d for d in open_drifts(hub.log) if d.system in systems and d.drift_id not in found]
+    checked = {check.system for check in comparison.schedule_checks}
+    over = [
+        drift
+        for drift in open_drifts(hub.log)
+        if drift.system in (checked if drift.kind is DriftKind.SCHEDULE else systems) and drift.drift_id not in found
+    ]
     rows = [Outbound(DRIFT_TOPIC, key, Typed("Drift", drift)) for key, drift in found.items()]
     return [*rows, *(Outbound(DRIFT_TOPIC, drift.drift_id, None) for drift in over)]
 

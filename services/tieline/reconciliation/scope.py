@@ -6,12 +6,16 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from tieline.depreciation.dialects import Dialect
 from tieline.kernel.landscape import Landscape, Mode
 from tieline.kernel.model import AssetState
 from tieline.kernel.ownership import Ownership, expects_asset
 
 Held = Mapping[str, frozenset[str]]
 """Asset fields each system holds, as its connector's manifest declares (``objects.asset.fields``)."""
+
+Dialects = Mapping[str, Dialect]
+"""How each system's own schedules count, as its connector's manifest declares (``objects.book.dialect``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,7 @@ class Scope:
     ownership: Ownership
     held: Held
     today: dt.date = dt.date.max
+    dialects: Dialects = field(default_factory=dict)
     _enabled: frozenset[tuple[str, str, str]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The same figures by batch, from the beginning of the event topics: what the live views must agree with."""
+"""The same figures by batch, from the beginning of the topics: what the live views must agree with."""
 
 from __future__ import annotations
 
@@ -7,32 +7,32 @@ from collections.abc import Iterable
 from tieline.kernel.broker import read_to_end
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected
-from tieline.kernel.landscape import Kafka
+from tieline.kernel.landscape import Landscape
 from tieline.kernel.model import Model
 from tieline.kernel.records import Inbound
-from tieline.views.entries import SOURCES, Change, Entry, Figures, changes_of
+from tieline.views.completeness import Completeness
+from tieline.views.entries import Change, Entry, Figures, changes_of, sources_of, topics_of
+from tieline.views.flows import FlowName, flows_of
 
 
 class Batch:
-    """The tables in memory, filled by one event after the other."""
+    """The tables in memory, filled by one record after the other."""
 
     def __init__(self) -> None:
-        self._tables: dict[str, dict[str, Entry]] = {table: {} for table in SOURCES}
+        self._tables: dict[str, dict[str, Entry]] = {}
 
-    def take(self, body: Model) -> None:
-        """Put what the event says into the tables."""
-        for change in changes_of(body, lambda table, key: self._tables[table].get(key)):
-            self._keep(change)
+    def take(self, body: Model, written_ms: int = 0) -> None:
+        """Put what the record says into the tables; ``written_ms`` is the log's time of it, milliseconds UTC."""
+        for change in changes_of(body, written_ms, lambda table, key: self._tables.get(table, {}).get(key)):
+            self._tables.setdefault(change.table, {})[change.key] = change.entry
 
-    def figures(self) -> Figures:
-        """The figures of the tables as they are now."""
-        figures = Figures()
+    def figures(self, flows: tuple[FlowName, ...] = ()) -> Figures:
+        """The figures of the tables as they are now; ``flows`` are those of the landscape."""
+        figures = Figures(completeness=Completeness(flows))
         for table, entries in self._tables.items():
-            figures.replace(table, entries)
+            for key, entry in entries.items():
+                figures.put(Change(table, key, entry))
         return figures
-
-    def _keep(self, change: Change) -> None:
-        self._tables[change.table][change.key] = change.entry
 
 
 def figures_of(events: Iterable[Model]) -> Figures:
@@ -43,7 +43,7 @@ def figures_of(events: Iterable[Model]) -> Figures:
     return batch.figures()
 
 
-def recompute(kafka: Kafka, codec: Codec) -> Figures:
+def recompute(landscape: Landscape, codec: Codec) -> Figures:
     """Every figure up to now. Blocks until the topics are read; raises ``Stop`` when the broker stalls."""
     batch = Batch()
 
@@ -54,7 +54,7 @@ def recompute(kafka: Kafka, codec: Codec) -> Figures:
             body = codec.decode(record.topic, record.value).body
         except Rejected:
             return  # the live views leave it out as well, and count it
-        batch.take(body)
+        batch.take(body, record.timestamp_ms)
 
-    read_to_end(kafka, sorted(set(SOURCES.values())), take)
-    return batch.figures()
+    read_to_end(landscape.kafka, topics_of(sources_of(landscape.systems)), take)
+    return batch.figures(flows_of(landscape))

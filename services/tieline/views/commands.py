@@ -9,7 +9,8 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import structlog
@@ -17,13 +18,18 @@ from aiokafka.codec import has_lz4  # type: ignore[import-untyped]  # ships no t
 
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Stop
-from tieline.kernel.landscape import Kafka
+from tieline.kernel.landscape import Kafka, Landscape
 from tieline.kernel.telemetry import Log
-from tieline.views.faust_app import Decoder, LiveViews, build_app
+from tieline.views.completeness import Completeness
+from tieline.views.entries import Figures, Sources, sources_of
+from tieline.views.faust_app import Decoder, LiveViews, OnSkip, build_app
+from tieline.views.flows import flows_of
+from tieline.views.following import ChangelogFollower
 from tieline.views.http import HOST, start_server
-from tieline.views.topics import ensure_topics
+from tieline.views.topics import changelogs, ensure_topics
 
 CRASH_CHECK_SECS = 1.0
+FOLLOW_SECS = 0.5  # longest wait for a record; also how long a stop may take longer
 
 
 def run_views(landscape_path: Path) -> None:
@@ -31,14 +37,15 @@ def run_views(landscape_path: Path) -> None:
     from tieline.wiring import open_hub  # noqa: PLC0415  - the composition root; it loads every processor
 
     hub = open_hub(landscape_path)
-    serve_views(hub.landscape.kafka, hub.codec, hub.landscape.views_port)
+    serve_views(hub.landscape, hub.codec)
 
 
-def serve_views(kafka: Kafka, codec: Codec, port: int) -> None:
-    """Follow the event topics and answer on the loopback's ``port`` until told to stop. Raises ``Stop``."""
+def serve_views(landscape: Landscape, codec: Codec) -> None:
+    """Follow the topics and answer on the loopback's ``views_port`` until told to stop. Raises ``Stop``."""
     if not has_lz4():
         raise Stop("the live views cannot read lz4 records here: install tieline[views] (it brings cramjam)")
-    ensure_topics(kafka)
+    sources = sources_of(landscape.systems)
+    ensure_topics(landscape.kafka, sources)
     log = Log("views")
     # Faust speaks through logging: only its warnings are worth a line.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
@@ -49,14 +56,15 @@ def serve_views(kafka: Kafka, codec: Codec, port: int) -> None:
 
     decoder = Decoder(codec, lambda reason: log.warning("broker-waited-for", reason=reason))
     try:
-        asyncio.run(_serve(kafka, decoder, port, skipped, log))
+        asyncio.run(_serve(landscape, sources, decoder, skipped, log))
     finally:
         decoder.close()
     log.info("stopped")
 
 
-async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[str, str], None], log: Log) -> None:
-    live = LiveViews()
+async def _serve(landscape: Landscape, sources: Sources, decoder: Decoder, on_skip: OnSkip, log: Log) -> None:
+    live = LiveViews(Figures(completeness=Completeness(flows_of(landscape))))
+    port = landscape.views_port
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
@@ -68,7 +76,8 @@ async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[s
         ) from error
     # Faust insists on a folder, which the place we were started from may not allow; our tables keep nothing in it.
     folder = tempfile.TemporaryDirectory(prefix="tieline-views-")
-    app = build_app(kafka, decoder, live, on_skip=on_skip, folder=Path(folder.name))
+    app = build_app(landscape.kafka, decoder, live, sources, on_skip=on_skip, folder=Path(folder.name))
+    following = asyncio.create_task(_keep_up(landscape.kafka, changelogs(sources), live, asked))
     try:
         app.finalize()
         await app.start()
@@ -84,6 +93,23 @@ async def _serve(kafka: Kafka, decoder: Decoder, port: int, on_skip: Callable[[s
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asked.wait(), CRASH_CHECK_SECS)
     finally:
+        asked.set()
         await app.stop()
         await server.cleanup()
+        await following
         folder.cleanup()
+
+
+async def _keep_up(kafka: Kafka, topics: Mapping[str, str], live: LiveViews, asked: asyncio.Event) -> None:
+    """Show what the changelogs say until asked to stop, all of it on this event loop but the waiting."""
+    loop = asyncio.get_running_loop()
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="follower") as thread:
+        try:
+            follower = await loop.run_in_executor(thread, ChangelogFollower, kafka, topics)
+            while not asked.is_set():
+                for change in await loop.run_in_executor(thread, follower.read, FOLLOW_SECS):
+                    live.figures.put(change)
+                live.is_ready = follower.is_caught_up
+            await loop.run_in_executor(thread, follower.close)
+        except Exception as error:  # noqa: BLE001  - without it the answers would stand still: the process must end
+            live.failure = repr(error)

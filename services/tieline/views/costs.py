@@ -19,8 +19,6 @@ from tieline.views.depreciation import as_json as depreciation_as_json
 from tieline.views.money import sum_by_currency, sums_as_json
 from tieline.views.periods import period_of
 
-COST_EVENTS = "cost.document.event.v1"
-ASSET_EVENTS = "asset.asset.event.v1"
 UNASSIGNED = "unassigned"  # costs of work orders that name no asset the hub knows
 
 
@@ -135,22 +133,6 @@ class Costs:
     def put_posting(self, key: str, entry: PostingEntry) -> None:
         """Keep the entry of a posted depreciation; the key names its asset, so it never moves."""
         self._postings.setdefault(entry["asset_id"], {})[key] = entry
-
-    def replace_documents(self, entries: Mapping[str, CostEntry]) -> None:
-        """Forget every document and keep these."""
-        self._documents, self._home = {}, {}
-        for cost_doc_id, entry in entries.items():
-            self.put_document(cost_doc_id, entry)
-
-    def replace_assets(self, entries: Mapping[str, AssetEntry]) -> None:
-        """Forget every asset's price and keep these."""
-        self._assets = dict(entries)
-
-    def replace_postings(self, entries: Mapping[str, PostingEntry]) -> None:
-        """Forget every posted depreciation and keep these."""
-        self._postings = {}
-        for key, entry in entries.items():
-            self.put_posting(key, entry)
 
     def of(self, asset_id: str) -> AssetCost | None:
         """The cost of one asset; None when neither the asset nor a document of it is known."""

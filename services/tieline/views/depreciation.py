@@ -14,8 +14,6 @@ from typing import TypedDict
 from tieline.kernel.model import DepreciationPosted
 from tieline.views.money import plain, sum_by_currency, sums_as_json
 
-POSTING_EVENTS = "depreciation.posting.event.v1"
-
 
 class PostingEntry(TypedDict):
     """One posted depreciation. Amounts are decimals as text; a reversal is a posting with the sign turned."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypedDict
@@ -119,12 +118,6 @@ class Disposals:
         """Keep an asset's entry."""
         self._entries[asset_id] = entry
         self._event_time = max(self._event_time, entry["recorded_on"])
-
-    def replace(self, entries: Mapping[str, DisposalEntry]) -> None:
-        """Forget every entry and keep these."""
-        self._entries, self._event_time = {}, ""
-        for asset_id, entry in entries.items():
-            self.put(asset_id, entry)
 
     @property
     def event_time(self) -> dt.date | None:

@@ -1,12 +1,13 @@
-"""The Faust app: an agent per event topic, tables with changelogs in Kafka, kept in memory.
+"""The Faust app: an agent per topic, tables with changelogs in Kafka, kept in memory.
 
-It runs at-least-once, which is enough because an entry is the same however often its event is read.
+Several processes share the partitions, and none holds every table in whole; what is shown comes from the changelogs
+(views.following). It runs at-least-once, which is enough because an entry is the same however often its record is read.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,8 +21,9 @@ from tieline.kernel.landscape import Kafka
 from tieline.kernel.model import Model
 from tieline.kernel.records import Typed
 from tieline.views.credentials import broker_credentials
-from tieline.views.entries import SOURCES, Figures, changes_of
+from tieline.views.entries import WINDOWED, Figures, Sources, changes_of, topics_of
 from tieline.views.faust_consumer import CommittedTransport
+from tieline.views.flows import SWEEP_MS, is_past
 from tieline.views.topics import APP_ID
 
 REGISTRY_PAUSE_SECS = 2.0
@@ -32,17 +34,12 @@ OnSkip = Callable[[str, str], None]
 
 @dataclass(slots=True)
 class LiveViews:
-    """What the agents keep and the HTTP interface shows; all of it belongs to one event loop."""
+    """What the HTTP interface shows and the state of the process; all of it belongs to one event loop."""
 
     figures: Figures = field(default_factory=Figures)
-    skipped: int = 0  # records that could not be decoded, since the start
-    recovered: set[str] = field(default_factory=set)
+    skipped: int = 0  # records that this process could not decode, since the start
+    is_ready: bool = False  # every table has been read back
     failure: str | None = None  # a defect of ours: the process must end
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether every table has been read back."""
-        return self.recovered >= SOURCES.keys()
 
 
 class Decoder:
@@ -67,7 +64,35 @@ class Decoder:
         self._thread.shutdown(wait=False, cancel_futures=True)
 
 
-def build_app(kafka: Kafka, decoder: Decoder, live: LiveViews, *, on_skip: OnSkip, folder: Path) -> faust.App:
+class Keeper:
+    """Puts records into the tables, and lets go of what the window of flow completeness has left behind.
+
+    The changelog lets go by itself, by its retention: so nothing is deleted from it here.
+    """
+
+    def __init__(self, tables: Mapping[str, Any]) -> None:
+        self._tables = tables
+        self._latest_ms = 0
+
+    def keep(self, body: Model, written_ms: int) -> None:
+        """Put one record into the tables, within an agent: the entry goes to the record's partition."""
+        for table, key, entry in changes_of(body, written_ms, lambda table, key: self._tables[table].get(key)):
+            if self._tables[table].get(key) != entry:
+                self._tables[table][key] = entry
+        before, self._latest_ms = self._latest_ms, max(self._latest_ms, written_ms)
+        if before // SWEEP_MS != self._latest_ms // SWEEP_MS:
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Forget what is past."""
+        for table in (self._tables[name] for name in WINDOWED):
+            for key in [key for key, entry in table.items() if is_past(entry, self._latest_ms)]:
+                table.data.pop(key)  # from memory only, as Faust itself does with its windows
+
+
+def build_app(
+    kafka: Kafka, decoder: Decoder, live: LiveViews, sources: Sources, *, on_skip: OnSkip, folder: Path
+) -> faust.App:
     """The app, wired and not started; it writes nothing outside ``folder``.
 
     ``on_skip`` is told coordinates and reason of a record that cannot be decoded.
@@ -84,6 +109,7 @@ def build_app(kafka: Kafka, decoder: Decoder, live: LiveViews, *, on_skip: OnSki
         consumer_auto_offset_reset="earliest",
         processing_guarantee="at_least_once",
         store="memory://",
+        table_standby_replicas=0,  # what a standby would hold, every process reads from the changelogs anyway
         datadir=folder,
         topic_allow_declare=False,  # views.topics has created them
         topic_disable_leader=True,
@@ -93,60 +119,34 @@ def build_app(kafka: Kafka, decoder: Decoder, live: LiveViews, *, on_skip: OnSki
         autodiscover=False,
     )
     app.transport = CommittedTransport(app.conf.broker, app, loop=app.loop)
-    for topic in sorted(set(SOURCES.values())):
-        _follow_topic(app, topic, decoder, live, on_skip)
+    keeper = Keeper({table: app.Table(table, key_type=str) for table in sources})
+    for topic in topics_of(sources):
+        # Topics of as many partitions are shared out alike, so a table may have several of them.
+        app.agent(_events(app, topic), name=topic)(_agent(decoder, live, on_skip, keeper))
     return app
-
-
-def _follow_topic(app: faust.App, topic: str, decoder: Decoder, live: LiveViews, on_skip: OnSkip) -> None:
-    """One agent for the topic and every table it fills: they have its partitions, so they are in one place."""
-    tables: dict[str, Any] = {
-        table: app.Table(table, key_type=str) for table, source in SOURCES.items() if source == topic
-    }
-
-    def recovered(table: str) -> Callable[[], Awaitable[None]]:
-        async def read_back() -> None:
-            live.figures.replace(table, dict(tables[table].items()))
-            live.recovered.add(table)
-
-        return read_back
-
-    def keep(body: Model) -> None:
-        for change in changes_of(body, lambda table, key: tables[table].get(key)):
-            if tables[change.table].get(change.key) != change.entry:
-                tables[change.table][change.key] = change.entry
-            live.figures.put(change)
-
-    async def follow(stream: Any) -> None:
-        await _follow(stream, decoder, live, on_skip, keep)
-
-    for name, table in tables.items():
-        table.on_recover(recovered(name))
-    app.agent(_events(app, topic), name=topic)(follow)
 
 
 def _events(app: faust.App, topic: str) -> Any:
     return app.topic(topic, key_serializer="raw", value_serializer="raw")
 
 
-async def _follow(
-    stream: Any, decoder: Decoder, live: LiveViews, on_skip: OnSkip, keep: Callable[[Model], None]
-) -> None:
-    # Left to itself, Faust acknowledges an event when its agent fails or is cancelled half-way, and the position moves
-    # past it. So each is acknowledged here, when it is in the table (Invariant 1).
-    async for event in stream.noack().events():
-        try:
-            await _take(event.message, decoder, live, on_skip, keep)
-        except Exception as error:  # noqa: BLE001  - a defect of ours, whatever it is
-            live.failure = repr(error)
-            # Neither acknowledge nor go on: the process ends without a commit and reads this event again.
-            await asyncio.Event().wait()
-        event.ack()
+def _agent(decoder: Decoder, live: LiveViews, on_skip: OnSkip, keeper: Keeper) -> Callable[[Any], Awaitable[None]]:
+    async def follow(stream: Any) -> None:
+        # Left to itself, Faust acknowledges an event when its agent fails or is cancelled half-way, and the position
+        # moves past it. So each is acknowledged here, when it is in the table (Invariant 1).
+        async for event in stream.noack().events():
+            try:
+                await _take(event.message, decoder, live, on_skip, keeper)
+            except Exception as error:  # noqa: BLE001  - a defect of ours, whatever it is
+                live.failure = repr(error)
+                # Neither acknowledge nor go on: the process ends without a commit and reads this event again.
+                await asyncio.Event().wait()
+            event.ack()
+
+    return follow
 
 
-async def _take(
-    message: Any, decoder: Decoder, live: LiveViews, on_skip: OnSkip, keep: Callable[[Model], None]
-) -> None:
+async def _take(message: Any, decoder: Decoder, live: LiveViews, on_skip: OnSkip, keeper: Keeper) -> None:
     if message.value is None:
         return
     try:
@@ -155,4 +155,4 @@ async def _take(
         live.skipped += 1
         on_skip(f"{message.topic}/{message.partition}/{message.offset}", str(error))
     else:
-        keep(typed.body)
+        keeper.keep(typed.body, round(message.timestamp * 1000))

@@ -7,9 +7,10 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from tieline.views import costs, disposals, spend
+from tieline.views import completeness, costs, disposals, spend
 from tieline.views.disposals import DisposalStatus
 from tieline.views.faust_app import LiveViews
+from tieline.views.flows import WINDOW_HOURS
 from tieline.views.money import sums_as_json
 
 HOST = "127.0.0.1"
@@ -19,7 +20,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 def routes(live: LiveViews) -> list[web.RouteDef]:
-    """GET /health, /costs, /assets/<id>/cost, /spend and /disposals; lists take after, limit and filters."""
+    """GET /health, /costs, /assets/<id>/cost, /spend, /disposals, /completeness; lists take after, limit, filters."""
 
     async def health(_request: web.Request) -> web.Response:
         return _json(200 if live.is_ready else 503, {"ready": live.is_ready, "skipped_records": live.skipped})
@@ -55,12 +56,25 @@ def routes(live: LiveViews) -> list[web.RouteDef]:
         }
         return _json(200, body)
 
+    async def flow_completeness(request: web.Request) -> web.Response:
+        view = live.figures.completeness
+        found, after = view.page(flow=request.query.get("flow"), after=_after(request), limit=_limit(request))
+        body = {
+            "items": [completeness.as_json(row) for row in found],
+            "next_after": after,
+            "event_time": view.event_time.isoformat() if view.event_time else None,
+            "first_hour": view.first_hour.isoformat() if view.first_hour else None,
+            "window_hours": WINDOW_HOURS,
+        }
+        return _json(200, body)
+
     return [
         web.get("/health", health),
         web.get("/costs", _when_ready(live, all_costs)),
         web.get("/assets/{asset_id}/cost", _when_ready(live, asset_cost)),
         web.get("/spend", _when_ready(live, all_spend)),
         web.get("/disposals", _when_ready(live, all_disposals)),
+        web.get("/completeness", _when_ready(live, flow_completeness)),
     ]
 
 

@@ -59,12 +59,6 @@ class Spend:
         self._home[cost_doc_id] = row
         self._rows.setdefault(row, {})[cost_doc_id] = entry
 
-    def replace_documents(self, entries: Mapping[str, CostEntry]) -> None:
-        """Forget every document and keep these."""
-        self._rows, self._home = {}, {}
-        for cost_doc_id, entry in entries.items():
-            self.put_document(cost_doc_id, entry)
-
     def page(
         self, *, cost_centre: str | None = None, period: str | None = None, after: str = "", limit: int
     ) -> tuple[list[SpendRow], str | None]:

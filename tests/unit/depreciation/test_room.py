@@ -10,7 +10,7 @@ import tieline.depreciation
 MODULES = sorted(Path(tieline.depreciation.__path__[0]).glob("*.py"))
 OWN = ("tieline.kernel.", "tieline.depreciation.")
 PURE = {"__future__", "bisect", "calendar", "collections.abc", "dataclasses", "datetime", "decimal", "enum"}
-PURE |= {"fractions", "math"}
+PURE |= {"fractions", "itertools", "math"}
 
 
 def test_it_imports_the_kernel_only() -> None:

@@ -689,6 +689,12 @@ def test_figures_older_than_all_that_was_known_are_the_opening() -> None:
     assert unexplained(hub) == {f"{ERP}/5|main": NOTHING}
 
 
+def test_an_older_opening_keeps_the_later_figures_as_the_closing() -> None:
+    hub = estate()
+    hub.say(BOOKS[1], BOOKS[0])
+    assert unexplained(hub) == {f"{ERP}/5|main": (Decimal("-480.00"), Decimal("-192.00"))}
+
+
 def test_a_book_in_a_new_currency_begins_anew() -> None:
     hub = estate()
     hub.say(BOOKS[0], figures("5", "1300.00", "520.00", 1, currency="USD"))

@@ -48,7 +48,7 @@ def test_t19_the_centre_at_the_end_of_the_month_gets_the_month(day: int) -> None
 
 def test_t19_a_change_after_the_end_of_the_month_leaves_the_month() -> None:
     hub = standing()
-    hub.say(on(30, location="L3"), on(15, cost_centre="CC2"))
+    hub.say(on(15, cost_centre="CC2"), on(30, location="L3"))
     later = on(1, cost_centre="CC3")
     recorded = later.origin.model_copy(update={"recorded_at": dt.datetime(2026, 12, 1, 8, tzinfo=dt.UTC)})
     hub.say(later.model_copy(update={"origin": recorded}))

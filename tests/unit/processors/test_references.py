@@ -411,6 +411,13 @@ def test_t19_the_owner_said_another_centre_meanwhile() -> None:
     assert the_conflict(hub).reason is None, "a foreign edit like any other now"
 
 
+def test_t19_a_refused_centre_is_tried_again_though_its_record_said_more_since() -> None:
+    hub = standing()
+    hub.say(record("CC2", status="CLOSED"), on(10, cost_centre="CC2"), on(11, cost_centre="CC2", location="L9"))
+    hub.say(record("CC2", status="ACTIVE", recorded_at=at(12)))
+    assert centre_of(hub) == "CC2"
+
+
 def test_t19_an_unknown_centre_passes_unless_the_landscape_requires_it() -> None:
     hub = standing()
     hub.say(on(10, cost_centre="CC7"))

@@ -153,17 +153,17 @@ CASES: dict[str, tuple[Plant, set[Label]]] = {
     "an older version stayed": (plant_stale, {("STALE", AM, "asset", "a51", "cost_centre")}),
     "asset gone from asset management": (
         plant_missing(AM, "asset", "U21"),
-        {("MISSING", AM, "asset", "a21", "")},
+        {("GHOST", AM, "asset", "a21", "")},
     ),
-    "asset with a book gone": (plant_missing(AM, "asset", "U22"), {("MISSING", AM, "asset", "a22", "")}),
+    "asset with a book gone": (plant_missing(AM, "asset", "U22"), {("GHOST", AM, "asset", "a22", "")}),
     "asset with a book gone from the books": (
         plant_missing(ERP, "asset", "24"),
-        {("MISSING", ERP, "asset", "a24", "")},
+        {("ZOMBIE", ERP, "asset", "a24", "")},
     ),
     "never delivered": (plant_never_delivered, {("MISSING", ERP, "asset", "a31", "")}),
-    "confirmed but gone": (plant_confirmed_but_gone, {("MISSING", AM, "asset", "a33", "")}),
+    "confirmed but gone": (plant_confirmed_but_gone, {("GHOST", AM, "asset", "a33", "")}),
     "unknown to the hub": (plant_unknown, {("EXTRA", AM, "asset", "U-ghost", "")}),
-    "second record": (plant_duplicate, {("EXTRA", ERP, "asset", "9041", "")}),
+    "second record": (plant_duplicate, {("DUPLICATE", ERP, "asset", "9041", "")}),
     "link waits for a person": (plant_proposed, {("EXTRA", ERP, "asset", "9043", "")}),
     "there again": (plant_resurrected, {("EXTRA", AM, "asset", "U45", "")}),
     "book copy gone": (plant_missing(AM, "book", "U64|main"), {("MISSING", AM, "book", "a64|main", "")}),
@@ -194,7 +194,7 @@ CASES: dict[str, tuple[Plant, set[Label]]] = {
         {("MISMATCH", ERP, "cost-document", "c60", "currency"), ("MISMATCH", ERP, "cost-document", "c60", "company")},
     ),
     "hand-made posting": (plant_hand_made_posting, {("EXTRA", ERP, "cost-document", "M-hand", "")}),
-    "posted twice": (plant_posted_twice, {("EXTRA", ERP, "cost-document", "M20-again", "")}),
+    "posted twice": (plant_posted_twice, {("DUPLICATE", ERP, "cost-document", "M20-again", "")}),
     "settled document gone at its origin": (
         plant_missing(AM, "cost-document", "W70|1"),
         {("MISSING", AM, "cost-document", "c70", "")},
@@ -256,7 +256,8 @@ def test_every_kind_at_once_among_two_thousand_is_found_and_nothing_else_twice(e
     assert labels(first) == expected
     assert first == second
     assert len(first.drifts) == len({f.drift.drift_id for f in first.drifts}) == len(expected)
-    assert {label[0] for label in expected} == {"MISSING", "EXTRA", "STALE", "MISMATCH"}
+    kinds = {"MISSING", "GHOST", "ZOMBIE", "EXTRA", "DUPLICATE", "STALE", "MISMATCH"}
+    assert {label[0] for label in expected} == kinds
     assert_ties(first)
     assert first.consistency_percent < 100
 

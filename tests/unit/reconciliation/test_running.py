@@ -6,11 +6,13 @@ import datetime as dt
 import io
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
+from tieline.depreciation.dialects import Dialect
 from tieline.kernel.errors import Stop
 from tieline.kernel.memory import DriftKind, RunFinished, RunRequested
 from tieline.kernel.model import PostCost, RemoveRecord, WriteAsset, WriteBook
@@ -449,3 +451,46 @@ def test_reports_that_wait_for_a_period_are_read_by_the_record_they_are_of(world
         key = f"{each.lane}|{each.place:09d}"
         world.log.publish([Outbound("hub.period-hold.state.v1", key, Typed("PeriodHold", each))])
     assert gather(world.log, "run1", {}, {}).period_held == {f"{ERP}/asset/10": row}
+
+
+def test_schedule_differences_stay_open_until_a_run_looks_at_schedules_again(world: World) -> None:
+    hub = replace(world.hub, dialects={ERP: Dialect.LINEAR_365})
+    for n in range(0, 40, 2):
+        # Ten a month do not use up a cost of a thousand: no line is the reference's.
+        dates = {"start_date": dt.date(2026, 1, 1), "end_date": dt.date(2026, 3, 28)}
+        world.estate.edit_book(n, **dates)
+        row = world.estate.observed[ERP][f"{ERP}/book/{n}|main"]
+        assert row.book is not None
+        world.estate.put(row.model_copy(update={"book": row.book.model_copy(update=dates)}))
+    console, out = world.show()
+    assert run(hub, console) == 0
+    assert "20 schedules compared with the reference" in out.getvalue()
+    opened = open_drifts(world.log)
+    assert {(row.system, row.kind) for row in opened} == {(ERP, DriftKind.SCHEDULE)}
+    assert run(hub, console, schedules=False) == 0
+    assert repair(hub, console) == 0
+    assert open_drifts(world.log) == opened
+    assert report(world.log, console) == 0
+    assert "Schedules that are not the reference" in out.getvalue()
+    for row in world.estate.observed[ERP].values():
+        if row.book is not None:
+            world.estate.put(row.model_copy(update={"book": row.book.model_copy(update={"method": "MANUAL"})}))
+    assert run(hub, console) == 0
+    assert open_drifts(world.log) == []
+
+
+def test_t24_a_ghost_is_found_although_its_tombstone_never_came(world: World) -> None:
+    """An old row of the record stays in the observed table: only rows of this very read are evidence."""
+    assert reconcile(world.hub).finished.drifts == 0
+    world.estate.remove(AM, "asset", "U3")
+    real = world.log.publish
+
+    def lose_tombstones(outbounds: Sequence[Outbound]) -> None:
+        observed = "observed.unio24.record.state.v1"
+        real([each for each in outbounds if each.topic != observed or each.value is not None])
+
+    world.log.publish = lose_tombstones  # type: ignore[method-assign]  # what a reader away for too long sees
+    result = reconcile(replace(world.hub, publish=lose_tombstones))
+    assert "unio24/asset/U3" in world.log.read_table("observed.unio24.record.state.v1")
+    assert result.comparison is not None
+    assert [(f.drift.kind, f.drift.native_id) for f in result.comparison.drifts] == [(DriftKind.GHOST, "U3")]

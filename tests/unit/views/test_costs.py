@@ -50,8 +50,10 @@ def registered(version: int, amount: str | None, *, tag: str = "T1") -> AssetEve
 
 def costs_of(documents: dict[str, CostEntry], assets: dict[str, AssetEntry]) -> Costs:
     costs = Costs()
-    costs.replace_documents(documents)
-    costs.replace_assets(assets)
+    for cost_doc_id, document in documents.items():
+        costs.put_document(cost_doc_id, document)
+    for asset_id, asset in assets.items():
+        costs.put_asset(asset_id, asset)
     return costs
 
 

@@ -11,9 +11,20 @@ from aiohttp import web
 
 from tieline.views.costs import AssetEntry, CostEntry
 from tieline.views.disposals import Closing, DisposalEntry, Retirement
-from tieline.views.entries import ASSETS_TABLE, DISPOSALS_TABLE, DOCUMENTS_TABLE, SOURCES, Change
+from tieline.views.entries import (
+    ASSETS_TABLE,
+    CHANGES_TABLE,
+    COMMANDS_TABLE,
+    DISPOSALS_TABLE,
+    DOCUMENTS_TABLE,
+    RESULTS_TABLE,
+    Change,
+)
 from tieline.views.faust_app import LiveViews
+from tieline.views.flows import ChangeEntry, CommandEntry, ResultEntry
 from tieline.views.http import PAGE_LIMIT, start_server
+
+MARCH_NINE = 1_772_355_600_000  # 2026-03-01T09:00:00Z
 
 
 @asynccontextmanager
@@ -29,9 +40,10 @@ async def serving(live: LiveViews) -> AsyncIterator[httpx.AsyncClient]:
 
 
 def some_costs(assets: int) -> LiveViews:
-    live = LiveViews(recovered=set(SOURCES))
+    live = LiveViews(is_ready=True)
     entry = AssetEntry(version=1, tag="T", amount="100", currency="EUR")
-    live.figures.costs.replace_assets({f"a{n:04d}": entry for n in range(assets)})
+    for number in range(assets):
+        live.figures.put(Change(ASSETS_TABLE, f"a{number:04d}", entry))
     document = CostEntry(
         asset_id="a0001",
         amount="2.50",
@@ -117,6 +129,27 @@ async def test_the_disposals_of_a_status() -> None:
         assert "not_in_books" in refused.json()["error"]
 
 
+async def test_the_completeness_of_a_flow_from_an_hour_on() -> None:
+    live = some_costs(1)
+    for key, change in (("book/a1|main/1", MARCH_NINE), ("book/a2|main/1", MARCH_NINE + 3_600_000)):
+        entry = ChangeEntry(object="book", source="tryton", changed_ms=change, written_ms=change + 500)
+        live.figures.put(Change(CHANGES_TABLE, key, entry))
+        command = CommandEntry(change=key, target="unio24", written_ms=change + 700)
+        live.figures.put(Change(COMMANDS_TABLE, f"unio24/{key}", command))
+    confirmed = ResultEntry(outcome="CONFIRMED", written_ms=MARCH_NINE + 3_602_500)
+    live.figures.put(Change(RESULTS_TABLE, "unio24/book/a2|main/1", confirmed))
+    async with serving(live) as client:
+        flow = "book:tryton>unio24"
+        answer = (await client.get("/completeness", params={"flow": flow, "after": "2026-03-01T10"})).json()
+        names = ("hour", "routed", "confirmed", "latency_p50_secs")
+        assert [[item[name] for name in names] for item in answer["items"]] == [["2026-03-01T10:00Z", 1, 1, 2.5]]
+        assert (answer["first_hour"], answer["window_hours"]) == ("2026-02-27T11:00:00+00:00", 48)
+        first = (await client.get("/completeness", params={"limit": "1"})).json()
+        assert [item["hour"] for item in first["items"]] == ["2026-03-01T09:00Z"]
+        assert first["next_after"] == "2026-03-01T09:00Z/book:tryton>unio24"
+        assert (await client.get("/completeness", params={"flow": "book:tryton>none"})).json()["items"] == []
+
+
 @pytest.mark.parametrize("limit", ["0", "-1", "x", str(PAGE_LIMIT + 1), "²", "9" * 50])
 async def test_a_wrong_limit_is_refused(limit: str) -> None:
     async with serving(some_costs(1)) as client:
@@ -127,9 +160,9 @@ async def test_a_wrong_limit_is_refused(limit: str) -> None:
 
 async def test_nothing_is_told_before_the_tables_are_read_back() -> None:
     live = some_costs(1)
-    live.recovered.discard(ASSETS_TABLE)
+    live.is_ready = False
     async with serving(live) as client:
-        for path in ("/costs", "/assets/a0000/cost", "/spend", "/disposals", "/health"):
+        for path in ("/costs", "/assets/a0000/cost", "/spend", "/disposals", "/completeness", "/health"):
             assert (await client.get(path)).status_code == 503
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tieline.connectors.kit.kept import lost_text
 from tieline.connectors.tryton import comment
 from tieline.connectors.tryton.models import Asset
 from tieline.kernel.errors import Rejected
@@ -68,6 +69,19 @@ def plan_changes(system: str, command: WriteAsset, asset: Asset, found: Found, p
         run=asset.state == "draft" and (_shall_run(command, found) or close_on is not None),
         close_on=close_on,
     )
+
+
+def check_comment(sent: str, asset: Asset) -> None:
+    """Raise ``Rejected`` naming the value of which Tryton kept less than was sent (T27)."""
+    held = comment.read_values(asset.comment)
+    for key, value in comment.read_values(sent).items():
+        fault = lost_text(value, held.get(key, ""))
+        if fault is not None:
+            raise Rejected(
+                f"Tryton kept less of it than was sent: {fault}",
+                field=f"comment.{key}",
+                remedy="lift the limit of the asset's comment in Tryton, or shorten the value at its source",
+            )
 
 
 def comment_values(system: str, command: WriteAsset, asset: Asset | None) -> dict[str, str | None]:

@@ -6,7 +6,15 @@ import datetime as dt
 from collections.abc import Collection
 
 from tieline.connectors.tryton import comment, mapping
-from tieline.connectors.tryton.asset_plan import COMMENT_KEYS, Found, Plan, comment_values, dates, plan_changes
+from tieline.connectors.tryton.asset_plan import (
+    COMMENT_KEYS,
+    Found,
+    Plan,
+    check_comment,
+    comment_values,
+    dates,
+    plan_changes,
+)
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.closing import AssetCloser
 from tieline.connectors.tryton.finding import MODEL, AssetFinder
@@ -42,6 +50,10 @@ class AssetWriter:
         if not plan.empty:
             await self._carry_out(command, row, plan)
             row = await self._finder.by_id(row["id"]) or row
+        if created:
+            check_comment(self._first_comment(command), mapping.parse(Asset, row))
+        elif plan.comment is not None:
+            check_comment(plan.comment, mapping.parse(Asset, row))
         return self._written(row, effect=created or not plan.empty)
 
     async def read_back(self, command: WriteAsset, native_id: str | None) -> Written | None:
@@ -76,6 +88,9 @@ class AssetWriter:
         asset = mapping.parse(Asset, row)
         product = self._product_code(command, asset.product.code)
         return plan_changes(self._context.system, self._coded(command, command.writable_fields), asset, found, product)
+
+    def _first_comment(self, command: WriteAsset) -> str:
+        return comment.write_values(None, comment_values(self._context.system, self._coded(command, None), None))
 
     def _product_code(self, command: WriteAsset, held: str | None) -> str | None:
         """Code of the product the class asks for: the one that is held where it means the same class."""
@@ -120,9 +135,7 @@ class AssetWriter:
             "start_date": start,
             "end_date": end_date(start, product),
             "frequency": "monthly",
-            "comment": comment.write_values(
-                None, comment_values(self._context.system, self._coded(command, None), None)
-            ),
+            "comment": self._first_comment(command),
         }
         created = await self._client.write(f"model.{MODEL}.create", [values])
         # Tryton keeps nothing unique that we could use: of two records made at the same time the elder stays, before

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import httpx
 import httpx_aiohttp
 
+from tieline.connectors.kit.throttling import AccountBudget
 from tieline.connectors.tryton import faults, wire
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.kernel.errors import OutcomeUnknown, Stop, TielineError, Unavailable
@@ -26,7 +27,12 @@ class TrytonClient:
     ``faults`` says; nothing is tried again but a call whose session has ended.
     """
 
-    def __init__(self, settings: TrytonSettings, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: TrytonSettings,
+        transport: httpx.AsyncBaseTransport | None = None,
+        budget: AccountBudget | None = None,
+    ) -> None:
         self._settings = settings
         timeout = httpx.Timeout(
             settings.read_timeout_secs, connect=settings.connect_timeout_secs, pool=settings.read_timeout_secs
@@ -36,7 +42,7 @@ class TrytonClient:
         self._http = httpx.AsyncClient(
             transport=transport or httpx_aiohttp.AiohttpTransport(), timeout=timeout, follow_redirects=False
         )
-        self._free = asyncio.Semaphore(settings.max_connections)
+        self._budget = budget or AccountBudget(settings.database, settings.max_connections)
         self._login_lock = asyncio.Lock()
         self._session: str | None = None
         self._context: dict[str, object] | None = None
@@ -45,9 +51,9 @@ class TrytonClient:
         """Close the connections; the session ends by itself."""
         await self._http.aclose()
 
-    async def read(self, method: str, *params: object) -> wire.Json:
+    async def read(self, method: str, *params: object, context: Mapping[str, object] | None = None) -> wire.Json:
         """Call a method that changes nothing. A lost answer is ``Unavailable``."""
-        return await self._call(method, params, writes=False)
+        return await self._call(method, params, writes=False, context=context)
 
     async def write(
         self, method: str, *params: object, timestamps: Mapping[str, str] | None = None, **context: object
@@ -67,9 +73,11 @@ class TrytonClient:
         *,
         order: Sequence[tuple[str, str]] | None = None,
         limit: int | None = None,
+        context: Mapping[str, object] | None = None,
     ) -> list[dict[str, wire.Json]]:
-        """Records of a model, inactive ones left out as Tryton does."""
-        rows = await self.read(f"model.{model}.search_read", domain, 0, limit, order, list(fields))
+        """Records of a model, inactive ones left out as Tryton does; ``context`` is what computed fields go by."""
+        method = f"model.{model}.search_read"
+        rows = await self.read(method, domain, 0, limit, order, list(fields), context=context)
         return _rows(rows, model)
 
     async def search(self, model: str, domain: Domain, *, limit: int | None = None) -> list[int]:
@@ -141,7 +149,7 @@ class TrytonClient:
         # Tryton compresses every long answer, asked or not; httpx undoes it while the size is being watched.
         content = wire.dumps(dict(body))
         sent = {"Content-Type": "application/json", "Accept": "application/json", **headers}
-        async with self._free:
+        async with self._budget.slot():
             try:
                 async with self._http.stream("POST", self._url, content=content, headers=sent) as response:
                     received = await self._bounded(response, method, writes=writes)

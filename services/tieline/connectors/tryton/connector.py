@@ -8,13 +8,14 @@ from functools import partial
 from tieline.connectors.tryton.assets import AssetWriter
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.costs import CostWriter
+from tieline.connectors.tryton.ledger import CONTROL_ACCOUNTS, LedgerContext, map_account
 from tieline.connectors.tryton.mapping import SNAPSHOT_STREAMS, Context, map_item
 from tieline.connectors.tryton.reference import Reference
 from tieline.connectors.tryton.settings import read_settings
 from tieline.connectors.tryton.sink import TrytonSink
 from tieline.connectors.tryton.source import TrytonSource
 from tieline.kernel.code_lists import SHARED, Codes
-from tieline.kernel.protocols import Connector
+from tieline.kernel.protocols import Connector, ControlAccounts
 
 
 def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARED) -> Connector:
@@ -25,6 +26,7 @@ def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARE
     known = read_settings(system, settings)
     client = TrytonClient(known)
     context = Context(system, known.product_codes(), known.maintenance_expense_account, codes)
+    ledger = LedgerContext({account.account: account for account in known.control_accounts})
     reference = Reference(client, known, codes)
     return Connector(
         source=TrytonSource(client, known),
@@ -32,4 +34,5 @@ def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARE
         map_item=partial(map_item, context),
         snapshot_streams=SNAPSHOT_STREAMS,
         close=client.close,
+        control_accounts=ControlAccounts(CONTROL_ACCOUNTS, partial(map_account, ledger)) if ledger.accounts else None,
     )

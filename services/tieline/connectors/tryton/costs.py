@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from decimal import Decimal
 
+from tieline.connectors.kit.kept import lost_text
 from tieline.connectors.tryton import costs_text, mapping, models
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.costs_text import DocumentText, LineText
@@ -39,6 +41,7 @@ class CostWriter:
         if row is None:
             row = await self._create(command)
         if row["state"] != "posted":
+            self._check_kept(command, row)
             await self._post(row["id"])
             row = await self._find(command.cost_doc_id)
         if row is None:
@@ -98,6 +101,21 @@ class CostWriter:
             await self._client.write(f"model.{MODEL}.delete", created)
         return row
 
+    def _check_kept(self, command: PostCost, row: dict[str, Json]) -> None:
+        """Raise ``Rejected`` for a draft of whose texts Tryton kept less than was sent: it is not posted (T27)."""
+        texts = [("description", costs_text.write_document(_document(command)), str(row["description"] or ""))]
+        held = mapping.cost_report(self._context.read_only(), mapping.parse(Move, row)).fields.lines
+        for number, (line, kept) in enumerate(zip(command.fields.lines, held, strict=False)):
+            texts.append((f"lines[{number}].description", line.description, kept.description))
+        for field, wanted, kept_text in texts:
+            fault = lost_text(wanted, kept_text)
+            if fault is not None:
+                raise Rejected(
+                    f"Tryton kept less of it than was sent: {fault}",
+                    field=field,
+                    remedy="delete the draft move, lift the limit in Tryton or shorten the text at its source, replay",
+                )
+
     async def _post(self, move: int) -> None:
         try:
             await self._client.write(f"model.{MODEL}.post", [move])
@@ -110,7 +128,7 @@ class CostWriter:
         fields = command.fields
         await self._check(fields)
         # Invariant 10: a late document is posted in the period it was given, and keeps its own date in the text.
-        posting_date = command.posting_date or fields.effective_date
+        posting_date = _posting_date(command)
         late = posting_date != fields.effective_date
         period = await self._reference.open_period(posting_date, "posting_date" if late else "fields.effective_date")
         centre = await self._reference.cost_centre(fields.cost_centre, fields.effective_date)
@@ -130,19 +148,12 @@ class CostWriter:
                 }
             )
         lines.append({"account": accrual, **_sides(-fields.total)})
-        document = DocumentText(
-            command.cost_doc_id,
-            fields.work_order,
-            command.asset_number,
-            fields.reversal_of,
-            fields.effective_date if late else None,
-        )
         return {
             "company": await self._reference.company(),
             "journal": await self._reference.journal(self._settings.maintenance_journal),
             "period": period,
             "date": posting_date,
-            "description": costs_text.write_document(document),
+            "description": costs_text.write_document(_document(command)),
             "origin": await self._origin(command.asset_number),
             "lines": [("create", lines)],
         }
@@ -186,6 +197,22 @@ class CostWriter:
 
 
 _LIKE_SPECIALS = str.maketrans({"%": "_", "_": "_", "\\": "_"})
+
+
+def _posting_date(command: PostCost) -> dt.date:
+    return command.posting_date or command.fields.effective_date
+
+
+def _document(command: PostCost) -> DocumentText:
+    fields = command.fields
+    late = _posting_date(command) != fields.effective_date
+    return DocumentText(
+        command.cost_doc_id,
+        fields.work_order,
+        command.asset_number,
+        fields.reversal_of,
+        fields.effective_date if late else None,
+    )
 
 
 def _sides(amount: Decimal) -> dict[str, Decimal]:

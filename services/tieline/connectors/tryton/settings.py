@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
 
 from tieline.kernel.errors import Stop
+from tieline.kernel.ledger_records import ControlMeasure
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -26,6 +27,18 @@ class DueDepreciation(StrEnum):
 
     POST_ALL = "post-all"
     REQUIRE = "require"
+
+
+class ControlAccount(BaseModel):
+    """One account of the general ledger that controls assets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    account: Code = Field(description="Code of the account; with sub-accounts, their sum counts.")
+    measure: ControlMeasure = Field(description="COST or ACCUMULATED_DEPRECIATION of the running assets.")
+    asset_classes: tuple[Code, ...] = Field(
+        default=(), description="Canonical classes booked on the account; none: every class."
+    )
 
 
 class TrytonSettings(BaseModel):
@@ -58,6 +71,13 @@ class TrytonSettings(BaseModel):
         description=(
             "Before a disposal: post-all runs Tryton's month-end wizard up to the disposal date, which posts the due "
             "depreciation of every running asset; require refuses the disposal until an accountant has posted it."
+        ),
+    )
+    control_accounts: tuple[ControlAccount, ...] = Field(
+        default=(),
+        description=(
+            "Accounts that reconciliation compares with the sum of the assets booked on them; none: the ledger is "
+            "reported as not compared."
         ),
     )
     connect_timeout_secs: float = Field(default=5, gt=0, le=120, description="Longest wait for a connection.")
@@ -97,4 +117,8 @@ def read_settings(system: str, settings: Mapping[str, object]) -> TrytonSettings
         raise Stop(
             f"systems.{system}.settings.asset_classes: product {twice} stands for two classes; give each its own"
         )
+    codes = [entry.account for entry in found.control_accounts]
+    twice = next((code for code in codes if codes.count(code) > 1), None)
+    if twice is not None:
+        raise Stop(f"systems.{system}.settings.control_accounts: {twice} stands there twice; name it once")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tieline.connectors.tryton.assets import AssetWriter
 from tieline.connectors.tryton.costs import CostWriter
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Written
 
@@ -27,7 +28,7 @@ class TrytonSink:
                 return await self._assets.remove(command.native_id)
             case RemoveRecord(entity="cost-document"):
                 return await self._costs.remove(command.native_id)
-            case RemoveRecord() | WriteBook():
+            case RemoveRecord() | WriteBook() | FamilyCommand():
                 raise _not_ours(command)
 
     async def read_back(self, command: Command, native_id: str | None) -> Written | None:
@@ -43,11 +44,17 @@ class TrytonSink:
             case RemoveRecord(entity="cost-document"):
                 gone = not await self._costs.present(command.native_id)
                 return Written(native_id=command.native_id) if gone else None
-            case RemoveRecord() | WriteBook():
+            case RemoveRecord() | WriteBook() | FamilyCommand():
                 raise _not_ours(command)
 
 
-def _not_ours(command: RemoveRecord | WriteBook) -> Rejected:
+def _not_ours(command: RemoveRecord | WriteBook | FamilyCommand) -> Rejected:
+    if isinstance(command, FamilyCommand):
+        return Rejected(
+            f"this connector does not map a {command.family.name}",
+            field="entity",
+            remedy="let the flow lead to a system whose connector maps declared families (settings.records)",
+        )
     entity = command.entity if isinstance(command, RemoveRecord) else "book"
     return Rejected(
         f"Tryton owns its {entity} records: the hub does not write them",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tieline.connectors.tryton import models, wire
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.cursors import Change, Mark, dump_marks, load_marks, micros, moment
+from tieline.connectors.tryton.ledger import CONTROL_ACCOUNTS, read_accounts
 from tieline.connectors.tryton.mapping import ASSETS, COSTS, PERIODS, PURCHASE_ORDERS
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.kernel.errors import Stop, Unavailable
@@ -85,6 +86,10 @@ class TrytonSource:
 
     async def read_all(self, stream: str) -> AsyncIterator[RawItem]:
         """See ``Source``. Pages by id until a page is empty, so that a page cut short is never taken for the last."""
+        if stream == CONTROL_ACCOUNTS:
+            for row in await read_accounts(self._client, self._settings.control_accounts):
+                yield _item(stream, row)
+            return
         last = 0
         while True:
             page = await self._rows(stream, [("id", ">", last)])

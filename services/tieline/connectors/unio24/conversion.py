@@ -12,6 +12,7 @@ from typing import cast
 from pydantic import BaseModel
 
 from tieline.connectors.kit.amounts import NumberFormat, from_float_artefact, parse_amount
+from tieline.connectors.kit.kept import lost_text
 from tieline.connectors.unio24.profile import FieldRule, enum_of, kind_of
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import Money
@@ -92,24 +93,25 @@ def to_theirs(name: str, rule: FieldRule, value: object) -> Mapping[str, object]
 
 
 def lost(wanted: object, held: object) -> str | None:
-    """What a target lost of a value, in words: the end of a text, or digits of a number; None when nothing.
+    """What a target lost of a value, in words: the end of a text or a list, or digits of a number; None when nothing.
 
-    Another case or other spaces lose nothing that matters: they are the target's way of writing the same.
+    Of a record or a list, its first part that is not whole.
     """
     match wanted, held:
-        case StrEnum(), _:
-            return None
-        case str(), str():
-            whole, kept = ("".join(text.split()).casefold() for text in (wanted, held))
-            short = len(kept) < len(whole) and whole.startswith(kept)
-            return f"{len(held)} of {len(wanted)} characters" if short else None
+        case str(), str() if not isinstance(wanted, StrEnum):
+            return lost_text(wanted, held)
         case Money(), Money():
             same = wanted.currency == held.currency
             return f"{held.amount} instead of {wanted.amount}" if same and held.amount != wanted.amount else None
         case Decimal(), Decimal():
             return f"{held} instead of {wanted}" if held != wanted else None
-        case _:
-            return None
+        case BaseModel(), BaseModel():
+            faults = ((name, lost(getattr(wanted, name), getattr(held, name))) for name in type(wanted).model_fields)
+            return next((f"{name}: {fault}" for name, fault in faults if fault), None)
+        case tuple(), tuple():
+            short = f"{len(held)} of {len(wanted)} entries" if len(held) < len(wanted) else None
+            return short or next(filter(None, map(lost, wanted, held)), None)
+    return None
 
 
 def read_time(value: object, pattern: str, place: str) -> dt.datetime:

@@ -135,6 +135,18 @@ class Unio24User:
         """Tamper with the finance panel (a foreign edit)."""
         return self._call("PUT", f"{PREFIX}/assets/{asset_id}/finance/{book}", panel)
 
+    def create_record(self, collection: str, content: Mapping[str, object]) -> Document:
+        """A new record in a collection of any kind."""
+        return self._call("POST", f"{PREFIX}/records/{collection}", dict(content))
+
+    def edit_record(self, collection: str, record_id: int, **fields: object) -> Document:
+        """Change a record of a collection by hand."""
+        return self._call("PATCH", f"{PREFIX}/records/{collection}/{record_id}", fields)
+
+    def records(self, collection: str) -> list[Document]:
+        """Every record of a collection, oldest first."""
+        return list(self._pages(f"{PREFIX}/records/{collection}", {}))
+
     def stats(self) -> Document:
         """Counts, and sums by currency."""
         return self._call("GET", "/_stats")

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import cast
 
 from pydantic import BaseModel
 
 from tieline.connectors.unio24.profile import FieldRule, Fields, Profile, kind_of, load_profile
+from tieline.connectors.unio24.records import lists_of, load_records
 from tieline.kernel.correspondence import FieldTables, Place, RecordTable
 from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
+from tieline.kernel.shapes import FamilyShapes
 
 _HEADER = "| canonical field | kind | {name} | direction | conversion | meaning |\n|---|---|---|---|---|---|"
 
 
-def tables(settings: Mapping[str, object]) -> FieldTables:
-    """The place of every canonical field, by the profile that the settings name. Raises ``Stop`` for a faulty one."""
+def tables(settings: Mapping[str, object], *, shapes: FamilyShapes | None = None) -> FieldTables:
+    """The place of every canonical field, by the profile that the settings name. Raises ``Stop`` for a faulty one.
+
+    ``shapes`` are the landscape's declared families, of which the setting ``records`` maps some.
+    """
     profile = load_profile(Path(str(settings["profile"])))
     assets, books, costs = profile.assets, profile.books, profile.cost_documents
     return {
@@ -24,7 +30,24 @@ def tables(settings: Mapping[str, object]) -> FieldTables:
         "ScheduleLine": RecordTable(books.item_path, _places(books.line_fields, f"{books.lines}.", writes=True)),
         "CostFields": RecordTable(costs.item_path, _places(costs.fields, "", writes=False)),
         "CostLine": RecordTable(costs.item_path, _places(costs.line_fields, f"{costs.lines}.", writes=False)),
+        **(_family_tables(settings, shapes) if shapes is not None else {}),
     }
+
+
+def _family_tables(settings: Mapping[str, object], shapes: FamilyShapes) -> FieldTables:
+    files = cast("Mapping[str, str]", settings.get("records", {}))
+    found: dict[str, RecordTable] = {}
+    for mapped in load_records({name: Path(path) for name, path in files.items()}, shapes).values():
+        resource, fields = mapped.resource, mapped.shape.fields
+        # Without our reference on their records nothing is ever written there.
+        writes = resource.reference is not None
+        found[fields.__name__] = RecordTable(resource.item_path, _places(resource.fields, "", writes=writes))
+        for name, inner in lists_of(fields).items():
+            if name in resource.lists:
+                rule = resource.lists[name]
+                places = _places(rule.fields, f"{rule.path}.", writes=writes)
+                found[inner.__name__] = RecordTable(resource.item_path, places)
+    return found
 
 
 def page(settings: Mapping[str, object]) -> str:

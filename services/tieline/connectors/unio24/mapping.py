@@ -36,12 +36,7 @@ Coded = TypeVar("Coded", AssetFields, BookFields, CostFields)
 
 def map_item(profile: Profile, system: str, item: RawItem, codes: Codes = SHARED) -> Sequence[Report]:
     """The reports in one raw record: exactly one. Raises ``Rejected`` with the path of the offending key."""
-    try:
-        record = parse_json(item.payload, max_bytes=MAX_ITEM_BYTES)
-    except JsonError as error:
-        raise Rejected(f"the record is not acceptable JSON: {error}", field="$") from None
-    if not isinstance(record, Mapping):
-        raise Rejected("the record is not an object", field="$")
+    record = parse_record(item)
     reports: Mapping[str, Callable[[Profile, str, Record, Codes], Report]] = {
         ASSETS: asset_report,
         COST_DOCUMENTS: cost_report,
@@ -52,16 +47,27 @@ def map_item(profile: Profile, system: str, item: RawItem, codes: Codes = SHARED
     return [reports[item.stream](profile, system, record, codes)]
 
 
+def parse_record(item: RawItem) -> Record:
+    """Their record in a raw item. Raises ``Rejected`` if it is none."""
+    try:
+        record = parse_json(item.payload, max_bytes=MAX_ITEM_BYTES)
+    except JsonError as error:
+        raise Rejected(f"the record is not acceptable JSON: {error}", field="$") from None
+    if not isinstance(record, Mapping):
+        raise Rejected("the record is not an object", field="$")
+    return record
+
+
 def asset_report(profile: Profile, system: str, record: Record, codes: Codes = SHARED) -> AssetReport:
     """One asset of theirs."""
     resource = profile.assets
     reference = value_at(record, resource.reference)
     if reference is not None and not isinstance(reference, str):
         raise Rejected("must be text", field=resource.reference)
-    origin = _origin(
+    origin = origin_of(
         resource, system, "asset", identifier(record, resource.id), record, hub_ref=(reference or "").strip() or None
     )
-    fields = _read(AssetFields, resource.fields, record)
+    fields = read_fields(AssetFields, resource.fields, record)
     return AssetReport(origin=origin, fields=_canonical(fields, codes, origin.recorded_at.date(), resource.fields))
 
 
@@ -69,12 +75,12 @@ def book_report(profile: Profile, system: str, record: Record, codes: Codes = SH
     """One finance panel of theirs: their copy of an ERP's book."""
     resource = profile.books
     lines = [
-        _read(ScheduleLine, resource.line_fields, line, place=f"{resource.lines}.{place}.")
-        for place, line in _lines(record, resource.lines)
+        read_fields(ScheduleLine, resource.line_fields, line, place=f"{resource.lines}.{place}.")
+        for place, line in lines_at(record, resource.lines)
     ]
-    fields = _read(BookFields, resource.fields, record, lines=tuple(lines))
+    fields = read_fields(BookFields, resource.fields, record, lines=tuple(lines))
     asset_id = identifier(record, resource.asset_id)
-    origin = _origin(resource, system, "book", book_id_of(asset_id, fields.book_id), record)
+    origin = origin_of(resource, system, "book", book_id_of(asset_id, fields.book_id), record)
     fields = _canonical(fields, codes, fields.as_of, resource.fields)
     return BookReport(origin=origin, asset_native_id=asset_id, fields=fields)
 
@@ -83,10 +89,10 @@ def cost_report(profile: Profile, system: str, record: Record, codes: Codes = SH
     """One cost document of theirs. Raises ``Rejected`` when its total is not the sum of its lines (Invariant 11)."""
     resource = profile.cost_documents
     lines = [
-        _read(CostLine, resource.line_fields, line, place=f"{resource.lines}.{place}.", line_no=place + 1)
-        for place, line in _lines(record, resource.lines)
+        read_fields(CostLine, resource.line_fields, line, place=f"{resource.lines}.{place}.", line_no=place + 1)
+        for place, line in lines_at(record, resource.lines)
     ]
-    fields = _read(CostFields, resource.fields, record, lines=tuple(lines))
+    fields = read_fields(CostFields, resource.fields, record, lines=tuple(lines))
     total = sum((line.amount for line in lines), Decimal(0))
     if total != fields.total:
         raise Rejected(
@@ -94,7 +100,7 @@ def cost_report(profile: Profile, system: str, record: Record, codes: Codes = SH
             field=str(resource.fields["total"].path),
             remedy="correct the document in its system",
         )
-    origin = _origin(resource, system, "cost-document", identifier(record, resource.id), record)
+    origin = origin_of(resource, system, "cost-document", identifier(record, resource.id), record)
     return CostReport(origin=origin, fields=_canonical(fields, codes, fields.effective_date, resource.fields))
 
 
@@ -135,7 +141,7 @@ def check_mapped_once(profile: Profile, codes: Codes) -> None:
 def native_asset(profile: Profile, fields: AssetFields, only: Collection[str] | None = None) -> dict[str, object]:
     """Their keys for the known values of ``fields`` (``only`` these of them); fields of direction ``in`` left out."""
     names = [name for name in AssetFields.model_fields if only is None or name in only]
-    return _written(profile.assets.fields, fields, names)
+    return write_fields(profile.assets.fields, fields, names)
 
 
 def writable_names(profile: Profile) -> frozenset[str]:
@@ -154,15 +160,15 @@ def asset_after(
     """What they will hold of ``fields`` (``only`` these), after their trimming and coding: comparable with reports."""
     record = native_asset(profile, codes.native_fields(fields, day, only=only), only)
     rules = {name: rule for name, rule in profile.assets.fields.items() if name in writable_names(profile)}
-    return _canonical(_read(AssetFields, rules, record), codes, day, rules)
+    return _canonical(read_fields(AssetFields, rules, record), codes, day, rules)
 
 
 def native_book(profile: Profile, fields: BookFields) -> dict[str, object]:
     """Their whole finance panel for one book."""
     resource = profile.books
-    record = _written(resource.fields, fields, [n for n in BookFields.model_fields if n != "lines"])
+    record = write_fields(resource.fields, fields, [n for n in BookFields.model_fields if n != "lines"])
     names = list(ScheduleLine.model_fields)
-    lines = [_written(resource.line_fields, line, names) for line in fields.lines]
+    lines = [write_fields(resource.line_fields, line, names) for line in fields.lines]
     put_at(record, resource.lines, lines)
     return record
 
@@ -170,8 +176,8 @@ def native_book(profile: Profile, fields: BookFields) -> dict[str, object]:
 def book_after(profile: Profile, fields: BookFields, codes: Codes = SHARED) -> BookFields:
     """What they will hold of ``fields``, after their trimming and coding: comparable with what they report."""
     resource, record = profile.books, native_book(profile, codes.native_fields(fields, fields.as_of))
-    lines = [_read(ScheduleLine, resource.line_fields, line) for _, line in _lines(record, resource.lines)]
-    held = _read(BookFields, resource.fields, record, lines=tuple(lines), book_id=fields.book_id)
+    lines = [read_fields(ScheduleLine, resource.line_fields, line) for _, line in lines_at(record, resource.lines)]
+    held = read_fields(BookFields, resource.fields, record, lines=tuple(lines), book_id=fields.book_id)
     return _canonical(held, codes, fields.as_of, resource.fields)
 
 
@@ -179,7 +185,8 @@ def _canonical(fields: Coded, codes: Codes, day: dt.date | None, rules: Fields) 
     return codes.canonical_fields(fields, day, place=lambda name: rules[name].path or name)
 
 
-def _written(rules: Fields, fields: BaseModel, names: Sequence[str]) -> dict[str, object]:
+def write_fields(rules: Fields, fields: BaseModel, names: Sequence[str]) -> dict[str, object]:
+    """Their keys and values for these of our fields; fields of direction ``in`` and unknown values left out."""
     record: dict[str, object] = {}
     for name in names:
         rule, value = rules.get(name), getattr(fields, name)
@@ -191,7 +198,8 @@ def _written(rules: Fields, fields: BaseModel, names: Sequence[str]) -> dict[str
     return record
 
 
-def _read(model: type[M], rules: Fields, record: Record, *, place: str = "", **given: object) -> M:
+def read_fields(model: type[M], rules: Fields, record: Record, *, place: str = "", **given: object) -> M:
+    """Our record of theirs; ``given`` are fields that are there already. Raises ``Rejected`` naming their key."""
     values: dict[str, Any] = {}
     for name, rule in rules.items():
         try:
@@ -214,7 +222,8 @@ def _plain(model: type[BaseModel], name: str, value: object) -> object:
     return dict(value) if isinstance(value, BaseModel) and kind_of(model, name) == "money" else value
 
 
-def _lines(record: Record, path: str) -> list[tuple[int, Record]]:
+def lines_at(record: Record, path: str) -> list[tuple[int, Record]]:
+    """The records in a list of theirs, counted from 0. Raises ``Rejected`` if it is none."""
     lines = value_at(record, path)
     if not isinstance(lines, list):
         raise Rejected("must be a list", field=path)
@@ -224,9 +233,10 @@ def _lines(record: Record, path: str) -> list[tuple[int, Record]]:
     return list(enumerate(lines))
 
 
-def _origin(
+def origin_of(
     resource: Resource, system: str, entity: str, native_id: str, record: Record, *, hub_ref: str | None = None
 ) -> Origin:
+    """Where a record comes from. Raises ``Rejected`` naming the key of theirs that does not say it."""
     at = value_at(record, resource.modified_at)
     if at is None or at == "":
         raise Rejected("every record needs a modification time", field=resource.modified_at)

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
@@ -40,6 +40,11 @@ class Part(BaseModel):
     """Base of every part of a profile: closed, immutable."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+P = TypeVar("P", bound=Part)
+Fault = tuple[tuple[str, ...], str]
+"""Place in a file, as keys, and what is wrong there."""
 
 
 class FieldRule(Part):
@@ -201,14 +206,15 @@ def field_sections() -> list[tuple[tuple[str, str], type[BaseModel], tuple[str, 
     """Where the profile maps fields, of which canonical class, and which of them it must map."""
     return [
         (("assets", "fields"), AssetFields, ("description",)),
-        (("books", "fields"), BookFields, _needed(BookFields, "lines")),
-        (("books", "line_fields"), ScheduleLine, _needed(ScheduleLine)),
-        (("cost_documents", "fields"), CostFields, _needed(CostFields, "lines")),
-        (("cost_documents", "line_fields"), CostLine, _needed(CostLine, "line_no")),
+        (("books", "fields"), BookFields, needed_fields(BookFields, "lines")),
+        (("books", "line_fields"), ScheduleLine, needed_fields(ScheduleLine)),
+        (("cost_documents", "fields"), CostFields, needed_fields(CostFields, "lines")),
+        (("cost_documents", "line_fields"), CostLine, needed_fields(CostLine, "line_no")),
     ]
 
 
-def _needed(model: type[BaseModel], *without: str) -> tuple[str, ...]:
+def needed_fields(model: type[BaseModel], *without: str) -> tuple[str, ...]:
+    """Fields that every record of the class has, but for some."""
     return tuple(name for name, info in model.model_fields.items() if info.is_required() and name not in without)
 
 
@@ -242,26 +248,34 @@ def _field_faults(data: object) -> Iterator[tuple[tuple[str, ...], str]]:
     for (section, key), model, needed in field_sections():
         resource = data.get(section) if isinstance(data, Mapping) else None
         if key == "fields" and isinstance(resource, Mapping):
-            yield from _path_faults(section, str(resource.get("item_path", "")))
+            path = str(resource.get("item_path", ""))
+            yield from (((section, *place), fault) for place, fault in path_faults(path, _PLACEHOLDERS[section]))
         rules = resource.get(key) if isinstance(resource, Mapping) else None
-        if not isinstance(rules, Mapping):
-            continue  # the shape itself is wrong; pydantic says so
-        for name in needed:
-            if name not in rules:
-                yield (section, key), f"{name} is missing; every record needs it"
-        for name, rule in rules.items():
-            place = (section, key, str(name))
-            if name not in model.model_fields or name == "lines":
-                known = ", ".join(field for field in model.model_fields if field != "lines")
-                yield place, f"is not a canonical field; known are {known}"
-            elif isinstance(rule, Mapping):
-                yield from ((place, fault) for fault in _rule_faults(model, str(name), rule))
+        yield from (((section, key, *place), fault) for place, fault in rules_faults(model, rules, needed, ("lines",)))
 
 
-def _path_faults(section: str, path: str) -> Iterator[tuple[tuple[str, ...], str]]:
-    wanted = [f"{{{name}}}" for name in _PLACEHOLDERS[section]]
+def rules_faults(
+    model: type[BaseModel], rules: object, needed: Sequence[str], elsewhere: Sequence[str]
+) -> Iterator[Fault]:
+    """What is wrong with the rules of a record's fields; those ``elsewhere`` are mapped in another place."""
+    if not isinstance(rules, Mapping):
+        return  # the shape itself is wrong; pydantic says so
+    for name in needed:
+        if name not in rules:
+            yield (), f"{name} is missing; every record needs it"
+    for name, rule in rules.items():
+        if name not in model.model_fields or name in elsewhere:
+            known = ", ".join(field for field in model.model_fields if field not in elsewhere)
+            yield (str(name),), f"is not a canonical field; known are {known}"
+        elif isinstance(rule, Mapping):
+            yield from (((str(name),), fault) for fault in _rule_faults(model, str(name), rule))
+
+
+def path_faults(path: str, placeholders: Sequence[str]) -> Iterator[Fault]:
+    """What is wrong with the path of one record."""
+    wanted = [f"{{{name}}}" for name in placeholders]
     if sorted(re.findall(r"\{[^}]*\}", path)) != wanted:
-        yield (section, "item_path"), f"needs the placeholders {' and '.join(wanted)}, and no others"
+        yield ("item_path",), f"needs the placeholders {' and '.join(wanted)}, and no others"
 
 
 def _rule_faults(model: type[BaseModel], name: str, rule: Mapping[object, object]) -> Iterator[str]:
@@ -309,6 +323,11 @@ def _number_faults(rule: Mapping[object, object]) -> Iterator[str]:
 
 def load_profile(path: Path) -> Profile:
     """The profile in a file; raises ``Stop`` listing every fault with file, line and key."""
+    return parse_profile(read_text(path), name=path.name)
+
+
+def read_text(path: Path) -> str:
+    """The text of a profile's file; raises ``Stop`` if it cannot be read or is too long to be one."""
     try:
         with path.open("rb") as file:
             text = file.read(_MAX_PROFILE_BYTES + 1)
@@ -316,11 +335,18 @@ def load_profile(path: Path) -> Profile:
         raise Stop(f"profile {path}: {error.strerror}; set the profile setting to the file") from None
     if len(text) > _MAX_PROFILE_BYTES:
         raise Stop(f"profile {path}: longer than {_MAX_PROFILE_BYTES} bytes")
-    return parse_profile(text.decode("utf-8", errors="replace"), name=path.name)
+    return text.decode("utf-8", errors="replace")
 
 
 def parse_profile(text: str, *, name: str) -> Profile:
     """The profile in ``text``; ``name`` stands in messages for the file. Raises ``Stop`` as ``load_profile`` does."""
+    return parse_part(Profile, text, name=name)
+
+
+def parse_part(
+    kind: type[P], text: str, *, name: str, faults_in: Callable[[object], Iterator[Fault]] = lambda _: iter(())
+) -> P:
+    """The part of this kind in ``text``. ``faults_in`` finds what its shape alone does not show. Raises ``Stop``."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -328,17 +354,19 @@ def parse_profile(text: str, *, name: str) -> Profile:
         raise Stop(f"profile {name}: {error}") from None
     if not isinstance(node, yaml.MappingNode):
         raise Stop(f"profile {name}: line 1: a mapping is wanted")
-    faults = [(place, "the key stands twice") for place in _doubled(node, ())]
+    faults: list[Fault] = [(place, "the key stands twice") for place in _doubled(node, ())]
+    faults += faults_in(data)
+    part: P | None = None
     try:
-        profile = Profile.model_validate(data)
+        part = kind.model_validate(data)
     except _ProfileFaults as error:
         faults += [(place, fault) for place, fault in error.faults]
     except ValidationError as error:
         faults += [(tuple(str(p) for p in e["loc"]), _PLAIN.get(e["type"], e["msg"])) for e in error.errors()]
-    if faults:
+    if faults or part is None:
         lines = (f"{name} line {_line(node, place)}, {'.'.join(place)}: {fault}" for place, fault in faults)
         raise Stop("the profile cannot be used:\n" + "\n".join(lines))
-    return profile
+    return part
 
 
 def _doubled(node: yaml.Node, place: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -22,6 +22,7 @@ import typer
 from aiohttp import web
 
 from tieline.connectors.unio24 import sandbox_assets as assets
+from tieline.connectors.unio24 import sandbox_records as records
 from tieline.connectors.unio24 import sandbox_work as work
 from tieline.connectors.unio24.sandbox_assets import Answer, Call
 from tieline.connectors.unio24.sandbox_checks import Refusal, checked, required, text
@@ -60,6 +61,11 @@ def routes() -> list[tuple[str, str, Handler]]:
         ("GET", "/cost-documents", work.list_cost_documents),
         ("GET", "/cost-documents/{id}", work.get_cost_document),
         ("POST", "/cost-documents/{id}/reverse", work.reverse_cost_document),
+        ("GET", "/records/{collection}", records.list_records),
+        ("POST", "/records/{collection}", records.create_record),
+        ("GET", "/records/{collection}/{id}", records.get_record),
+        ("PATCH", "/records/{collection}/{id}", records.patch_record),
+        ("DELETE", "/records/{collection}/{id}", records.delete_record),
         ("GET", "/webhooks", list_subscriptions),
         ("POST", "/webhooks", subscribe),
         ("DELETE", "/webhooks/{id}", unsubscribe),

@@ -52,7 +52,9 @@ class Answer:
     body: object
 
 
-def list_page(store: Store, call: Call, table: str, filters: tuple[str, ...] = ()) -> Answer:
+def list_page(
+    store: Store, call: Call, table: str, filters: tuple[str, ...] = (), fixed: Mapping[str, str] | None = None
+) -> Answer:
     """A page of records. A limit above the cap is lowered without a word, as real systems do."""
     since = call.query.get("modified_since")
     limit = call.query.get("limit", str(PAGE_DEFAULT))
@@ -60,7 +62,7 @@ def list_page(store: Store, call: Call, table: str, filters: tuple[str, ...] = (
         raise Refusal(400, "limit must be a positive number", field="limit")
     after = _opened(call.query["page_token"]) if "page_token" in call.query else None
     size = min(int(limit[:9]), PAGE_CAP)
-    where = {name: call.query[name] for name in filters if name in call.query}
+    where = {name: call.query[name] for name in filters if name in call.query} | dict(fixed or {})
     records = store.page(table, where=where, since=since, after=after, limit=size + 1)
     token = _sealed(records[size - 1]) if len(records) > size else None
     return Answer(200, {"items": records[:size], "next_page_token": token})

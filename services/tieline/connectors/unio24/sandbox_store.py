@@ -39,6 +39,10 @@ CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, updated_
 CREATE TABLE IF NOT EXISTS history (
   id INTEGER PRIMARY KEY AUTOINCREMENT, updated_at TEXT NOT NULL, asset_id INTEGER NOT NULL, doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS history_asset ON history(asset_id, id);
+CREATE TABLE IF NOT EXISTS record (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, updated_at TEXT NOT NULL, collection TEXT NOT NULL, external_ref TEXT,
+  doc TEXT NOT NULL, UNIQUE(collection, external_ref));
+CREATE INDEX IF NOT EXISTS record_updated ON record(collection, updated_at, id);
 CREATE TABLE IF NOT EXISTS subscription (
   id INTEGER PRIMARY KEY AUTOINCREMENT, updated_at TEXT NOT NULL, url TEXT UNIQUE, secret TEXT NOT NULL,
   doc TEXT NOT NULL);
@@ -57,6 +61,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "work_order": ("asset_id",),
     "audit": (),
     "history": ("asset_id",),
+    "record": ("collection", "external_ref"),
     "subscription": ("url", "secret"),
 }
 

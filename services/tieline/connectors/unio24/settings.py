@@ -34,6 +34,10 @@ class Settings(BaseModel):
         description="URL that the profile's paths are appended to; https unless it is on this machine."
     )
     profile: Path = Field(description="YAML file that maps the system's API; edited by the system's owner.")
+    records: dict[str, Path] = Field(
+        default_factory=dict,
+        description="Record family that the landscape declares, and the YAML file that maps it in this system.",
+    )
     token: SecretStr = Field(description="Bearer token of the integration user.")
     connect_timeout_secs: float = Field(default=5, gt=0, le=60, description="Longest wait for a connection.")
     read_timeout_secs: float = Field(default=30, gt=0, le=600, description="Longest silence while an answer is due.")

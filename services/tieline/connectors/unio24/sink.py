@@ -6,6 +6,9 @@ differs is sent; so doing a command again is doing nothing (Invariant 3).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tieline.connectors.unio24.client import Client, item_path
 from tieline.connectors.unio24.conversion import lost, put_at, value_at
 from tieline.connectors.unio24.mapping import (
@@ -22,9 +25,12 @@ from tieline.connectors.unio24.mapping import (
 )
 from tieline.connectors.unio24.models import Record
 from tieline.connectors.unio24.profile import Profile
+from tieline.connectors.unio24.record_sink import RecordSink
+from tieline.connectors.unio24.records import MappedFamily
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Retryable
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Written
 
@@ -37,7 +43,15 @@ _CANDIDATES = 50
 class Unio24Sink:
     """See ``Sink``. Holds no state but the connection; commands of different keys may run side by side."""
 
-    def __init__(self, client: Client, profile: Profile, system: str, codes: Codes = SHARED) -> None:
+    def __init__(
+        self,
+        client: Client,
+        profile: Profile,
+        system: str,
+        codes: Codes = SHARED,
+        families: Mapping[str, MappedFamily] = MappingProxyType({}),
+    ) -> None:
+        self._records = RecordSink(client, system, families)
         self._client = client
         self._profile = profile
         self._system = system
@@ -52,6 +66,8 @@ class Unio24Sink:
                 return await self._write_book(command, native_id)
             case RemoveRecord():
                 return await self._remove(command)
+            case FamilyCommand():
+                return await self._records.write(command, native_id)
             case PostCost():
                 raise Rejected("asset management takes no cost postings", remedy="route cost documents to an ERP only")
 
@@ -75,6 +91,8 @@ class Unio24Sink:
             case RemoveRecord():
                 gone = await self._client.get(self._profile.assets, id=command.native_id) is None
                 return Written(native_id=command.native_id) if gone else None
+            case FamilyCommand():
+                return await self._records.read_back(command, native_id)
             case PostCost():
                 return None
 
@@ -188,6 +206,15 @@ class Unio24Sink:
     def _kept(self, command: WriteAsset, record: Record, sent: Record) -> Written:
         """What they hold after a write. Raises ``Rejected`` naming the field of which they kept less than was sent."""
         written = self._asset_written(record, effect=True)
+        reference = self._profile.assets.reference
+        if value_at(record, reference) != command.asset_id:
+            # Without it the record would not be found again, and be made a second time (Invariant 3).
+            raise Rejected(
+                "they did not keep our reference as it was sent",
+                field=reference,
+                remedy="name a field in the profile that keeps 36 characters, and write the reference into the record",
+                held_digest=written.digest,
+            )
         holds = asset_report(self._profile, self._system, record, self._codes.read_only()).fields
         sent_names = {
             name
@@ -251,7 +278,18 @@ class Unio24Sink:
         answer = await self._client.send("PUT", path, body=native_book(self._profile, coded), passed=_GONE)
         if answer.status in _GONE:
             raise Retryable(f"asset {asset_id} is not there; its book waits for it")
-        return self._panel_written(_record(answer.document), effect=True)
+        record = _record(answer.document)
+        written = self._panel_written(record, effect=True)
+        holds = book_report(self._profile, self._system, record, self._codes.read_only()).fields
+        fault = lost(book_after(self._profile, command.fields, self._codes), holds)
+        if fault is not None:
+            raise Rejected(
+                f"they kept less of the book than was sent: {fault}",
+                field="fields",
+                remedy="declare what they keep (max_length, decimals) in the profile",
+                held_digest=written.digest,
+            )
+        return written
 
     def _panel_written(self, record: Record, *, effect: bool) -> Written:
         report = book_report(self._profile, self._system, record, self._codes.read_only())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import AsyncIterator, Mapping
+from types import MappingProxyType
 
 from tieline.connectors.kit.strict_json import dump_json
 from tieline.connectors.kit.watermarks import Seen, Watermark, advance, read_cursor, restart_sweep, write_cursor
@@ -13,6 +14,7 @@ from tieline.connectors.unio24.conversion import read_time, value_at
 from tieline.connectors.unio24.mapping import book_id_of, identifier, version_of
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, ListPage, Record
 from tieline.connectors.unio24.profile import Profile, Resource
+from tieline.connectors.unio24.records import MappedFamily
 from tieline.connectors.unio24.settings import Settings
 from tieline.connectors.unio24.webhook import ensure_subscription
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
@@ -26,9 +28,19 @@ _CHANGING = (ASSETS, COST_DOCUMENTS)
 
 
 class Unio24Source:
-    """The streams ``assets`` and ``cost-documents`` by change; ``books`` only by ``read_one`` and ``read_all``."""
+    """The streams ``assets``, ``cost-documents`` and one of each mapped family by change.
 
-    def __init__(self, client: Client, profile: Profile, settings: Settings) -> None:
+    ``books`` only by ``read_one`` and ``read_all``.
+    """
+
+    def __init__(
+        self,
+        client: Client,
+        profile: Profile,
+        settings: Settings,
+        families: Mapping[str, MappedFamily] = MappingProxyType({}),
+    ) -> None:
+        self._families = families
         self._client = client
         self._profile = profile
         self._settings = settings
@@ -40,7 +52,7 @@ class Unio24Source:
         items: list[RawItem] = []
         cursors = dict(position)
         waiting, pages = False, 0
-        for stream in _CHANGING:
+        for stream in (*_CHANGING, *self._families):
             mark = read_cursor(position.get(stream))
             more = True
             while more and len(items) < limit and pages < _MAX_PAGES_PER_CALL:
@@ -122,6 +134,8 @@ class Unio24Source:
             if stream == BOOKS:
                 book_path = str(books.fields["book_id"].path)
                 return book_id_of(identifier(record, books.asset_id), identifier(record, book_path))
+            if stream in self._families:
+                return identifier(record, self._families[stream].resource.id)
             return identifier(record, self._profile.assets.id if stream == ASSETS else self._profile.cost_documents.id)
         except Rejected:
             # It goes on under the hash of its content, and mapping refuses it by name: one record, not the flow.
@@ -132,6 +146,7 @@ class Unio24Source:
             ASSETS: self._profile.assets,
             COST_DOCUMENTS: self._profile.cost_documents,
             BOOKS: self._profile.books,
+            **{name: mapped.resource for name, mapped in self._families.items()},
         }
         if stream not in resources:
             raise Stop(f"UNIO24 has no stream {stream}; it has {', '.join(resources)}")

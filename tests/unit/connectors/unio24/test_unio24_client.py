@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tieline.connectors.kit.throttling import AccountBudget
 from tieline.connectors.unio24.client import Client, open_http
 from tieline.connectors.unio24.profile import Profile, load_profile
 from tieline.connectors.unio24.settings import read_settings
@@ -164,3 +165,39 @@ async def test_the_real_pool_is_bounded_authenticated_and_never_redirected() -> 
     assert not http.follow_redirects
     assert "s3cret" not in repr(SETTINGS)
     await http.aclose()
+
+
+async def test_t34_a_refusal_that_is_no_429_pauses_the_account_and_rejects_nothing(answering: Answering) -> None:
+    body = b'{"error": {"code": "SSS_REQUEST_LIMIT_EXCEEDED"}}'
+    sent: list[str] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        sent.append(request.method)
+        return httpx.Response(400, content=body, headers={"Retry-After": "30"})
+
+    client = answering(refuse)
+    for _ in range(2):
+        with pytest.raises(Unavailable) as caught:
+            await client.send("POST", "/assets", body={})
+        assert caught.value.retry_after_secs == pytest.approx(30, abs=1)
+    assert sent == ["POST"], "while the account is closed nothing is sent"
+
+
+async def test_t34_the_clients_of_an_account_share_its_budget(profile: Profile) -> None:
+    under_way, most = 0, 0
+
+    async def count(_: httpx.Request) -> httpx.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.001)
+        under_way -= 1
+        return httpx.Response(200, content=b"{}")
+
+    budget = AccountBudget("am", 3)
+    https = [httpx.AsyncClient(transport=httpx.MockTransport(count), base_url=SETTINGS.endpoint) for _ in range(2)]
+    clients = [Client(SETTINGS, profile, http=http, budget=budget) for http in https]
+    await asyncio.gather(*(client.send("GET", "/assets") for client in clients for _ in range(20)))
+    assert most == 3
+    for client in clients:
+        await client.close()
