@@ -269,14 +269,16 @@ class Accept:
         entry = self.ledger.get(f"{origin.system}/asset/{asset_id}")
         echo = echoed_version(report, entry)
         seen = reach(report, entry, echo)
+        at_most = entry.applied_version if entry else 0
         waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin) and not has_waited}
-        merged = merge_report(state, report, role, self._ownership, echo=echo, seen=seen, **waited)
+        had_seen = {"seen": seen, "seen_at_most": at_most}
+        merged = merge_report(state, report, role, self._ownership, echo=echo, **had_seen, **waited)
         refusals = self._proposals.judge(state, report, merged, role, self._ownership)
         if isinstance(refusals, Waits):
             return refusals
         if refusals:
             spoken = without(report, refusals)
-            merged = merge_report(state, spoken, role, self._ownership, echo=echo, seen=seen, **waited)
+            merged = merge_report(state, spoken, role, self._ownership, echo=echo, **had_seen, **waited)
             merged = refuse(merged, refusals)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):

@@ -78,6 +78,7 @@ def merge_report(
     *,
     echo: int | None = None,
     seen: int = 0,
+    seen_at_most: int = 0,
     has_waited: bool = False,
     is_repeated: bool = False,
 ) -> Merged:
@@ -99,7 +100,7 @@ def merge_report(
     fields = state.fields if state else AssetFields()
     recorded_at = report.origin.recorded_at
     waited = {"has_waited": has_waited, "is_repeated": is_repeated}
-    merging = _Merging(state, report, echo, seen, **waited)
+    merging = _Merging(state, report, echo, (seen, seen_at_most), **waited)
     rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
     for name, rule in rules.items():
         if not report.deleted and _is_word(getattr(report.fields, name)):
@@ -115,7 +116,7 @@ class _Merging:
         state: AssetState | None,
         report: AssetReport,
         echo: int | None,
-        seen: int,
+        seen: tuple[int, int],
         *,
         has_waited: bool,
         is_repeated: bool,
@@ -147,7 +148,7 @@ class _Merging:
             return
         if rule.open and self._is_repeated and self._was_said_since(name):
             return
-        words = Words(self._state, name, self._speaker, self._seen)
+        words = Words(self._state, name, self._speaker, *self._seen)
         later = outdated_by(self._state, name, said, self._speaker, self._recorded_at)
         if later or repeats_a_disposal_taken_back(self._state, name, self._speaker, self._update):
             if self._speaker != later:  # its own later word explains it
@@ -205,7 +206,7 @@ class _Merging:
         if self._speaker == HUB or not (_weighs_words(rule) or name in self._words):
             self._agreed.append(name)
             return
-        words = Words(self._state, name, self._speaker, self._seen)
+        words = Words(self._state, name, self._speaker, *self._seen)
         at = words.refused_at()
         # Where a person must decide, our own write over what waits there is no decision.
         settles = rule.policy is not Policy.MANUAL or self._echo is None or at is None or self._echo <= at

@@ -60,10 +60,13 @@ class Words:
     """The words on one field, and how a new one of ``speaker`` stands to them.
 
     A refused word is among them until its system agrees or says something else that stands: so long it waits.
+    ``seen`` is what the speaker had seen for certain, ``at_most`` what it may have (of two writes between a reading
+    and its report the ledger knows the last one only).
     """
 
-    def __init__(self, state: AssetState | None, name: str, speaker: str, seen: int) -> None:
+    def __init__(self, state: AssetState | None, name: str, speaker: str, seen: int, at_most: int = 0) -> None:
         self._speaker = speaker
+        self._at_most = at_most
         self._version = state.version if state else 0
         known = getattr(state.fields, name) if state else None
         self.all = _known(state, name, known)
@@ -90,7 +93,11 @@ class Words:
         if own and not own[-1].stands and own[-1].digest == digest:
             return own[-1]  # nothing else was read there since, whatever was sent
         held = self._held(self.all)
-        return held if held is not None and held.digest == digest else None
+        if held is not None and held.digest == digest:
+            return held
+        # Between what it has seen and what it may have seen, any of our writes may be what it holds.
+        maybe = [word for word in self.all if self._is_written(word) and self._written < word.version <= self._at_most]
+        return next((word for word in maybe if word.digest == digest), None)
 
     def waiting(self) -> dict[str, str]:
         """Systems with a refused word, and its hash."""
