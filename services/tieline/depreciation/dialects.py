@@ -45,7 +45,8 @@ def check_schedule(dialect: Dialect, held: BookFields) -> tuple[LineDifference, 
     periods = _periods_per_year(lines)
     if periods is None:
         return None
-    opening = lines[0].accumulated_after - lines[0].depreciation
+    # Nobody takes back depreciation before the first line: less than nothing is a fault of the line itself.
+    opening = max(lines[0].accumulated_after - lines[0].depreciation, Decimal(0))
     try:
         whole = _differences(held, lines, opening, _first_day(held.start_date, periods), periods)
         if whole and _is_revised(held, lines, periods):
