@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.equipment_records import EquipmentLinkReport
@@ -270,15 +271,23 @@ class Accept:
         echo = echoed_version(report, entry)
         seen = reach(report, entry, echo)
         at_most = entry.applied_version if entry else 0
-        waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin) and not has_waited}
-        had_seen = {"seen": seen, "seen_at_most": at_most}
-        merged = merge_report(state, report, role, self._ownership, echo=echo, **had_seen, **waited)
+        hear_by = partial(
+            merge_report,
+            role=role,
+            ownership=self._ownership,
+            echo=echo,
+            seen=seen,
+            seen_at_most=at_most,
+            has_waited=has_waited,
+            is_repeated=was_heard(state, origin) and not has_waited,
+        )
+        merged = hear_by(state, report)
         refusals = self._proposals.judge(state, report, merged, role, self._ownership)
         if isinstance(refusals, Waits):
             return refusals
         if refusals:
             spoken = without(report, refusals)
-            merged = merge_report(state, spoken, role, self._ownership, echo=echo, **had_seen, **waited)
+            merged = hear_by(state, spoken)
             merged = refuse(merged, refusals)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
