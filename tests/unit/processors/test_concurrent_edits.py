@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, asset_events, conflicts, landscape, named
 from tests.unit.processors.offices import Office, come_to_rest, estate, play
@@ -340,6 +340,21 @@ def play_noting(hub: Hub, offices: dict[str, Office], script: Sequence[Any], his
         history.hear()
 
 
+# Two of our writes are confirmed between a reading of the record and its report.
+@example(
+    [
+        ("edit", AM, "location"),
+        "fetch unio24",
+        ("edit", AM, "location"),
+        ("edit", ERP, "description"),
+        "fetch unio24",
+        "fetch tryton",
+        "tell unio24",
+        "tell unio24",
+        "hub",
+        ("cross", ERP, "location"),
+    ]
+)
 @settings(max_examples=500, deadline=None)
 @given(script=scripts())
 def test_two_linked_systems_settle_and_no_edit_is_lost_in_silence(script: Sequence[Any]) -> None:
