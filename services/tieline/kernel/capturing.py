@@ -28,6 +28,7 @@ from tieline.kernel.consuming import (
     start_producer,
     stop_if_fenced,
 )
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import SourcePosition
@@ -66,6 +67,7 @@ REPORT_TOPICS: Mapping[type[object], str] = {
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
+    EquipmentLinkReport: "asset.equipment-link.report.v1",
     DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }

@@ -15,7 +15,16 @@ from typing import Any, Protocol
 import fastavro
 from pydantic import ValidationError
 
-from tieline.kernel import ledger_records, memory, model, movement_records, procurement_records, reference_records
+from tieline.kernel import (
+    conflict_records,
+    equipment_records,
+    ledger_records,
+    memory,
+    model,
+    movement_records,
+    procurement_records,
+    reference_records,
+)
 from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
@@ -24,13 +33,23 @@ from tieline.kernel.records import Typed
 MAGIC = 0
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
-_SHAPES = (model, memory, movement_records, procurement_records, reference_records, ledger_records)
+MIRRORS = (
+    model,
+    memory,
+    conflict_records,
+    equipment_records,
+    ledger_records,
+    movement_records,
+    procurement_records,
+    reference_records,
+)
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
         ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"), model.AssetEvent
     ),
     **dict.fromkeys(("AssetMerged", "AssetSeparated"), model.AssetMergeEvent),
+    **dict.fromkeys(("EquipmentLinked", "EquipmentLinkChanged"), equipment_records.EquipmentLinkEvent),
     **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
     **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
     **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),
@@ -47,7 +66,7 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
 
 def model_of(name: str) -> type[Model]:
     """The class that mirrors the Avro record ``name``. Raises ``KeyError`` if there is none."""
-    places = (getattr(module, name, None) for module in _SHAPES)
+    places = (getattr(module, name, None) for module in MIRRORS)
     for found in (_SHARED_SHAPES.get(name), *places):
         if isinstance(found, type) and issubclass(found, Model):
             return found

@@ -12,8 +12,7 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from tieline.kernel import ledger_records, memory, model, movement_records, procurement_records, reference_records
-from tieline.kernel.codecs import model_of
+from tieline.kernel.codecs import MIRRORS, model_of
 from tieline.kernel.compatibility import unreadable_under
 from tieline.kernel.declarations import CONSUMER, NAMESPACE, SYSTEM, TopicTemplate, Tree
 from tieline.kernel.findings import Finding
@@ -207,7 +206,7 @@ def kernel_mirrors(schema_names: Iterable[str]) -> Mapping[str, Mirror]:
     """Every class of the kernel that must have a schema, by the schema's name; one class may serve several records."""
     classes = {
         name: found
-        for module in (model, memory, movement_records, procurement_records, reference_records, ledger_records)
+        for module in MIRRORS
         for name, found in vars(module).items()
         if isinstance(found, type) and issubclass(found, (Model, StrEnum)) and found not in (Model, StrEnum)
     }

@@ -132,6 +132,9 @@ class LedgerEntry(Model):
     digest: Text | None = Field(default=None, description="Hash of what the target returned (Invariant 8).")
     reason: Text | None = Field(default=None, description="Why it was rejected.")
     at: AwareDatetime = Field(description="When this was recorded (UTC).")
+    recorded_at: AwareDatetime | None = Field(
+        default=None, description="When the target recorded what it returned, by its own clock (UTC)."
+    )
 
 
 class WaitingLetter(Model):
@@ -192,7 +195,7 @@ class PeriodHold(Model):
 
 
 class Conflict(Model):
-    """A system changed a field that another one owns, or said what cannot be. Key: canonical id|field|system."""
+    """A system said what does not stand: no field of its own, an edit unseen, what cannot be. Key: id|field|system."""
 
     canonical_id: Code = Field(
         description="Canonical id of the asset, order or document; family/company|code of a reference record."
@@ -206,7 +209,17 @@ class Conflict(Model):
     owned_version: int | None = Field(
         default=None, description="The hub's version of the asset with the owner's value."
     )
-    foreign_version: Text | None = Field(default=None, description="The other system's version of its record.")
+    foreign_version: Text | None = Field(
+        default=None, description="The other system's version of its record; none for a word that stood before."
+    )
+    policy: Text | None = Field(default=None, description="Policy of the field, which decided.")
+    concurrent: bool = Field(default=False, description="True when neither system had seen what the other one said.")
+    owned_seen: dict[str, int] = Field(
+        default={}, description="Version vector of the owner's value: hub version last seen of each system."
+    )
+    foreign_seen: dict[str, int] = Field(
+        default={}, description="Version vector of the other value: hub version last seen of each system."
+    )
     reason: Text | None = Field(default=None, description="Why it was not taken over; none: another system owns it.")
     remedy: Text | None = Field(default=None, description="What a person can do about it, where the hub can say.")
     proposal: AssetReport | None = Field(

@@ -182,7 +182,7 @@ class Origin(Model):
     system: Code = Field(description="Name of the system in the landscape.")
     entity: Code = Field(
         description="asset, book, movement, purchase-order, purchase-line, receipt, invoice, cost-document, "
-        "fiscal-period, depreciation-run or a family of reference records, e.g. cost-centre."
+        "equipment-link, fiscal-period, depreciation-run or a family of reference records, e.g. cost-centre."
     )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
@@ -466,6 +466,10 @@ class Accepted(Model):
     posting_date: dt.date | None = Field(
         default=None, description="Date to post on, where the effective date's own period is closed; else none."
     )
+    returned_fields: tuple[str, ...] = Field(
+        default=(),
+        description="Fields to write back to the origin system too: an older value is on its way there.",
+    )
 
 
 class AssetEvent(Model):
@@ -571,6 +575,13 @@ class AcquisitionEvent(Model):
     reason: Text = Field(description="Why, for people.")
 
 
+class CostShare(Model):
+    """The part of a cost document that one asset bears."""
+
+    asset_id: Code = Field(description="Canonical id of the asset.")
+    amount: Money = Field(description="Its part of the document's total.")
+
+
 class CostEvent(Model):
     """Shape shared by CostPosted and CostReversed."""
 
@@ -580,6 +591,10 @@ class CostEvent(Model):
     )
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
     fields: CostFields = Field(description="The whole document; it never changes afterwards.")
+    shares: tuple[CostShare, ...] = Field(
+        default=(),
+        description="What each asset bears, where the work was on equipment of several; adds up to the total.",
+    )
 
 
 class PeriodEvent(Model):
@@ -596,6 +611,20 @@ class DepreciationRunCompleted(Model):
     run_id: Code = Field(description="company|book|period.")
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
     fields: DepreciationRunFields = Field(description="The run, with its control figures.")
+
+
+class Word(Model):
+    """What one system said of one field, and what it had seen by then: a dotted version vector, in the hub's versions.
+
+    The hub is the only way by which one system learns of another, so one number tells what a system has seen.
+    """
+
+    system: Code = Field(description="System that said it.")
+    version: int = Field(description="Version of the asset in the hub that took it over, or that it was refused at.")
+    seen: int = Field(description="Version of the asset in the hub that the system had seen when it said it.")
+    digest: Code = Field(description="Hash of the value.")
+    stands: bool = Field(default=True, description="False for a word that was refused.")
+    returns: bool = Field(default=False, description="True for a word that was written back to its own system.")
 
 
 class AssetState(Model):
@@ -616,6 +645,14 @@ class AssetState(Model):
         default={},
         description="When its system recorded the last word the hub took of each record of it: system/native id to "
         "instant.",
+    )
+    words: dict[str, tuple[Word, ...]] = Field(
+        default={},
+        description="The last words on each field that was said anew or refused since the asset was registered, oldest "
+        "first.",
+    )
+    sent: dict[str, int] = Field(
+        default={}, description="Version last sent to each system: up to it a write may be under way there."
     )
 
 
@@ -700,6 +737,10 @@ class CostState(Model):
         default=None,
         description="Document (system/native id) that posted the same before: this one is kept and not posted; none "
         "otherwise.",
+    )
+    shares: tuple[CostShare, ...] = Field(
+        default=(),
+        description="What each asset bears, where the work was on equipment of several; adds up to the total.",
     )
 
 

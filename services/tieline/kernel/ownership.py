@@ -20,12 +20,14 @@ ASSET_MANAGEMENT = "asset-management"
 
 
 class Policy(StrEnum):
-    """What happens when two systems say different things of a field.
+    """What happens when two systems say different things of a field, neither having seen what the other one said.
 
+    An edit of a system that had seen the known value follows it: it is judged by who may speak. Of concurrent ones:
     OWNER_WINS: the owner's word stands. LWW_BY_VERSION: of owner and proposers the later word, by the time at which its
     system recorded it, the owner's if both are of one moment. ADDITIVE: documents that are never overwritten; not for
-    fields. ACCEPT_IF_PERIOD_OPEN: as OWNER_WINS, once the period gate has let it pass. MANUAL: a known value stays,
-    also against its owner, until people have made the systems agree. IMMUTABLE: as MANUAL; another value is an error.
+    fields. ACCEPT_IF_PERIOD_OPEN: as OWNER_WINS, once the period gate has let it pass. MANUAL: the known value stays,
+    and so does everything said of it, until people have made the systems agree, or one that saw both edits it anew.
+    IMMUTABLE: a known value stays for ever; another one is an error.
     """
 
     OWNER_WINS = "OWNER_WINS"
@@ -34,9 +36,6 @@ class Policy(StrEnum):
     ACCEPT_IF_PERIOD_OPEN = "ACCEPT_IF_PERIOD_OPEN"
     MANUAL = "MANUAL"
     IMMUTABLE = "IMMUTABLE"
-
-
-STANDING_POLICIES = frozenset({Policy.MANUAL, Policy.IMMUTABLE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ A connector's package has a module ``connector`` with one function
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -66,7 +67,8 @@ class Written:
     """What the target holds after a write, by its own answer.
 
     ``digest`` is a hash of the mapped fields as the target returned them, after its own rounding and trimming.
-    ``effect`` is False when the target already held exactly this and nothing was sent.
+    ``effect`` is False when the target already held exactly this and nothing was sent. ``recorded_at`` is when the
+    target recorded it, by its own clock: what is reported later had seen it.
     """
 
     native_id: str
@@ -74,6 +76,7 @@ class Written:
     source_version: str | None = None
     digest: str | None = None
     effect: bool = True
+    recorded_at: dt.datetime | None = None
 
 
 class Sink(Protocol):

@@ -36,6 +36,7 @@ class Recorder:
             "number": written.number,
             "source_version": written.source_version,
             "digest": written.digest,
+            "recorded_at": written.recorded_at,
         }
         self._put(command, Stage.CONFIRMED, update)
         return [
@@ -72,6 +73,7 @@ class Recorder:
             source_version=previous.source_version if previous else None,
             digest=previous.digest if previous else None,
             at=self._clock(),
+            recorded_at=previous.recorded_at if previous else None,
         )
         self._ledger.put(key, entry.model_copy(update=update))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import Landscape
@@ -18,6 +20,7 @@ from tieline.kernel.model import (
     BookReport,
     CostEvent,
     CostReport,
+    CostShare,
     CostState,
     DepreciationRunReport,
     FiscalPeriodReport,
@@ -38,6 +41,7 @@ from tieline.processors.books import Books
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
+from tieline.processors.equipment import Equipment, negated, without_disposal
 from tieline.processors.families import FamilyRecords
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.foreign_edits import ForeignEdits
@@ -52,6 +56,7 @@ from tieline.processors.proposals import Proposals, Refused, refuse, without
 from tieline.processors.purchase_tracking import PurchaseTracking
 from tieline.processors.references import References
 from tieline.processors.reversals import Reversals
+from tieline.processors.vectors import reach
 
 ASSET_EVENTS = "asset.asset.event.v1"
 COST_EVENTS = "cost.document.event.v1"
@@ -68,6 +73,7 @@ class Accept:
         self.tracking = PurchaseTracking(landscape.procure_to_pay)
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self._follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
+        self.equipment = Equipment()
         self._reversals = Reversals()
         self._refused = Refused()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
@@ -104,7 +110,7 @@ class Accept:
                 return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
             case CostReport() as report:
                 return self._arrive(arrival_of(record, report))
-            case BookReport() | MovementReport() as report:
+            case BookReport() | MovementReport() | EquipmentLinkReport() as report:
                 return self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
@@ -115,15 +121,17 @@ class Accept:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _booked(self, record: Inbound, report: BookReport | MovementReport) -> list[Outbound]:
+    def _booked(self, record: Inbound, report: BookReport | MovementReport | EquipmentLinkReport) -> list[Outbound]:
+        asset_id, counterpart_id = self.duplicates.survivor(record.key_text), record.header(COUNTERPART)
+        other_id = self.duplicates.survivor(counterpart_id) if counterpart_id else None
+        if isinstance(report, EquipmentLinkReport):
+            if self._role(report.origin) != ASSET_MANAGEMENT:
+                raise Rejected("equipment is asset management's to link", field="origin.system")
+            return self.equipment.take(asset_id, other_id or asset_id, report)
         if self._role(report.origin) != ERP:
             raise Rejected("books and what is posted on them are the ERP's to say", field="origin.system")
-        asset_id = self.duplicates.survivor(record.key_text)
         if isinstance(report, MovementReport):
-            counterpart_id = record.header(COUNTERPART)
-            return self.movements.accept(
-                asset_id, self.duplicates.survivor(counterpart_id) if counterpart_id else None, report
-            )
+            return self.movements.accept(asset_id, other_id, report)
         written = self.books.accept(asset_id, report)
         self.movements.roll_forwards.take_book(asset_id, report)
         return written
@@ -261,31 +269,49 @@ class Accept:
                 return self._cost(arrival.canonical_id, report, arrival.asset_id)
 
     def _asset(self, asset_id: str, report: AssetReport, *, has_waited: bool) -> list[Outbound] | Waits:
-        origin = report.origin
+        said, origin = report, report.origin
         role = self._role(origin)
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
             return []  # a deletion never makes an asset
-        echo = echoed_version(report, self.ledger.get(f"{origin.system}/asset/{asset_id}"))
-        waited = {"has_waited": has_waited, "is_repeated": was_heard(state, origin) and not has_waited}
-        merged = merge_report(state, report, role, self._ownership, echo=echo, **waited)
+        leaving = self.equipment.leaving(asset_id, report, self.assets) if role == ASSET_MANAGEMENT else []
+        if any(link.asset_id == asset_id for link in leaving):
+            report = without_disposal(report)  # T29: a unit that leaves is no disposal of all of them
+        entry = self.ledger.get(f"{origin.system}/asset/{asset_id}")
+        echo = echoed_version(report, entry)
+        seen = reach(report, entry, echo)
+        at_most = entry.applied_version if entry else 0
+        hear_by = partial(
+            merge_report,
+            role=role,
+            ownership=self._ownership,
+            echo=echo,
+            seen=seen,
+            seen_at_most=at_most,
+            has_waited=has_waited,
+            is_repeated=was_heard(state, origin) and not has_waited,
+        )
+        merged = hear_by(state, report)
         refusals = self._proposals.judge(state, report, merged, role, self._ownership)
         if isinstance(refusals, Waits):
             return refusals
         if refusals:
             spoken = without(report, refusals)
-            merged = merge_report(state, spoken, role, self._ownership, echo=echo, **waited)
+            merged = hear_by(state, spoken)
             merged = refuse(merged, refusals)
         posts = self._where(state, merged, report)
         if isinstance(posts, Waits):
             return posts
-        self._foreign_edits.note(asset_id, state, report, merged, refusals)
+        found = self._foreign_edits.note(asset_id, state, report, merged, refusals)
+        found += self.equipment.propose(leaving, said, self.assets)
         if state is not None and not merged.changed and merged.links == state.links:
             # Who vouches for a value, and when, is worth keeping, but it is no event: nothing about the asset changed.
-            vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "heard_at": hear(state, origin)}
+            vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "heard_at": hear(state, origin)} | {
+                "words": merged.words
+            }
             if (kept := state.model_copy(update=vouched)) != state:
                 self.assets.put(asset_id, kept)
-            return []
+            return found
         version = (state.version if state else 0) + 1
         changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
         new = AssetState(
@@ -296,15 +322,23 @@ class Accept:
             links=merged.links,
             said_at=merged.said_at,
             heard_at=hear(state, origin),
+            words=merged.words,
+            sent=self._sent(state, version, report, merged),
         )
         self.assets.put(asset_id, new)
         name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
         period = posts.period
         if period is None and name in {"AssetDisposed", "AssetPlacedInService"}:
             period = self.gate.periods.period_of(new.fields.company, effective)
-        accepted = accepted_as(version, origin, effective, changed, Posts(period, posts.date))
+        accepted = accepted_as(version, origin, effective, changed, Posts(period, posts.date), returned=merged.returned)
         event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
-        return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event))]
+        return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event)), *found]
+
+    def _sent(self, state: AssetState | None, version: int, report: AssetReport, merged: Merged) -> dict[str, int]:
+        """The version each system is sent, as route will do it."""
+        flows = self._landscape.targets("asset", report.origin.system)
+        systems = {flow.target for flow in flows} | ({report.origin.system} if merged.returned else set())
+        return {**(state.sent if state else {}), **dict.fromkeys(systems, version)}
 
     def _where(self, state: AssetState | None, merged: Merged, report: AssetReport) -> Posts | Waits:
         """Where the in-service date or the disposal posts that this report would bring to the ERP (Invariant 10)."""
@@ -332,7 +366,8 @@ class Accept:
             if state.fields != fields:
                 raise changed_document()
             return []
-        row = _cost_row(cost_doc_id, report, asset_id)
+        asset_id, shares = self._borne_by(report, asset_id)
+        row = _cost_row(cost_doc_id, report, asset_id, shares)
         original, before = self._reversals.original_of(report), self._sources.posted_before(report)
         duplicate_of = original.duplicate_of if original else next(iter(before.values()), None)
         if duplicate_of is not None:
@@ -346,9 +381,17 @@ class Accept:
         self.costs.put(cost_doc_id, row.model_copy(update={"posting_date": posts.date}))
         self._sources.note(cost_doc_id, report, before, original)
         accepted = accepted_as(1, origin, fields.effective_date, tuple(type(fields).model_fields), posts)
-        event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields)
+        event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields, shares=shares)
         name = "CostPosted" if fields.reversal_of is None else "CostReversed"
         return [Outbound(COST_EVENTS, cost_doc_id, Typed(name, event))]
+
+    def _borne_by(self, report: CostReport, asset_id: str | None) -> tuple[str | None, tuple[CostShare, ...]]:
+        """The asset a document is about, and where those are several, what each of them bears (T29)."""
+        other = self._reversals.counterpart_of(report)
+        if other is not None:
+            return other.asset_id, negated(other.shares)  # net zero on each asset, whatever was linked since
+        shares = self.equipment.bearers(asset_id, report.fields)
+        return (shares[0].asset_id, ()) if len(shares) == 1 else (asset_id, shares)
 
 
 def _is_other_record(row: PeriodHold, state: AssetState) -> bool:
@@ -366,7 +409,7 @@ def _is_record(row: PeriodHold, state: AssetState) -> bool:
     return row.asset is not None and state.links.get(row.asset.origin.system) == row.asset.origin.native_id
 
 
-def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> CostState:
+def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None, shares: tuple[CostShare, ...]) -> CostState:
     return CostState(
         cost_doc_id=cost_doc_id,
         version=1,
@@ -374,4 +417,5 @@ def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None) -> Cos
         origin_system=report.origin.system,
         origin_native_id=report.origin.native_id,
         fields=report.fields,
+        shares=shares,
     )

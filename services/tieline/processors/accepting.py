@@ -9,9 +9,18 @@ from tieline.processors.fiscal_periods import Posts
 
 
 def accepted_as(
-    version: int, origin: Origin, effective: dt.date, changed: tuple[str, ...], posts: Posts | None = None
+    version: int,
+    origin: Origin,
+    effective: dt.date,
+    changed: tuple[str, ...],
+    posts: Posts | None = None,
+    *,
+    returned: tuple[str, ...] = (),
 ) -> Accepted:
-    """Version, origin and times of an event; ``posts`` says where in the books it falls."""
+    """Version, origin and times of an event.
+
+    ``posts`` says where in the books it falls, ``returned`` which fields are written to the origin too.
+    """
     return Accepted(
         version=version,
         origin_system=origin.system,
@@ -21,4 +30,5 @@ def accepted_as(
         posting_period=posts.period if posts else None,
         changed_fields=changed,
         posting_date=posts.date if posts else None,
+        returned_fields=returned,
     )

@@ -17,10 +17,12 @@ from tieline.kernel.model import (
     AssetState,
     BookState,
     Origin,
+    Word,
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.hearing import MERGE
+from tieline.processors.vectors import HUB, digest_of
 
 ASSET_EVENTS = "asset.asset.event.v1"
 BOOK_EVENTS = "asset.book.event.v1"
@@ -168,6 +170,8 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         said_at=row.survivor_before.said_at | _since(now.said_at, kept[False]),
         merged_into=now.merged_into,
         heard_at=row.survivor_before.heard_at | _heard_of(now, row.systems, moved=False),
+        words=_words(row.survivor_before, now, kept[False], now.version + 1),
+        sent=dict.fromkeys(now.links, now.version + 1),
     )
     merged = AssetState(
         asset_id=marked.asset_id,
@@ -177,8 +181,26 @@ def separate_states(row: AssetMerge, now: AssetState, marked: AssetState) -> tup
         links=gone | moved,
         said_at=row.merged_before.said_at | _since(now.said_at, kept[True]),
         heard_at=row.merged_before.heard_at | _heard_of(now, row.systems, moved=True),
+        words=_words(row.merged_before, now, kept[True], marked.version + 1),
+        sent=dict.fromkeys(now.links, marked.version + 1),
     )
     return survivor, merged
+
+
+def _words(
+    before: AssetState, now: AssetState, kept: Mapping[str, object], version: int
+) -> dict[str, tuple[Word, ...]]:
+    """The words of one of the two: what it holds otherwise than both did together is new to every system."""
+    found = dict(before.words)
+    for field, author in before.said_by.items():
+        value = getattr(before.fields, field)
+        if author != HUB and value is not None and field not in kept and value != getattr(now.fields, field):
+            word = Word(system=author, version=version, seen=version - 1, digest=digest_of(value))
+            found[field] = (*before.words.get(field, ()), word)
+    for field, value in kept.items():
+        word = Word(system=now.said_by[field], version=version, seen=version - 1, digest=digest_of(value))
+        found[field] = (*before.words.get(field, ()), word)
+    return found
 
 
 def _since(said_at: Mapping[str, dt.datetime], kept: Mapping[str, object]) -> dict[str, dt.datetime]:

@@ -1,16 +1,20 @@
-"""Foreign edits of assets: what a system said and the hub did not take over is visible until they agree (9)."""
+"""Foreign edits of assets: what does not stand is a row as long as two systems differ, and an event for ever (9)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
-from decimal import Decimal
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.conflict_records import ConflictFound
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import AssetFields, AssetReport, AssetState, Model, Money
+from tieline.kernel.model import AssetFields, AssetReport, AssetState
+from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
-from tieline.processors.merging import Merged
+from tieline.processors.merging import Collision, Merged
 from tieline.processors.proposals import Refusals, explain
+from tieline.processors.vectors import as_text
+
+CONFLICT_EVENTS = "hub.conflict.event.v1"
 
 
 class ForeignEdits:
@@ -23,31 +27,71 @@ class ForeignEdits:
 
     def note(
         self, asset_id: str, state: AssetState | None, report: AssetReport, merged: Merged, refusals: Refusals
-    ) -> None:
-        """Begin a conflict for what the report was refused, end those over what it agrees on or was heard with."""
+    ) -> list[Outbound]:
+        """Begin a conflict for what does not stand, end those over what the report agrees on or was heard with."""
         system = report.origin.system
-        for field, owner in merged.refused.items():
-            key = f"{asset_id}|{field}|{system}"
-            owned, foreign = _text(merged.fields, field), _text(report.fields, field)
-            known, why = self._conflicts.get(key), explain(report, field, refusals.get(field))
-            said = (owned, foreign, why.get("reason"))
-            if known is None or (known.owned_value, known.foreign_value, known.reason) != said:
-                row = Conflict(
-                    canonical_id=asset_id,
-                    field=field,
-                    owner=owner,
-                    system=system,
-                    owned_value=owned,
-                    foreign_value=foreign,
-                    detected_at=known.detected_at if known else self._clock(),
-                    owned_version=state.version if state else None,
-                    foreign_version=report.origin.source_version,
-                )
-                self._conflicts.put(key, row.model_copy(update=why))
+        events = [
+            _found(asset_id, one, report) for one in merged.collisions if self._collide(asset_id, one) and one.is_news
+        ]
+        for field in refusals:
+            self._refuse(asset_id, state, report, merged, refusals, field)
         for field in AssetFields.model_fields if report.deleted else (*merged.agreed, *merged.changed):
             self._conflicts.delete(f"{asset_id}|{field}|{system}")
         for field in merged.changed:
-            self._settle(asset_id, field, _text(merged.fields, field))
+            self._settle(asset_id, field, as_text(getattr(merged.fields, field)))
+        return events
+
+    def _collide(self, asset_id: str, collision: Collision) -> bool:
+        standing, lost = collision.standing, collision.lost
+        row = Conflict(
+            canonical_id=asset_id,
+            field=collision.field,
+            owner=standing.system,
+            system=lost.system,
+            owned_value=standing.value,
+            foreign_value=lost.value,
+            detected_at=self._clock(),
+            owned_version=standing.version,
+            foreign_version=lost.source_version,
+            policy=collision.policy,
+            concurrent=collision.is_concurrent,
+            owned_seen=standing.seen,
+            foreign_seen=lost.seen,
+        )
+        return self._put(row)
+
+    def _refuse(  # noqa: PLR0917  - what note was told
+        self,
+        asset_id: str,
+        state: AssetState | None,
+        report: AssetReport,
+        merged: Merged,
+        refusals: Refusals,
+        field: str,
+    ) -> None:
+        """What reference records refuse: the field is the system's to say, but not this."""
+        row = Conflict(
+            canonical_id=asset_id,
+            field=field,
+            owner=merged.refused[field],
+            system=report.origin.system,
+            owned_value=as_text(getattr(merged.fields, field)),
+            foreign_value=as_text(getattr(report.fields, field)),
+            detected_at=self._clock(),
+            owned_version=state.version if state else None,
+            foreign_version=report.origin.source_version,
+        )
+        self._put(row.model_copy(update=explain(report, field, refusals[field])))
+
+    def _put(self, row: Conflict) -> bool:
+        """Keep a conflict, unless it is known; whether it was new or says something else."""
+        key = f"{row.canonical_id}|{row.field}|{row.system}"
+        known = self._conflicts.get(key)
+        said = (row.owned_value, row.foreign_value, row.reason)
+        if known is not None and (known.owned_value, known.foreign_value, known.reason) == said:
+            return False
+        self._conflicts.put(key, row.model_copy(update={"detected_at": known.detected_at}) if known else row)
+        return True
 
     def _settle(self, asset_id: str, field: str, value: str | None) -> None:
         """The hub took over what another system had said: the two no longer differ."""
@@ -58,15 +102,15 @@ class ForeignEdits:
                 self._conflicts.delete(key)
 
 
-def _text(fields: Model, name: str) -> str | None:
-    value = getattr(fields, name)
-    if value is None:
-        return None
-    if isinstance(value, Money):
-        return f"{_plain(value.amount)} {value.currency}"
-    return _plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def _plain(number: Decimal) -> str:
-    """The same text for the same number, however many zeros it came with."""
-    return format(number.normalize(), "f")
+def _found(asset_id: str, collision: Collision, report: AssetReport) -> Outbound:
+    body = ConflictFound(
+        canonical_id=asset_id,
+        field=collision.field,
+        policy=collision.policy,
+        concurrent=collision.is_concurrent,
+        outcome=collision.outcome,
+        standing=collision.standing,
+        lost=collision.lost,
+        recorded_at=report.origin.recorded_at,
+    )
+    return Outbound(CONFLICT_EVENTS, asset_id, Typed("ConflictFound", body))

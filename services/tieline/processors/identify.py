@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.code_lists import CodeLists
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.matching import MatchRules
@@ -33,7 +34,7 @@ from tieline.kernel.reference_records import FAMILIES, ReferenceReport
 from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.families import identify_record
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
-from tieline.processors.linking import Linking, identified, key_of, retired
+from tieline.processors.linking import EQUIPMENT_LINK, Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
 from tieline.processors.reference_codes import identify_reference
 
@@ -69,7 +70,7 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() | MovementReport() | CostReport() as report:
+            case BookReport() | MovementReport() | CostReport() | EquipmentLinkReport() as report:
                 return self._of_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
@@ -82,13 +83,18 @@ class Identify:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _of_asset(self, record: Inbound, report: BookReport | MovementReport | CostReport) -> list[Outbound]:
+    def _of_asset(
+        self, record: Inbound, report: BookReport | MovementReport | CostReport | EquipmentLinkReport
+    ) -> list[Outbound]:
         if isinstance(report, CostReport):
             _check_entity(report.origin, frozenset({"cost-document"}))
             return self._cost(record, report)
         if isinstance(report, MovementReport):
             _check_entity(report.origin, frozenset({"movement"}))
             return self._made.pass_on(record, report.origin, _assets_of(report))
+        if isinstance(report, EquipmentLinkReport):
+            _check_entity(report.origin, frozenset({EQUIPMENT_LINK}))
+            return self._made.pass_on(record, report.origin, _ends_of(report))
         _check_entity(report.origin, frozenset({"book"}))
         asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
         return self._dependent(record, report.origin, report.asset_native_id, asset, None)
@@ -329,6 +335,15 @@ def _assets_of(report: MovementReport) -> tuple[str, ...]:
     """Mappings of the assets that a movement is about, its own first."""
     natives = (report.fields.asset_native_id, report.fields.counterpart_native_id)
     return tuple(xref_key(report.origin.system, "asset", native) for native in natives if native is not None)
+
+
+def _ends_of(report: EquipmentLinkReport) -> tuple[str, ...]:
+    """Mappings of the equipment and of the fixed asset that a link names."""
+    fields = report.fields
+    return (
+        xref_key(report.origin.system, "asset", fields.equipment_native_id),
+        xref_key(fields.asset_system, "asset", fields.asset_native_id),
+    )
 
 
 def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:

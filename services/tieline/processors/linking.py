@@ -13,6 +13,7 @@ from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xre
 
 IDENTIFIED = "hub.identified.report.v1"
 SECOND_RECORD = "tl_second_record"
+EQUIPMENT_LINK = "equipment-link"
 COUNTERPART = "tl_counterpart_id"
 _COPIED_HEADERS = ("ce_correlationid", "ce_id", "ce_type", "ce_source", "ce_time", "ce_specversion", "content-type")
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from tieline.kernel.conflict_records import ConflictOutcome, ConflictSide
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.memory import LedgerEntry
-from tieline.kernel.model import AssetFields, AssetReport, AssetState, Money, PhysicalStatus
-from tieline.kernel.ownership import STANDING_POLICIES, FieldRule, Ownership, Policy
+from tieline.kernel.model import AssetFields, AssetReport, AssetState, Money, PhysicalStatus, Word
+from tieline.kernel.ownership import FieldRule, Ownership, Policy
 from tieline.processors.retiring import (
     DISPOSAL,
     STATUS,
@@ -20,25 +21,45 @@ from tieline.processors.retiring import (
     repeats_a_disposal_taken_back,
     says_gone,
 )
+from tieline.processors.vectors import HUB, Words, as_text
 
-# Who "said" a value that an order line proposed: both systems may replace it.
-HUB = "hub"
 PURCHASE_LINE = "purchase-line"
 SHORTEST_CUT = 8  # no column is narrower; a shorter text is another text
 _MOVES = frozenset({"location", "custodian", "cost_centre"})
 
 
 @dataclass(frozen=True, slots=True)
+class Collision:
+    """Two values of one field of which only one can stand; ``lost`` is the report's, unless it ``REPLACED`` the other.
+
+    ``is_news`` is False for a record that only still holds what it held before.
+    """
+
+    field: str
+    policy: Policy
+    outcome: ConflictOutcome
+    standing: ConflictSide
+    lost: ConflictSide
+    is_concurrent: bool
+    is_news: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Merged:
-    """The after-image, who vouches for each field, what changed, and what was refused (field to who owns it)."""
+    """The after-image, who vouches for each field, what changed, and what could not stand beside what."""
 
     fields: AssetFields
     said_by: dict[str, str]
     links: dict[str, str]
     changed: tuple[str, ...]
     refused: Mapping[str, str]
+    """Field to who stands against it, of what the report said and did not bring about."""
+    collisions: tuple[Collision, ...]
     agreed: tuple[str, ...]
     said_at: dict[str, dt.datetime]
+    words: dict[str, tuple[Word, ...]]
+    returned: tuple[str, ...]
+    """Fields whose value must be written to the system that said it, over an older one on its way there."""
 
 
 def echoed_version(report: AssetReport, entry: LedgerEntry | None) -> int | None:
@@ -56,10 +77,16 @@ def merge_report(
     ownership: Ownership,
     *,
     echo: int | None = None,
+    seen: int = 0,
+    seen_at_most: int = 0,
     has_waited: bool = False,
     is_repeated: bool = False,
 ) -> Merged:
     """Apply ownership to every field the report speaks of.
+
+    ``seen`` is the hub's version that the system had seen (``vectors.reach``). What was said having seen what stands
+    follows it; what was said without is a concurrent edit, and the field's policy decides; the one that loses is a
+    collision, whichever it is. A record that still holds what it held before a change it has not seen edits nothing.
 
     An echo (Invariant 8) contradicts nobody: it confirms what the owner holds, and speaks for itself only where the
     hub has no value (a number the target gave at creation), at the same system's own earlier word, and where the value
@@ -72,7 +99,8 @@ def merge_report(
     """
     fields = state.fields if state else AssetFields()
     recorded_at = report.origin.recorded_at
-    merging = _Merging(state, report, echo, has_waited=has_waited, is_repeated=is_repeated)
+    waited = {"has_waited": has_waited, "is_repeated": is_repeated}
+    merging = _Merging(state, report, echo, (seen, seen_at_most), **waited)
     rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
     for name, rule in rules.items():
         if not report.deleted and _is_word(getattr(report.fields, name)):
@@ -84,11 +112,19 @@ class _Merging:
     """One report on its way into the state, field by field."""
 
     def __init__(
-        self, state: AssetState | None, report: AssetReport, echo: int | None, *, has_waited: bool, is_repeated: bool
+        self,
+        state: AssetState | None,
+        report: AssetReport,
+        echo: int | None,
+        seen: tuple[int, int],
+        *,
+        has_waited: bool,
+        is_repeated: bool,
     ) -> None:
         self._state = state
         self._report = report
         self._echo = echo
+        self._seen = seen
         self._has_waited = has_waited
         self._is_repeated = is_repeated
         self._is_behind = echo is not None and state is not None and echo < state.version
@@ -98,8 +134,10 @@ class _Merging:
         self._said_by = dict(state.said_by) if state else {}
         self._said_at = dict(state.said_at) if state else {}
         self._update: dict[str, object] = {}
-        self._refused: dict[str, str] = {}
+        self._collisions: list[Collision] = []
         self._agreed: list[str] = []
+        self._returned: list[str] = []
+        self._words = dict(state.words) if state else {}
 
     def hear(self, name: str, rule: FieldRule, role: str) -> None:
         """Take over, confirm, pass over or refuse what the report says of a field."""
@@ -110,10 +148,11 @@ class _Merging:
             return
         if rule.open and self._is_repeated and self._was_said_since(name):
             return
+        words = Words(self._state, name, self._speaker, *self._seen)
         later = outdated_by(self._state, name, said, self._speaker, self._recorded_at)
         if later or repeats_a_disposal_taken_back(self._state, name, self._speaker, self._update):
             if self._speaker != later:  # its own later word explains it
-                self._refuse(name, rule, later)
+                self._refuse(name, rule, words, later)
             return
         author = self._said_by.get(name)
         repeats = self._echo is not None and known is not None and author != self._speaker
@@ -127,11 +166,15 @@ class _Merging:
             author=author,
             speaker=self._speaker,
             is_later=name not in self._said_at or (self._recorded_at, owns) > (self._said_at[name], False),
+            follows=words.follows(),
+            settles=_settles(words, said, self._speaker),
         ):
-            if not (repeats and self._is_behind):
-                self._take(name, rule, said)
+            held = words.repeats(said)
+            # What its record held before a change it has not seen would undo that change (Invariant 4).
+            if not (repeats and self._is_behind) and (held is None or not (held.stands or _weighs_words(rule))):
+                self._take(name, rule, words, said)
         else:
-            self._refuse(name, rule)
+            self._refuse(name, rule, words)
 
     def finish(self) -> Merged:
         """What the fields heard come to."""
@@ -141,21 +184,51 @@ class _Merging:
         fields = self._known.model_copy(update=self._update)
         changed = tuple(name for name in AssetFields.model_fields if name in self._update)
         links = _linked(self._state.links if self._state else {}, self._report)
-        return Merged(fields, self._said_by, links, changed, self._refused, tuple(self._agreed), self._said_at)
+        return Merged(
+            fields,
+            self._said_by,
+            links,
+            changed,
+            {one.field: one.standing.system for one in self._collisions if one.lost.system == self._speaker},
+            tuple(self._collisions),
+            tuple(self._agreed),
+            self._said_at,
+            self._words,
+            tuple(self._returned),
+        )
 
     def _agree(self, name: str, rule: FieldRule, *, owns: bool) -> None:
-        self._agreed.append(name)
         # Where a proposer may always speak, agreeing does not make it the owner's word: the proposer may go back.
-        if owns and (not rule.open or self._said_by.get(name) == HUB):
+        if owns and (not _weighs_words(rule) or self._said_by.get(name) == HUB):
             self._said_by[name] = self._speaker
         if name in STATUS and name in self._said_at and self._said_by.get(name) == self._speaker:
             self._said_at[name] = max(self._said_at[name], self._recorded_at)
+        if self._speaker == HUB or not (_weighs_words(rule) or name in self._words):
+            self._agreed.append(name)
+            return
+        words = Words(self._state, name, self._speaker, *self._seen)
+        at = words.refused_at()
+        # Where a person must decide, our own write over what waits there is no decision.
+        settles = rule.policy is not Policy.MANUAL or self._echo is None or at is None or self._echo <= at
+        if settles:
+            self._agreed.append(name)
+        confirmed = words.confirmed(settles=settles)
+        if confirmed != words.all and (_weighs_words(rule) or at is not None):
+            self._words[name] = confirmed
 
-    def _take(self, name: str, rule: FieldRule, said: object) -> None:
+    def _take(self, name: str, rule: FieldRule, words: Words, said: object) -> None:
         self._update[name] = said
         self._said_by[name] = self._speaker
         if rule.policy is Policy.LWW_BY_VERSION or rule.open or says_gone(name, said) or name in self._said_at:
             self._said_at[name] = self._recorded_at
+        if self._speaker == HUB or self._state is None:
+            return
+        word = words.said(said, stands=True)
+        if words.author is not None and not words.follows():
+            self._collide(name, rule, ConflictOutcome.REPLACED, words, word=word)
+        if word.returns:
+            self._returned.append(name)
+        self._words[name] = words.after(word)
 
     def _was_said_since(self, name: str) -> bool:
         return self._said_by.get(name) != self._speaker and self._recorded_at < self._said_at.get(
@@ -165,9 +238,57 @@ class _Merging:
     def _is_overtaken(self, name: str) -> bool:
         return self._has_waited and self._recorded_at < self._said_at.get(name, self._recorded_at)
 
-    def _refuse(self, name: str, rule: FieldRule, by: str | None = None) -> None:
-        if self._speaker != HUB:
-            self._refused[name] = by or self._said_by.get(name, rule.owner)
+    def _refuse(self, name: str, rule: FieldRule, words: Words, by: str | None = None) -> None:
+        if self._speaker == HUB:
+            return
+        said = getattr(self._report.fields, name)
+        word = words.said(said, stands=False)
+        waits = rule.policy is Policy.MANUAL
+        outcome = ConflictOutcome.WAITING if waits else ConflictOutcome.REFUSED
+        self._collide(name, rule, outcome, words, word=word, by=by)
+        if _weighs_words(rule) and words.repeats(said) is None:
+            self._words[name] = words.after(word)
+
+    def _collide(
+        self, name: str, rule: FieldRule, outcome: ConflictOutcome, words: Words, *, word: Word, by: str | None = None
+    ) -> None:
+        """Two values of the field meet: the known one and the report's ``word``."""
+        author = words.author
+        known = ConflictSide(
+            system=by or (author.system if author else self._said_by.get(name, rule.owner)),
+            value=as_text(getattr(self._known, name)),
+            version=self._state.version if self._state else None,
+            seen=words.vector(author),
+        )
+        said = ConflictSide(
+            system=self._speaker,
+            value=as_text(getattr(self._report.fields, name)),
+            version=word.version if word.stands else None,
+            source_version=self._report.origin.source_version,
+            seen=words.vector(word),
+        )
+        standing, lost = (said, known) if outcome is ConflictOutcome.REPLACED else (known, said)
+        is_news = words.repeats(getattr(self._report.fields, name)) is None
+        concurrent = not words.follows()
+        self._collisions.append(Collision(name, rule.policy, outcome, standing, lost, concurrent, is_news))
+
+
+def _weighs_words(rule: FieldRule) -> bool:
+    """Whether more than one system may change a known value: then what was refused or confirmed counts later."""
+    return rule.open or rule.policy in {Policy.LWW_BY_VERSION, Policy.MANUAL}
+
+
+def _settles(words: Words, said: object, speaker: str) -> bool:
+    """Whether a word on a MANUAL field was said by somebody who decides: having seen all that it stands against.
+
+    That is an edit of what stands while nothing waits; and what makes the systems that differ say the same.
+    """
+    waiting = {system: digest for system, digest in words.waiting().items() if system != speaker}
+    if words.author is not None and words.author.system != speaker and waiting:
+        waiting.setdefault(words.author.system, words.author.digest)
+    if not waiting:
+        return words.follows()
+    return set(waiting.values()) == {words.said(said, stands=False).digest}
 
 
 def _linked(links: Mapping[str, str], report: AssetReport) -> dict[str, str]:
@@ -216,20 +337,33 @@ def _is_word(said: object) -> bool:
 
 
 def _may_say(
-    rule: FieldRule, *, owns: bool, proposes: bool, known: object, author: str | None, speaker: str, is_later: bool
+    rule: FieldRule,
+    *,
+    owns: bool,
+    proposes: bool,
+    known: object,
+    author: str | None,
+    speaker: str,
+    is_later: bool,
+    follows: bool,
+    settles: bool,
 ) -> bool:
-    """Whether this speaker's value replaces the known one (ownership.yaml has the rule in words)."""
-    if rule.policy in STANDING_POLICIES and known is not None and author != HUB:
+    """Whether this speaker's value replaces the known one (ownership.yaml has the rule in words).
+
+    ``follows``: it was said having seen the known one; ``settles``: nothing that waits is against it.
+    """
+    is_word = known is not None and author != HUB
+    if is_word and rule.policy is Policy.IMMUTABLE:
         return False
-    if rule.policy is Policy.LWW_BY_VERSION and (owns or proposes) and speaker != HUB:
-        return known is None or author in {speaker, HUB} or is_later
+    if is_word and (owns or proposes) and speaker != HUB and rule.policy in {Policy.MANUAL, Policy.LWW_BY_VERSION}:
+        return settles if rule.policy is Policy.MANUAL else author == speaker or follows or is_later
     if owns or not proposes:
         return owns  # Invariant 9: the owner's word stands
     if known is None:
         return True
     if speaker == HUB:
         return author == HUB
-    return rule.open or author in {speaker, HUB}
+    return (rule.open and follows) or author in {speaker, HUB}
 
 
 def name_event(

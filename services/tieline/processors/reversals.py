@@ -35,6 +35,10 @@ class Reversals:
         """The document that a reversal takes back, if it is known."""
         return self._documents.get((report.origin.system, report.fields.reversal_of or ""))
 
+    def counterpart_of(self, report: CostReport) -> CostState | None:
+        """The original of a reversal, or the reversal of a document that comes after it, if it is known."""
+        return self.original_of(report) or self._reversed_by.get((report.origin.system, report.origin.native_id))
+
     def check(self, report: CostReport) -> None:
         """Whether a new document may stand beside those accepted. Raises ``Rejected`` when a reversal is none.
 

@@ -53,7 +53,7 @@ class Route:
             case AssetEvent() as event:
                 self.assets.load(event.asset_id, self._state_of(event))
                 commands = [self._write_asset(event, flow) for flow in self._asset_flows(event)]
-                return [*commands, *self._books_for_new_links(event)]
+                return [*commands, *self._return(event), *self._books_for_new_links(event)]
             case AssetMergeEvent():
                 return []  # what changes in the systems follows from the events beside it
             case AssetBookChanged() as event:
@@ -116,7 +116,7 @@ class Route:
             links=event.links,
         )
 
-    def _write_asset(self, event: AssetEvent, flow: Flow) -> Outbound:
+    def _write_asset(self, event: AssetEvent, flow: Flow, only: tuple[str, ...] | None = None) -> Outbound:
         role, said_by = self._landscape.role_of(flow.target), self._state_of(event).said_by
         # What the target itself said it holds already; written back late it would undo what it said since (4, 8).
         said_there = {field for field, author in said_by.items() if author == flow.target}
@@ -127,10 +127,17 @@ class Route:
             asset_id=event.asset_id,
             native_id=event.links.get(flow.target),
             fields=event.fields,
-            writable_fields=tuple(field for field in writable if field not in said_there),
+            writable_fields=only or tuple(field for field in writable if field not in said_there),
             effective_date=event.accepted.effective_date,
         )
         return _command(flow, event.asset_id, body)
+
+    def _return(self, event: AssetEvent) -> list[Outbound]:
+        """The write that puts the origin's own word back, behind the older ones on their way there."""
+        origin, fields = event.accepted.origin_system, event.accepted.returned_fields
+        flows = (flow for source in self._landscape.systems for flow in self._flows("asset", source))
+        flow = next((flow for flow in flows if flow.target == origin and fields and origin in event.links), None)
+        return [self._write_asset(event, flow, only=fields)] if flow else []
 
     def _books_for_new_links(self, event: AssetEvent) -> list[Outbound]:
         """Books of an asset that a target has just told us it holds."""
@@ -163,7 +170,7 @@ class Route:
             keys.add(key)
 
     def _post_cost(self, event: CostEvent, flow: Flow) -> Outbound:
-        state = self.assets.get(event.asset_id) if event.asset_id else None
+        state = self.assets.get(event.asset_id) if event.asset_id and not event.shares else None
         body = PostCost(
             dispatch=_dispatch(flow, "cost-document", event.cost_doc_id, event.accepted.version),
             cost_doc_id=event.cost_doc_id,

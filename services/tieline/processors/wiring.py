@@ -28,6 +28,7 @@ REPORTS = (
     "procurement.receipt.report.v1",
     "procurement.invoice.report.v1",
     "cost.document.report.v1",
+    "asset.equipment-link.report.v1",
     "hub.link-decision.report.v1",
     *REFERENCE_REPORTS,
 )
@@ -60,6 +61,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             accept.movements.roll_forwards.table,
             accept.tracking.table,
             accept.costs,
+            accept.equipment.table,
             accept.runs.table,
             accept.gate.periods.table,
             accept.gate.holds,

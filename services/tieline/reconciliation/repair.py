@@ -213,7 +213,7 @@ class _Builder:
             dispatch=self._dispatch(system, COST, cost_id, state.version, group),
             cost_doc_id=cost_id,
             asset_id=state.asset_id,
-            asset_number=self._number(system, state.asset_id),
+            asset_number=None if state.shares else self._number(system, state.asset_id),
             fields=state.fields,
             posting_date=state.posting_date,
         )

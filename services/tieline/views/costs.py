@@ -64,6 +64,19 @@ def cost_entry(event: CostEvent) -> CostEntry:
     )
 
 
+def cost_entries(event: CostEvent) -> dict[str, CostEntry]:
+    """The entries of a document by key: one, or one per asset that bears a share of it."""
+    whole = cost_entry(event)
+    if not event.shares:
+        return {event.cost_doc_id: whole}
+    return {
+        f"{event.cost_doc_id}|{share.asset_id}": CostEntry(
+            **{**whole, "asset_id": share.asset_id, "amount": format(share.amount.amount, "f")}
+        )
+        for share in event.shares
+    }
+
+
 def asset_entry(event: AssetEvent, known: AssetEntry | None) -> AssetEntry:
     """The asset's entry after this event; an older version changes nothing (Invariant 4)."""
     if known is not None and known["version"] > event.accepted.version:

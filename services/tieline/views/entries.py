@@ -30,7 +30,7 @@ from tieline.kernel.topic_names import (
     results_of,
 )
 from tieline.views.completeness import Completeness
-from tieline.views.costs import Costs, asset_entry, cost_entry
+from tieline.views.costs import Costs, asset_entry, cost_entries
 from tieline.views.depreciation import posting_entry, posting_key
 from tieline.views.disposals import Disposals, disposal_entry
 from tieline.views.flows import change_entry, change_key, command_entry, result_entry
@@ -92,7 +92,7 @@ def changes_of(body: Model, written_ms: int, known: Known) -> list[Change]:
 def _figures(body: Model, known: Known) -> list[Change]:
     match body:
         case CostEvent():
-            return [Change(DOCUMENTS_TABLE, body.cost_doc_id, cost_entry(body))]
+            return [Change(DOCUMENTS_TABLE, key, entry) for key, entry in cost_entries(body).items()]
         case AssetEvent(asset_id=asset_id):
             return [
                 Change(ASSETS_TABLE, asset_id, asset_entry(body, known(ASSETS_TABLE, asset_id))),

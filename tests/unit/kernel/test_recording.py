@@ -52,3 +52,14 @@ def test_ledger_and_result_of_a_book_live_with_its_asset() -> None:
     assert isinstance(result.value, Typed)
     assert isinstance(result.value.body, CommandSettled)
     assert result.value.body.canonical_id == "A|tax"
+
+
+def test_an_intent_keeps_when_the_target_recorded_what_it_holds() -> None:
+    ledger = Table(LEDGER, LedgerEntry)
+    recorder = Recorder("cmms", ledger, utc_now)
+    recorded_at = dt.datetime(2026, 11, 21, 8, tzinfo=dt.UTC)
+    recorder.confirm(write_book("main", 7), Written("U1|main", recorded_at=recorded_at))
+    recorder.intend(write_book("main", 8))
+    row = ledger.get("cmms/book/A|main")
+    assert row is not None
+    assert (row.applied_version, row.recorded_at) == (7, recorded_at)

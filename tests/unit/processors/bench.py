@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tieline.kernel.codecs import model_of
 from tieline.kernel.consuming import Processor
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, LinkAction, LinkDecision, XRef
@@ -62,6 +63,7 @@ REPORT_TOPICS: dict[type[Model], str] = {
     ReceiptReport: "procurement.receipt.report.v1",
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
+    EquipmentLinkReport: "asset.equipment-link.report.v1",
     DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }
@@ -142,7 +144,7 @@ class Hub:
         self._offsets = count()
         self._unread: deque[LedgerEntry] = deque()
 
-    def say(self, *values: Report | CommandSettled | LinkDecision) -> list[Outbound]:
+    def say(self, *values: Report | EquipmentLinkReport | CommandSettled | LinkDecision) -> list[Outbound]:
         """Publish reports or results and let the hub come to rest. Returns all that was written because of them."""
         before = len(self.written)
         for value in values:
@@ -150,7 +152,7 @@ class Hub:
             self.rest()
         return self.written[before:]
 
-    def publish(self, value: Report | CommandSettled | LinkDecision) -> None:
+    def publish(self, value: Report | EquipmentLinkReport | CommandSettled | LinkDecision) -> None:
         """Put a report or a result on its topic; nothing is handled yet."""
         if isinstance(value, CommandSettled):
             topic, key = f"sink.{value.target}.result.v1", value.canonical_id

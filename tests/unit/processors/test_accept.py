@@ -59,6 +59,9 @@ def pair(hub: Hub, am: dict[str, Any], erp: dict[str, Any]) -> str:
     return hub.the_asset().asset_id
 
 
+BEFORE = NOW - dt.timedelta(minutes=1)
+
+
 def wrote(report: AssetReport, asset_id: str, stage: Stage = Stage.CONFIRMED, **changes: Any) -> LedgerEntry:
     """The ledger of a sink whose target answered with exactly these fields."""
     values: dict[str, Any] = {
@@ -206,9 +209,11 @@ def test_that_the_owner_vouches_is_kept_without_an_event() -> None:
 
 def test_asset_management_may_always_move_the_cost_centre() -> None:
     hub = Hub()
-    pair(hub, {}, {"cost_centre": "CC1"})
+    asset_id = pair(hub, {}, {"cost_centre": "CC1"})
+    hub.follow(wrote(asset(AM, "9", cost_centre="CC1"), asset_id, applied_version=2, at=BEFORE))
     hub.say(asset(AM, "9", serial_number="S", cost_centre="CC2"))
     assert (hub.the_asset().fields.cost_centre, hub.the_asset().said_by["cost_centre"]) == ("CC2", AM)
+    hub.follow(wrote(asset(ERP, "5", cost_centre="CC2"), asset_id, applied_version=3, at=BEFORE))
     hub.say(asset(ERP, "5", serial_number="S", cost_centre="CC3"))
     assert (hub.the_asset().fields.cost_centre, hub.the_asset().said_by["cost_centre"]) == ("CC3", ERP)
     assert conflicts(hub) == set()
@@ -218,7 +223,7 @@ def test_a_cost_centre_that_is_moved_and_moved_back_is_followed_although_the_las
     hub = Hub()
     asset_id = pair(hub, {}, {"cost_centre": "CC1"})
     back = asset(AM, "9", serial_number="S", cost_centre="CC1")
-    hub.follow(wrote(back, asset_id))
+    hub.follow(wrote(back, asset_id, applied_version=2, at=BEFORE))
     hub.say(asset(AM, "9", serial_number="S", cost_centre="CC2"), asset(ERP, "5", serial_number="S", cost_centre="CC2"))
     hub.say(back)
     assert hub.the_asset().fields.cost_centre == "CC1"

@@ -46,8 +46,9 @@ def duplicates() -> tuple[Hub, str, str]:
 
 
 def image(hub: Hub) -> dict[str, object]:
-    """What T39 compares: the cross-reference, and of states everything but the version, which only grows."""
-    states = {key: row.model_copy(update={"version": 0}) for key, row in hub.rows(AssetState).items()}
+    """What T39 compares: the cross-reference, and of states everything but the versions, which only grow."""
+    plain = {"version": 0, "words": {}, "sent": {}}  # of versions, all three
+    states = {key: row.model_copy(update=plain) for key, row in hub.rows(AssetState).items()}
     books = {key: row.model_copy(update={"version": 0}) for key, row in hub.rows(BookState).items()}
     return {"xref": hub.rows(XRef), "assets": states, "books": books, "costs": hub.rows(CostState)}
 

@@ -24,6 +24,7 @@ from tests.unit.processors.bench import (
     origin,
     settled,
 )
+from tests.unit.processors.test_accept import BEFORE, wrote
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Fiscal
@@ -762,7 +763,8 @@ def test_a_released_report_still_proposes_what_it_said_last() -> None:
     hub.say(
         period(3, "closed"),
         asset(ERP, "5", tag="T1", asset_number="FA5", company="ACME", cost_centre="CC1"),
-        asset(AM, "1", tag="T1", cost_centre="CC9", disposal_date=MARCH),
-        period(3, "open"),
     )
+    seen = wrote(asset(AM, "1", tag="T1", cost_centre="CC1"), hub.the_asset().asset_id, at=BEFORE)
+    hub.follow(seen)
+    hub.say(asset(AM, "1", tag="T1", cost_centre="CC9", disposal_date=MARCH), period(3, "open"))
     assert (hub.the_asset().fields.disposal_date, hub.the_asset().fields.cost_centre) == (MARCH, "CC9")

@@ -89,6 +89,7 @@ def standing(references: Mapping[str, object] | None = None) -> Hub:
     hub.say(
         on(1, location="L1", cost_centre="CC1"),
         on(1, ERP, asset_number="A1", company="ACME", cost_centre="CC1"),
+        on(1, location="L1", cost_centre="CC1"),  # it holds what the ERP says: a move from here on follows it
         book("5"),
     )
     return hub

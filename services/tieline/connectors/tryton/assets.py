@@ -213,6 +213,7 @@ class AssetWriter:
             source_version=report.origin.source_version,
             digest=mapping.digest(report),
             effect=effect,
+            recorded_at=report.origin.recorded_at,
         )
 
 

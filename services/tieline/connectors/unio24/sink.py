@@ -243,6 +243,7 @@ class Unio24Sink:
             source_version=report.origin.source_version,
             digest=digest_fields(report.fields),
             effect=effect,
+            recorded_at=report.origin.recorded_at,
         )
 
     async def _asset_id(self, command: WriteBook, native_id: str | None) -> str | None:
