@@ -172,7 +172,7 @@ class _Merging:
             held = words.repeats(said)
             # What its record held before a change it has not seen would undo that change (Invariant 4).
             if not (repeats and self._is_behind) and (held is None or not (held.stands or _weighs_words(rule))):
-                self._take(name, rule, words, said)
+                self._take(name, rule, words, said, is_shared=not owns or _weighs_words(rule))
         else:
             self._refuse(name, rule, words)
 
@@ -216,14 +216,15 @@ class _Merging:
         if confirmed != words.all and (_weighs_words(rule) or at is not None):
             self._words[name] = confirmed
 
-    def _take(self, name: str, rule: FieldRule, words: Words, said: object) -> None:
+    def _take(self, name: str, rule: FieldRule, words: Words, said: object, *, is_shared: bool) -> None:
         self._update[name] = said
         self._said_by[name] = self._speaker
         if rule.policy is Policy.LWW_BY_VERSION or rule.open or says_gone(name, said) or name in self._said_at:
             self._said_at[name] = self._recorded_at
         if self._speaker == HUB or self._state is None:
             return
-        word = words.said(said, stands=True)
+        # Only its owner's system is never written a field: a write back could only undo what a person did there since.
+        word = words.said(said, stands=True, may_return=is_shared)
         if words.author is not None and not words.follows():
             self._collide(name, rule, ConflictOutcome.REPLACED, words, word=word)
         if word.returns:

@@ -103,15 +103,15 @@ class Words:
         """Systems with a refused word, and its hash."""
         return {word.system: word.digest for word in self.all if not word.stands}
 
-    def said(self, value: object, *, stands: bool) -> Word:
-        """The speaker's new word on the field."""
+    def said(self, value: object, *, stands: bool, may_return: bool = True) -> Word:
+        """The speaker's new word on the field; ``may_return``: the hub writes the field to the speaker's system."""
         return Word(
             system=self._speaker,
             version=self._version + 1 if stands else self._version,
             seen=self._seen,
             digest=digest_of(value),
             stands=stands,
-            returns=stands and self._is_under_way(),
+            returns=stands and may_return and self._is_under_way(),
         )
 
     def after(self, word: Word) -> tuple[Word, ...]:

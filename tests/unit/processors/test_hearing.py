@@ -136,11 +136,12 @@ def test_what_a_merge_tells_in_a_records_name_does_not_make_its_next_word_old() 
 def test_t02_a_word_that_comes_again_takes_back_nothing_said_since() -> None:
     hub = Hub()
     booked = at(0, asset(ERP, "F1", serial_number="S", cost_centre="CC1"))
-    hub.say(booked, at(1, asset(AM, "E1", serial_number="S", cost_centre="CC2")))
+    seen = at(1, asset(AM, "E1", serial_number="S", cost_centre="CC1"))  # who moves it knew where it was
+    hub.say(booked, seen, at(2, asset(AM, "E1", serial_number="S", cost_centre="CC2")))
     assert asset_events(hub.say(booked)) == []
     assert hub.the_asset().fields.cost_centre == "CC2"
-    hub.say(at(2, asset(ERP, "F1", serial_number="S", cost_centre="CC1")))  # said anew: the owner's word stands
-    assert hub.the_asset().fields.cost_centre == "CC1"
+    hub.say(at(3, asset(ERP, "F1", serial_number="S", cost_centre="CC3")))  # said anew: the owner's word stands
+    assert hub.the_asset().fields.cost_centre == "CC3"
 
 
 def test_a_word_that_comes_again_does_not_wait_behind_a_held_document() -> None:
