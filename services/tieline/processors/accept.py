@@ -54,6 +54,7 @@ from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, chan
 from tieline.processors.postings import dates_to_post
 from tieline.processors.proposals import Proposals, Refused, refuse, without
 from tieline.processors.purchase_tracking import PurchaseTracking
+from tieline.processors.recipients import asset_flows
 from tieline.processors.references import References
 from tieline.processors.reversals import Reversals
 from tieline.processors.vectors import reach
@@ -87,7 +88,7 @@ class Accept:
             landscape.capitalisation, self.conflicts, self._sources, clock, follow=self.tracking.follow
         )
         self.duplicates = Duplicates(
-            self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
+            self.assets, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
         self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
         self.families = FamilyRecords(landscape, shapes_of(landscape.families), self.conflicts, self.ledger, clock)
@@ -160,12 +161,13 @@ class Accept:
         """A merge, or an undone one; what waits for a period goes with its record (Invariants 2 and 4)."""
         survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
         if decision.action is LinkAction.MERGE:
-            written = self.duplicates.merge(decision)
+            written = [*self.duplicates.merge(decision), *self.equipment.merge(decision)]
             if (survivor := self.assets.get(survivor_id)) is not None:
                 self.gate.move(merged_id, survivor_id, lambda row: not _is_other_record(row, survivor))
         else:
             written = self.duplicates.separate(decision)
             if (merged := self.assets.get(merged_id)) is not None:
+                written += self.equipment.separate(decision, merged.links)
                 self.gate.move(survivor_id, merged_id, lambda row: _is_record(row, merged))
         for asset_id in (survivor_id, merged_id):
             written += self.gate.release(f"asset/{asset_id}", self._post)
@@ -217,6 +219,7 @@ class Accept:
     def _arrive(self, arrival: Arrival) -> list[Outbound]:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
         books_say = self._role(arrival.report.origin) == ERP
+        arrival = replace(arrival, seen=self._seen(arrival))
         lane = self.gate.lane_of(arrival)
         if self.gate.is_waiting(lane) and not books_say and not self._was_taken(arrival):
             self._check(arrival)
@@ -228,6 +231,17 @@ class Accept:
             return []
         # The books may now say themselves what a held report wanted to post.
         return [*posted, *self.gate.release(lane, self._post)]
+
+    def _seen(self, arrival: Arrival) -> int:
+        """The hub's version that the system had seen when it spoke; later the ledger tells of later writes only."""
+        report = arrival.report
+        if isinstance(report, CostReport):
+            return 0
+        entry = self._entry(arrival.canonical_id, report)
+        return reach(report, entry, echoed_version(report, entry))
+
+    def _entry(self, asset_id: str, report: AssetReport) -> LedgerEntry | None:
+        return self.ledger.get(f"{report.origin.system}/asset/{asset_id}")
 
     def _was_taken(self, arrival: Arrival) -> bool:
         """Whether the report says nothing that was not taken before: it comes again, and has nothing to wait for."""
@@ -264,12 +278,12 @@ class Accept:
                     return []  # it waited while its record became a second one, which changes nothing
                 if not arrival.is_reheard and is_outdated(self.assets.get(arrival.canonical_id), report.origin):
                     return []  # Invariant 4: the record's own later word was taken already
-                return self._asset(arrival.canonical_id, report, has_waited=arrival.has_waited)
+                return self._asset(arrival, report)
             case CostReport() as report:
                 return self._cost(arrival.canonical_id, report, arrival.asset_id)
 
-    def _asset(self, asset_id: str, report: AssetReport, *, has_waited: bool) -> list[Outbound] | Waits:
-        said, origin = report, report.origin
+    def _asset(self, arrival: Arrival, report: AssetReport) -> list[Outbound] | Waits:
+        asset_id, said, origin = arrival.canonical_id, report, report.origin
         role = self._role(origin)
         state = self.assets.get(asset_id)
         if report.deleted and state is None:
@@ -277,19 +291,18 @@ class Accept:
         leaving = self.equipment.leaving(asset_id, report, self.assets) if role == ASSET_MANAGEMENT else []
         if any(link.asset_id == asset_id for link in leaving):
             report = without_disposal(report)  # T29: a unit that leaves is no disposal of all of them
-        entry = self.ledger.get(f"{origin.system}/asset/{asset_id}")
+        entry = self._entry(asset_id, report)
         echo = echoed_version(report, entry)
-        seen = reach(report, entry, echo)
         at_most = entry.applied_version if entry else 0
         hear_by = partial(
             merge_report,
             role=role,
             ownership=self._ownership,
             echo=echo,
-            seen=seen,
+            seen=max(arrival.seen, reach(report, entry, echo)),
             seen_at_most=at_most,
-            has_waited=has_waited,
-            is_repeated=was_heard(state, origin) and not has_waited,
+            has_waited=arrival.has_waited,
+            is_repeated=was_heard(state, origin) and not arrival.has_waited,
         )
         merged = hear_by(state, report)
         refusals = self._proposals.judge(state, report, merged, role, self._ownership)
@@ -323,22 +336,22 @@ class Accept:
             said_at=merged.said_at,
             heard_at=hear(state, origin),
             words=merged.words,
-            sent=self._sent(state, version, report, merged),
         )
-        self.assets.put(asset_id, new)
         name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
         period = posts.period
         if period is None and name in {"AssetDisposed", "AssetPlacedInService"}:
             period = self.gate.periods.period_of(new.fields.company, effective)
         accepted = accepted_as(version, origin, effective, changed, Posts(period, posts.date), returned=merged.returned)
         event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
+        self.assets.put(asset_id, new.model_copy(update={"sent": self._sent(state, event)}))
         return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event)), *found]
 
-    def _sent(self, state: AssetState | None, version: int, report: AssetReport, merged: Merged) -> dict[str, int]:
-        """The version each system is sent, as route will do it."""
-        flows = self._landscape.targets("asset", report.origin.system)
-        systems = {flow.target for flow in flows} | ({report.origin.system} if merged.returned else set())
-        return {**(state.sent if state else {}), **dict.fromkeys(systems, version)}
+    def _sent(self, state: AssetState | None, event: AssetEvent) -> dict[str, int]:
+        """The version each system is sent. What is never sent is not under way: nothing would be returned over it."""
+        accepted = event.accepted
+        systems = {flow.target for flow in asset_flows(self._landscape, event)}
+        systems |= {accepted.origin_system} if accepted.returned_fields else set()
+        return {**(state.sent if state else {}), **dict.fromkeys(systems, accepted.version)}
 
     def _where(self, state: AssetState | None, merged: Merged, report: AssetReport) -> Posts | Waits:
         """Where the in-service date or the disposal posts that this report would bring to the ERP (Invariant 10)."""
