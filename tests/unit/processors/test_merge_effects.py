@@ -94,6 +94,17 @@ def test_t29_links_of_merged_equipment_still_say_who_bears_its_costs() -> None:
     assert hub.dead == []
 
 
+def test_a_cost_that_was_on_its_way_at_a_merge_is_the_survivors() -> None:
+    hub, pair = twins()
+    hub.publish(cost("WO1", "9", "100.00"))
+    hub.step("identify")
+    late = hub.stages["accept"].inbox.pop()
+    hub.say(decided("MERGE", **pair))
+    hub.stages["accept"].inbox.append(late)
+    hub.rest()
+    assert posted(hub)[-1].asset_id == pair["canonical_id"]
+
+
 def test_t29_costs_fall_on_the_asset_that_a_merged_one_is() -> None:
     hub, pair = twins(asset(AM, "8", company="ACME"), link("K1", "5", "8", share_part=1, share_whole=4))
     moved, equipment = books_in(hub, pair["canonical_id"]), links(hub)["unio24/asset/8"]
