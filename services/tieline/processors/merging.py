@@ -172,7 +172,8 @@ class _Merging:
             held = words.repeats(said)
             # What its record held before a change it has not seen would undo that change (Invariant 4).
             if not (repeats and self._is_behind) and (held is None or not (held.stands or _weighs_words(rule))):
-                self._take(name, rule, words, said, is_shared=not owns or _weighs_words(rule))
+                is_proposed = known is not None and author != self._speaker
+                self._take(name, rule, words, said, is_shared=not owns or _weighs_words(rule) or is_proposed)
         else:
             self._refuse(name, rule, words)
 
@@ -223,7 +224,8 @@ class _Merging:
             self._said_at[name] = self._recorded_at
         if self._speaker == HUB or self._state is None:
             return
-        # Only its owner's system is never written a field: a write back could only undo what a person did there since.
+        # What only its owner's system has said is never written there: a write back could only undo what a person did
+        # there since. While another's proposal stands, it may be on its way there.
         word = words.said(said, stands=True, may_return=is_shared)
         if words.author is not None and not words.follows():
             self._collide(name, rule, ConflictOutcome.REPLACED, words, word=word)

@@ -425,3 +425,22 @@ def test_what_waited_for_a_period_is_judged_by_what_had_been_seen_when_it_was_sa
     assert hub.rows(PeriodHold) == {}
     assert hub.the_asset().fields.cost_centre == "CC2"
     assert found(hub) == []
+
+
+def test_the_owners_word_is_put_back_over_a_proposal_that_was_on_its_way() -> None:
+    hub, offices = estate(erp_has_it=False, landscape=ALL_POLICIES)
+    offices[AM].poll()
+    hub.rest()
+    offices[ERP].deliver()  # made there, and not read yet
+    hub.rest()
+    offices[AM].edit(tag="T1")  # its write carries the class too, which nobody but asset management has said
+    offices[AM].poll()
+    hub.rest()
+    for number in (1, 2):  # the second word is put back because the first one is
+        offices[ERP].edit(asset_class=f"MACHINE{number}")
+        offices[ERP].poll()
+        hub.rest()
+    come_to_rest(hub, offices)
+    for office in offices.values():
+        assert office.fields is not None
+        assert office.fields.asset_class == "MACHINE2", office.name
