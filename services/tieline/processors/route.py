@@ -8,6 +8,7 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyEvent
 from tieline.kernel.landscape import Flow, Landscape
 from tieline.kernel.model import (
+    CLEARABLE,
     AcquisitionEvent,
     AssetBookChanged,
     AssetEvent,
@@ -122,13 +123,17 @@ class Route:
         said_there = {field for field, author in said_by.items() if author == flow.target}
         ownership = self._ownership.effective(event.fields.company, event.accepted.recorded_at.date())
         writable = ownership.writable_fields(said_by, flow.target, role)
+        allowed = only or tuple(field for field in writable if field not in said_there)
+        # Somebody said it, and there is no value: it was given back.
+        given_back = CLEARABLE.intersection(allowed, said_by)
         body = WriteAsset(
             dispatch=_dispatch(flow, "asset", event.asset_id, event.accepted.version),
             asset_id=event.asset_id,
             native_id=event.links.get(flow.target),
             fields=event.fields,
-            writable_fields=only or tuple(field for field in writable if field not in said_there),
+            writable_fields=allowed,
             effective_date=event.accepted.effective_date,
+            cleared_fields=tuple(sorted(field for field in given_back if getattr(event.fields, field) is None)),
         )
         return _command(flow, event.asset_id, body)
 

@@ -366,7 +366,7 @@ def test_t19_a_refused_centre_is_tried_again_when_it_is_opened() -> None:
     written = hub.say(record("CC2", status="ACTIVE", recorded_at=at(12)))
     assert centre_of(hub) == "CC2"
     [(name, event)] = asset_events(written)
-    assert (name, event.accepted.effective_date) == ("AssetMoved", dt.date(2026, 11, 10))
+    assert (name, event.accepted.effective_date) == ("AssetCostCentreChanged", dt.date(2026, 11, 10))
     assert conflicts(hub) == set()
 
 
