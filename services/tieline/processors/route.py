@@ -8,7 +8,6 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyEvent
 from tieline.kernel.landscape import Flow, Landscape
 from tieline.kernel.model import (
-    CLEARABLE,
     AcquisitionEvent,
     AssetBookChanged,
     AssetEvent,
@@ -24,7 +23,7 @@ from tieline.kernel.model import (
     WriteAsset,
     WriteBook,
 )
-from tieline.kernel.ownership import ERP, Ownership, expects_asset
+from tieline.kernel.ownership import ERP, Ownership, cleared_fields, expects_asset
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
@@ -124,8 +123,6 @@ class Route:
         ownership = self._ownership.effective(event.fields.company, event.accepted.recorded_at.date())
         writable = ownership.writable_fields(said_by, flow.target, role)
         allowed = only or tuple(field for field in writable if field not in said_there)
-        # Somebody said it, and there is no value: it was given back.
-        given_back = CLEARABLE.intersection(allowed, said_by)
         body = WriteAsset(
             dispatch=_dispatch(flow, "asset", event.asset_id, event.accepted.version),
             asset_id=event.asset_id,
@@ -133,7 +130,7 @@ class Route:
             fields=event.fields,
             writable_fields=allowed,
             effective_date=event.accepted.effective_date,
-            cleared_fields=tuple(sorted(field for field in given_back if getattr(event.fields, field) is None)),
+            cleared_fields=cleared_fields(event.fields, said_by, allowed),
         )
         return _command(flow, event.asset_id, body)
 

@@ -48,8 +48,8 @@ class Evidence:
 
     ``observed`` holds this run's rows only. ``pending`` maps a key to the coordinates of its first command beyond the
     sink's committed offset. ``period_held`` maps a record, system/entity/native id, to its report that waits for a
-    fiscal period. ``audits`` is the last physical audit of each asset. ``closing`` is the closing cut, "topic/partition"
-    to offset, for people.
+    fiscal period. ``audits`` is the last physical audit of each asset. ``closing`` is the closing cut,
+    "topic/partition" to offset, for people.
     """
 
     run_id: str
