@@ -115,10 +115,18 @@ def test_an_order_is_found_by_number_by_link_and_by_id() -> None:
 
 
 def test_what_does_not_agree_about_an_order_says_what_ends_it() -> None:
-    def row(po_id: str, field: str, **more: str) -> Conflict:
-        at = dt.datetime(2026, 11, 21, tzinfo=dt.UTC)
-        values = {"owned_value": "3 for 3000.00 EUR", "foreign_value": "4 for 4000.00 EUR"}
-        return Conflict(canonical_id=po_id, field=field, owner="erp", system="erp", detected_at=at, **values, **more)
+    def row(po_id: str, field: str, reason: str | None = None, remedy: str | None = None) -> Conflict:
+        return Conflict(
+            canonical_id=po_id,
+            field=field,
+            owner="erp",
+            system="erp",
+            owned_value="3 for 3000.00 EUR",
+            foreign_value="4 for 4000.00 EUR",
+            detected_at=dt.datetime(2026, 11, 21, tzinfo=dt.UTC),
+            reason=reason,
+            remedy=remedy,
+        )
 
     rows = [row("p2", "lines.1.invoiced"), row("p1", "lines.7.invoiced", reason="too much", remedy="a credit ends it")]
     assert disputes(rows, "p1") == [
