@@ -7,7 +7,7 @@ from collections.abc import Collection
 from tieline.kernel.clock import Clock
 from tieline.kernel.conflict_records import ConflictFound, ConflictResolution, ConflictResolved
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import AssetFields, AssetReport, AssetState
+from tieline.kernel.model import CLEARABLE, AssetFields, AssetReport, AssetState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.merging import Collision, Merged
@@ -38,7 +38,10 @@ class ForeignEdits:
         if report.deleted:
             ended = dict.fromkeys(AssetFields.model_fields, ConflictResolution.REMOVED)
         else:
-            ended = dict.fromkeys(merged.agreed, ConflictResolution.AGREED)
+            # Nobody has it there, and nobody has it here: whoever was refused before is not spoken of any more.
+            cleared = sorted(CLEARABLE.intersection(report.cleared))
+            empty = (name for name in cleared if getattr(merged.fields, name) is None)
+            ended = dict.fromkeys((*empty, *merged.agreed), ConflictResolution.AGREED)
             ended |= dict.fromkeys(merged.changed, ConflictResolution.TAKEN_OVER)
         for field, resolution in ended.items():
             events += self._end(f"{asset_id}|{field}|{system}", resolution, report, merged)

@@ -600,6 +600,16 @@ def test_a_refused_custodian_is_tried_again_when_the_employee_is_reported() -> N
     assert (hub.the_asset().fields.custodian, conflicts(hub)) == (ANN, set())
 
 
+def test_a_refused_custodian_is_forgotten_when_the_thing_was_given_back() -> None:
+    hub = Hub(estate(REQUIRED))
+    hub.say(on(10, custodian=ANN))
+    assert conflicts(hub) == {("custodian", AM)}
+    [event] = named(hub.say(on(11).model_copy(update={"cleared": ("custodian",)})), "ConflictResolved")
+    assert (event.body.model_dump()["resolution"], conflicts(hub)) == ("AGREED", set())
+    hub.say(employee())
+    assert hub.the_asset().fields.custodian is None
+
+
 def test_where_employees_are_optional_nobody_is_checked() -> None:
     hub = Hub(estate({"owners": {"employee": HRIS}}))
     hub.say(employee(status="CLOSED"), on(10, custodian=ANN), on(11, custodian=NOBODY))
