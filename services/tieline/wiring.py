@@ -29,7 +29,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import serve_metrics
 from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Landscape, Mode, load_landscape, resolve_settings
-from tieline.kernel.metering import announce_flows
+from tieline.kernel.metering import announce_flows, follow_account
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
@@ -145,6 +145,7 @@ def run_source(hub: Hub, system: str) -> None:
     custodians = custodians_of(hub.landscape, hub.path.parent)
     runtime = replace(hub.runtime(name, _stop_signal()), custodians=custodians)
     connector = hub.connect(system)
+    follow_account(runtime.metrics, name, system, connector)
     loop = SourceLoop(system, connector, hub.landscape.systems[system].poll_interval_secs, runtime)
     host = os.environ.get("TIELINE_WEBHOOK_HOST", "127.0.0.1")  # a container must listen beyond its own loopback
     server = WebhookServer(connector.webhook, loop.webhooks, runtime.log, host=host) if connector.webhook else None
@@ -157,6 +158,7 @@ def run_sink(hub: Hub, system: str) -> None:
     name = f"sink-{system}"
     runtime = hub.runtime(name, _stop_signal())
     connector = hub.connect(system)
+    follow_account(runtime.metrics, name, system, connector)
     loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close)
     flows = [flow for flow in hub.landscape.flows if flow.target == system and flow.mode is Mode.ENABLED]
     announce_flows(runtime.metrics, flows)

@@ -17,7 +17,7 @@ from tieline.kernel.memory import ParkedKey
 from tieline.kernel.metrics import OTHER, Age, Cause, Ending, Measure, Metrics
 from tieline.kernel.model import Command
 from tieline.kernel.producing import CHANGED_AT_MS, CORRELATION
-from tieline.kernel.protocols import RawItem, Sink, Written
+from tieline.kernel.protocols import Connector, RawItem, Sink, Written
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.settling import Confirmed, Failed, Outcome, Superseded, entity_of
 from tieline.kernel.tables import Table
@@ -224,6 +224,12 @@ def _result_of(error: Exception) -> str:
             return "unknown"
         case _:
             return "failed"
+
+
+def follow_account(metrics: Metrics, consumer: str, system: str, connector: Connector) -> None:
+    """Show how many calls a system's account has room for, where its connector knows."""
+    if connector.calls_free is not None:
+        metrics.follow(Measure.CALLS_FREE, connector.calls_free, consumer=consumer, system=system)
 
 
 def announce_flows(metrics: Metrics, flows: Iterable[Flow]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 import socket
 import time
@@ -15,9 +16,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from tieline.kernel import exposing
 from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import MetricsServer, chosen_port
-from tieline.kernel.metering import changed_ms, source_of, sources_of
+from tieline.kernel.metering import TargetMeter, changed_ms, source_of, sources_of
 from tieline.kernel.metrics import MAX_VALUES, OTHER, Kind, Measure, Metrics
+from tieline.kernel.model import Dispatch, RemoveRecord
+from tieline.kernel.protocols import Written
 from tieline.kernel.records import Inbound
+from tieline.kernel.settling import Confirmed
 from tieline.kernel.telemetry import Log
 
 UNITS = {
@@ -81,6 +85,19 @@ def test_only_a_system_that_has_a_raw_topic_is_a_source() -> None:
     assert source_of("recon.drift.state.v1/0/7") == ""
     assert source_of(None) == ""
     assert sources_of(["src.am.raw.v1", "src.am.position.state.v1", "sink.erp.command.v1"]) == {"am"}
+
+
+def test_a_command_that_goes_back_to_no_systems_topic_counts_under_other() -> None:
+    metrics = Metrics()
+    meter = TargetMeter("erp", metrics, lambda: dt.datetime(2026, 1, 1, tzinfo=dt.UTC), {"am"})
+    dispatch = Dispatch(command_id="c", target="erp", version=1)
+    command = RemoveRecord(dispatch=dispatch, entity="asset", record_id="a-1", native_id="7")
+    for correlation in (b"src.am.raw.v1/0/1", b"src.forged.raw.v1/0/1", b"recon.run.event.v1/0/1"):
+        record = Inbound("sink.erp.command.v1", 0, 9, b"a-1", b"v", (("ce_correlationid", correlation),))
+        meter.settled(record, command, Confirmed(Written("7")))
+    labels = {"object": "asset", "target": "erp", "outcome": "confirmed"}
+    assert metrics.value("tieline_deliveries_total", **labels, source="am") == 1
+    assert metrics.value("tieline_deliveries_total", **labels, source=OTHER) == 2
 
 
 @pytest.mark.parametrize(
