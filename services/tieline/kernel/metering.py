@@ -16,7 +16,7 @@ from tieline.kernel.landscape import Flow
 from tieline.kernel.memory import ParkedKey
 from tieline.kernel.metrics import OTHER, Age, Cause, Ending, Measure, Metrics
 from tieline.kernel.model import Command
-from tieline.kernel.producing import CHANGED_AT_MS, CORRELATION
+from tieline.kernel.producing import CHANGED_AT_MS, CORRELATION, source_of
 from tieline.kernel.protocols import Connector, RawItem, Sink, Written
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.settling import Confirmed, Failed, Outcome, Superseded, entity_of
@@ -247,12 +247,6 @@ def changed_ms(record: Inbound) -> int | None:
     if text is None or record.header(REPLAY_OF) is not None:
         return None
     return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
-
-
-def source_of(correlation: str | None) -> str:
-    """System whose raw record a correlation names; empty if it names none."""
-    parts = (correlation or "").split(".")
-    return parts[1] if len(parts) > 2 and parts[0] == "src" else ""  # noqa: PLR2004  - src.<system>.…
 
 
 def sources_of(topics: Iterable[str]) -> frozenset[str]:

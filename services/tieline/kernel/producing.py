@@ -29,6 +29,12 @@ CHANGED_AT_MS = "tl_changed_at_ms"
 """When a system made the change that everything here goes back to (Unix time, ms); not what a person sent again."""
 
 
+def source_of(correlation: str | None) -> str:
+    """System whose raw record a correlation names; empty if it names none."""
+    parts = (correlation or "").split(".")
+    return parts[1] if len(parts) > 2 and parts[0] == "src" else ""  # noqa: PLR2004  - src.<system>.…
+
+
 def pass_on(cause: Inbound) -> dict[str, str | bytes]:
     """The header that says when the change began, for what a record causes; none if a person sent the record again."""
     began = None if cause.header(REPLAY_OF) is not None else cause.header(CHANGED_AT_MS)

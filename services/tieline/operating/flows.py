@@ -17,9 +17,8 @@ from tieline.kernel.inspecting import LogReader, Where, Window, read_rows, read_
 from tieline.kernel.landscape import Flow, Landscape, ObjectName
 from tieline.kernel.letters import LEDGER, PARKED
 from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
-from tieline.kernel.metering import source_of
 from tieline.kernel.model import CommandSettled, SettledAs
-from tieline.kernel.producing import CORRELATION
+from tieline.kernel.producing import CORRELATION, source_of
 from tieline.kernel.records import Inbound
 from tieline.operating.processes import Sample
 

@@ -16,9 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from tieline.kernel import exposing
 from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import MetricsServer, chosen_port
-from tieline.kernel.metering import TargetMeter, changed_ms, source_of, sources_of
+from tieline.kernel.metering import TargetMeter, changed_ms, sources_of
 from tieline.kernel.metrics import MAX_VALUES, OTHER, Kind, Measure, Metrics
 from tieline.kernel.model import Dispatch, RemoveRecord
+from tieline.kernel.producing import source_of
 from tieline.kernel.protocols import Written
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import Confirmed
