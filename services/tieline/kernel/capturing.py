@@ -50,7 +50,7 @@ from tieline.kernel.model import (
 from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.observing import Observer
 from tieline.kernel.privacy import IDS_ONLY, Custodians, map_opaquely
-from tieline.kernel.producing import CHANGED_AT_MS, Writer
+from tieline.kernel.producing import CHANGED_AT_MS, Writer, read_ms
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport, report_topic
@@ -59,7 +59,7 @@ from tieline.kernel.tables import Table
 PAGE_LIMIT = 200
 STREAM = "tl_stream"
 NATIVE_ID = "tl_native_id"
-READ_BEFORE = "tl_read_before"  # when the read before this one found something
+READ_BEFORE = "tl_read_before_ms"  # when the read before this one found something (Unix time, ms)
 # After trouble at the source: the pause grows from the first to the last of these.
 PAUSES_SECS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 MAX_WEBHOOKS_WAITING = 10_000  # beyond it the poll finds them
@@ -111,10 +111,10 @@ def began_headers(record: Inbound, report: Report) -> dict[str, str | bytes]:
     """
     if record.header(REPLAY_OF) is not None:
         return {}
-    text = record.header(READ_BEFORE) or ""
-    earliest = int(text) if text.isascii() and text.isdigit() else record.timestamp_ms
+    captured_ms, read_before_ms = record.timestamp_ms, read_ms(record.header(READ_BEFORE))
+    earliest_ms = captured_ms if read_before_ms is None else read_before_ms
     recorded_ms = round(report.origin.recorded_at.timestamp() * 1000)
-    return {CHANGED_AT_MS: str(min(max(recorded_ms, earliest), record.timestamp_ms))}
+    return {CHANGED_AT_MS: str(min(max(recorded_ms, earliest_ms), captured_ms))}
 
 
 def mapping_processor(system: str, connector: Connector, custodians: Custodians = IDS_ONLY) -> Processor:

@@ -16,14 +16,13 @@ from tieline.kernel.landscape import Flow
 from tieline.kernel.memory import ParkedKey
 from tieline.kernel.metrics import OTHER, Age, Cause, Ending, Measure, Metrics
 from tieline.kernel.model import Command
-from tieline.kernel.producing import CHANGED_AT_MS, CORRELATION, source_of
+from tieline.kernel.producing import CHANGED_AT_MS, CORRELATION, read_ms, source_of
 from tieline.kernel.protocols import Connector, RawItem, Sink, Written
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.settling import Confirmed, Failed, Outcome, Superseded, entity_of
 from tieline.kernel.tables import Table
 
 T = TypeVar("T")
-_MAX_DIGITS = 15  # of a time in a header; more is nobody's time
 
 
 class LoopMeter:
@@ -243,10 +242,7 @@ def announce_flows(metrics: Metrics, flows: Iterable[Flow]) -> None:
 
 def changed_ms(record: Inbound) -> int | None:
     """When a system made the change that a record goes back to (Unix time, ms); None where a person sent it again."""
-    text = record.header(CHANGED_AT_MS)
-    if text is None or record.header(REPLAY_OF) is not None:
-        return None
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
+    return None if record.header(REPLAY_OF) is not None else read_ms(record.header(CHANGED_AT_MS))
 
 
 def sources_of(topics: Iterable[str]) -> frozenset[str]:

@@ -25,6 +25,7 @@ EVENT_HEADERS: Mapping[str, str] = {
     "content-type": "application/avro, in Confluent framing.",
 }
 """The CloudEvents attributes on every typed record, and what they mean."""
+_MAX_DIGITS = 13  # milliseconds until the year 2286
 CHANGED_AT_MS = "tl_changed_at_ms"
 """When a system made the change that everything here goes back to (Unix time, ms); not what a person sent again."""
 
@@ -33,6 +34,11 @@ def source_of(correlation: str | None) -> str:
     """System whose raw record a correlation names; empty if it names none."""
     parts = (correlation or "").split(".")
     return parts[1] if len(parts) > 2 and parts[0] == "src" else ""  # noqa: PLR2004  - src.<system>.…
+
+
+def read_ms(text: str | None) -> int | None:
+    """A time out of a header (Unix time, ms); None for what is none, and for what no calendar has."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
 
 
 def pass_on(cause: Inbound) -> dict[str, str | bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import re
 import socket
@@ -14,12 +15,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tieline.kernel import exposing
+from tieline.kernel.capturing import READ_BEFORE, began_headers
 from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import MetricsServer, chosen_port
 from tieline.kernel.metering import TargetMeter, changed_ms, sources_of
 from tieline.kernel.metrics import MAX_VALUES, OTHER, Kind, Measure, Metrics
-from tieline.kernel.model import Dispatch, RemoveRecord
-from tieline.kernel.producing import source_of
+from tieline.kernel.model import AssetFields, AssetReport, Dispatch, Origin, RemoveRecord
+from tieline.kernel.producing import pass_on, source_of
 from tieline.kernel.protocols import Written
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import Confirmed
@@ -108,6 +110,7 @@ def test_a_command_that_goes_back_to_no_systems_topic_counts_under_other() -> No
         ({}, None),
         ({"tl_changed_at_ms": b"yesterday"}, None),
         ({"tl_changed_at_ms": b"9" * 400}, None),
+        ({"tl_changed_at_ms": b"9" * 14}, None),  # no calendar has it
         ({"tl_changed_at_ms": "١٢".encode()}, None),
         ({"tl_changed_at_ms": b"1700000000000", "tl_replay_of": b"sink.erp.command.v1/0/1"}, None),
     ],
@@ -211,3 +214,36 @@ def test_without_a_port_nothing_is_served() -> None:
     server.start()
     assert not server._thread.is_alive()
     server.close()
+
+
+RECORDED = dt.datetime(2026, 1, 1, 12, tzinfo=dt.UTC)
+RECORDED_MS = 1_767_268_800_000
+SEC_MS = 1000
+
+
+@pytest.mark.parametrize(
+    ("read_before_ms", "captured_ms", "expected_ms"),
+    [
+        (RECORDED_MS - 9 * SEC_MS, RECORDED_MS + 2 * SEC_MS, RECORDED_MS),
+        (None, RECORDED_MS + 2 * SEC_MS, RECORDED_MS + 2 * SEC_MS),  # a first load
+        (RECORDED_MS + SEC_MS, RECORDED_MS + 2 * SEC_MS, RECORDED_MS + SEC_MS),  # committed late, or its clock is slow
+        (RECORDED_MS - 9 * SEC_MS, RECORDED_MS - SEC_MS, RECORDED_MS - SEC_MS),  # its clock is fast
+    ],
+)
+def test_a_change_began_when_its_system_says_within_the_reads_around_it(
+    read_before_ms: int | None, captured_ms: int, expected_ms: int
+) -> None:
+    before = () if read_before_ms is None else ((READ_BEFORE, str(read_before_ms).encode()),)
+    raw = Inbound("src.am.raw.v1", 0, 9, b"am/1", b"{}", before, captured_ms)
+    origin = Origin(system="am", entity="asset", native_id="1", source_version="1", recorded_at=RECORDED)
+    report = AssetReport(origin=origin, fields=AssetFields())
+    assert began_headers(raw, report) == {"tl_changed_at_ms": str(expected_ms)}
+    replayed = dataclasses.replace(raw, headers=(*before, ("tl_replay_of", b"src.am.raw.v1/0/1")))
+    assert began_headers(replayed, report) == {}
+
+
+def test_a_record_that_was_sent_again_passes_no_time_on() -> None:
+    headers = (("tl_changed_at_ms", b"1700000000000"),)
+    record = Inbound("asset.asset.event.v1", 0, 9, b"k", b"v", headers)
+    assert pass_on(record) == {"tl_changed_at_ms": "1700000000000"}
+    assert pass_on(dataclasses.replace(record, headers=(*headers, ("tl_replay_of", b"a/0/1")))) == {}
