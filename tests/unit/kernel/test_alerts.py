@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ SERIES = {name: measure.value for measure in Measure for name in measure.value.s
 # What Prometheus itself adds: whether a scrape was answered, and where the series came from.
 OF_PROMETHEUS = {"up": {"job", "instance"}}
 WORDS = {"sum", "min", "by", "on", "group_left", "rate", "increase", "histogram_quantile"}
-VALUES = {"cause": set(Cause), "outcome": set(Ending), "job": {"tieline"}}
+VALUES: Mapping[str, set[str]] = {"cause": {*Cause}, "outcome": {*Ending}, "job": {"tieline"}}
 
 
 @cache
