@@ -224,8 +224,8 @@ class _Merging:
             self._said_at[name] = self._recorded_at
         if self._speaker == HUB or self._state is None:
             return
-        # Its owner's system is never written a field that nobody else ever spoke of: a write back could only undo what a
-        # person did there since.
+        # Its owner's system is never written a field that nobody else ever spoke of: a write back could only undo what
+        # a person did there since.
         word = words.said(said, stands=True, may_return=is_shared or words.author is not None)
         if words.author is not None and not words.follows():
             self._collide(name, rule, ConflictOutcome.REPLACED, words, word=word)
