@@ -181,6 +181,13 @@ class ProcureToPay(Section):
     closed_days: int = Field(default=30, ge=0, description="Closure, from the last step before it.")
 
 
+class InvoiceMatching(Section):
+    """How far an invoice may differ from what the match type of its order line holds it against, in percent."""
+
+    quantity_percent: Limit = Field(default=Decimal(0), description="Quantity charged above what may be charged.")
+    price_percent: Limit = Field(default=Decimal(0), description="Net amount above or below the order's price.")
+
+
 class OwnershipRule(Section):
     """Who owns some fields of assets, for a company and from a day on: replaces what ships (ownership.yaml)."""
 
@@ -352,10 +359,20 @@ class Landscape(Section):
         description="List, system, and what its codes mean; a list not given for a system: its codes are canonical.",
     )
     procure_to_pay: ProcureToPay = ProcureToPay()
+    invoice_matching: InvoiceMatching | None = Field(
+        default=None, description="Tolerances of invoices; none: the ERP's own matching stands, and nothing is checked."
+    )
     privacy: Privacy = Privacy()
     references: References = References()
     ownership: tuple[OwnershipRule, ...] = Field(default=(), description="Changes to who owns which field.")
     views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_000,
+        description="Port on the loopback where the first process shows its metrics to Prometheus; the others follow, "
+        "one port each, in the order `tieline status` lists them. 0: none.",
+    )
 
     @model_validator(mode="after")
     def _flows_name_systems(self) -> Landscape:

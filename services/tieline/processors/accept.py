@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
+from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.clock import Clock
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
@@ -33,6 +34,7 @@ from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import role_of
 from tieline.processors.asset_records import AssetRecords
+from tieline.processors.audits import Audits
 from tieline.processors.books import Books
 from tieline.processors.cost_documents import CostDocuments
 from tieline.processors.depreciation_runs import DepreciationRuns
@@ -60,6 +62,7 @@ class Accept:
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
         self.tracking = PurchaseTracking(landscape.procure_to_pay)
         self.equipment = Equipment()
+        self.audits = Audits()
         self._refused = Refused()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
         self.references = References(landscape, self.conflicts, clock)
@@ -76,9 +79,7 @@ class Accept:
         self.books = Books(self.assets.table, self.runs, self._period_of_line)
         self.movements = Movements(self.conflicts, self.gate.periods, clock)
         self.costs = CostDocuments(landscape.systems, self.gate, self.equipment, conflicts=self.conflicts, clock=clock)
-        self.purchasing = Orders(
-            landscape.capitalisation, self.conflicts, self.costs.sources, clock, follow=self.tracking.follow
-        )
+        self.purchasing = Orders(landscape, self.conflicts, self.costs.sources, clock, follow=self.tracking.follow)
         self.duplicates = Duplicates(
             self.assets.table, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
@@ -106,7 +107,7 @@ class Accept:
                 arrival = arrival_of(record, report)
                 bearer_id = self.duplicates.survivor(arrival.asset_id) if arrival.asset_id else None
                 return self._arrive(replace(arrival, asset_id=bearer_id))
-            case BookReport() | MovementReport() | EquipmentLinkReport() as report:
+            case BookReport() | MovementReport() | EquipmentLinkReport() | AuditReport() as report:
                 return self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
@@ -117,9 +118,13 @@ class Accept:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _booked(self, record: Inbound, report: BookReport | MovementReport | EquipmentLinkReport) -> list[Outbound]:
+    def _booked(
+        self, record: Inbound, report: BookReport | MovementReport | EquipmentLinkReport | AuditReport
+    ) -> list[Outbound]:
         asset_id, counterpart_id = self.duplicates.survivor(record.key_text), record.header(COUNTERPART)
         other_id = self.duplicates.survivor(counterpart_id) if counterpart_id else None
+        if isinstance(report, AuditReport):
+            return self.audits.take(asset_id, report, self._role(report.origin))
         if isinstance(report, EquipmentLinkReport):
             if self._role(report.origin) != ASSET_MANAGEMENT:
                 raise Rejected("equipment is asset management's to link", field="origin.system")

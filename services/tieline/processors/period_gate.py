@@ -201,7 +201,7 @@ class PeriodGate:
             # that comes again (T02): at its release it would be outdated (Invariant 4).
             return last.asset is not None and (
                 is_older(report.origin, last.asset.origin.recorded_at)
-                or (last.asset.fields, last.asset.deleted) == (report.fields, report.deleted)
+                or last.asset == report.model_copy(update={"origin": last.asset.origin})
             )
         if last.cost is None or last.cost.fields != report.fields:
             raise changed_document()

@@ -115,7 +115,7 @@ class Words:
             seen=self._seen,
             digest=digest_of(value),
             stands=stands,
-            returns=stands and self._is_under_way(may_be_written=may_return),
+            returns=stands and may_return and self._is_under_way(),
         )
 
     def after(self, word: Word) -> tuple[Word, ...]:
@@ -164,11 +164,11 @@ class Words:
     def _is_written(self, word: Word) -> bool:
         return word.stands and (word.system != self._speaker or word.returns)
 
-    def _is_under_way(self, *, may_be_written: bool) -> bool:
+    def _is_under_way(self) -> bool:
         """Whether a write of another value may still reach the speaker's record, over what it says now."""
         if self.author is not None and self.author.system == self._speaker:
             return self.author.returns and self.author.version > self._written
-        return may_be_written and self._sent > self._written
+        return self._sent > self._written
 
 
 def _known(state: AssetState | None, name: str, known: object) -> tuple[Word, ...]:
