@@ -51,7 +51,7 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(("AssetMerged", "AssetSeparated"), model.AssetMergeEvent),
     **dict.fromkeys(("EquipmentLinked", "EquipmentLinkChanged"), equipment_records.EquipmentLinkEvent),
     **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
-    **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
+    **dict.fromkeys(("CostPosted", "CostCapitalised", "CostReversed"), model.CostEvent),
     **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),
     **dict.fromkeys(("GoodsReceived", "GoodsReceiptReversed"), model.ReceiptEvent),
     **dict.fromkeys(("InvoiceMatched", "InvoiceReversed"), model.InvoiceEvent),

@@ -18,10 +18,7 @@ from tieline.kernel.model import (
     AssetReport,
     AssetState,
     BookReport,
-    CostEvent,
     CostReport,
-    CostShare,
-    CostState,
     DepreciationRunReport,
     FiscalPeriodReport,
     InvoiceReport,
@@ -38,10 +35,10 @@ from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.books import Books
-from tieline.processors.cost_sources import CostSources
+from tieline.processors.cost_documents import CostDocuments
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
-from tieline.processors.equipment import Equipment, negated, without_disposal
+from tieline.processors.equipment import Equipment, without_disposal
 from tieline.processors.families import FamilyRecords
 from tieline.processors.fiscal_periods import Posts, Waits
 from tieline.processors.foreign_edits import ForeignEdits
@@ -49,17 +46,15 @@ from tieline.processors.hearing import hear, is_outdated, was_heard
 from tieline.processors.linking import COUNTERPART
 from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
 from tieline.processors.movements import Movements
-from tieline.processors.orders import Orders, check_sum
-from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of, changed_document
+from tieline.processors.orders import Orders
+from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of
 from tieline.processors.postings import dates_to_post
 from tieline.processors.proposals import Proposals, Refused, refuse, without
 from tieline.processors.purchase_tracking import PurchaseTracking
 from tieline.processors.references import References
-from tieline.processors.reversals import Reversals
 from tieline.processors.vectors import reach
 
 ASSET_EVENTS = "asset.asset.event.v1"
-COST_EVENTS = "cost.document.event.v1"
 
 
 class Accept:
@@ -74,17 +69,15 @@ class Accept:
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self._follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self.equipment = Equipment()
-        self._reversals = Reversals()
         self._refused = Refused()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
         self._foreign_edits = ForeignEdits(self.conflicts, landscape.systems, clock)
         self.references = References(landscape, self.conflicts, clock)
         self._proposals = Proposals(landscape, self.references)
-        self.movements = Movements(self.conflicts, self.gate.periods, clock)
-        self._sources = CostSources(self.conflicts, landscape.systems, clock)
-        self.costs: Table[CostState] = Table("cost.document.state.v1", CostState, on_change=self._follow_cost)
+        self.costs = CostDocuments(landscape, self.conflicts, self.equipment, self.gate, clock)
+        self.movements = Movements(self.conflicts, self.gate.periods, clock, self.costs.capital)
         self.purchasing = Orders(
-            landscape.capitalisation, self.conflicts, self._sources, clock, follow=self.tracking.follow
+            landscape.capitalisation, self.conflicts, self.costs.sources, clock, follow=self.tracking.follow
         )
         self.duplicates = Duplicates(
             self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
@@ -139,10 +132,6 @@ class Accept:
     def _follow_asset(self, key: str, old: AssetState | None, new: AssetState | None) -> None:
         self.runs.follow_asset(key, old, new)
         self.tracking.follow_asset(key, old, new)
-
-    def _follow_cost(self, key: str, old: CostState | None, new: CostState | None) -> None:
-        self._reversals.follow(key, old, new)
-        self._sources.follow_cost(key, old, new)
 
     def _purchase(self, po_id: str, report: OrderReport | ReceiptReport | InvoiceReport) -> Iterable[Outbound]:
         role = self._role(report.origin)
@@ -233,7 +222,7 @@ class Accept:
         """Whether the report says nothing that was not taken before: it comes again, and has nothing to wait for."""
         report = arrival.report
         if isinstance(report, CostReport) or arrival.is_reheard:
-            return self.costs.get(arrival.canonical_id) is not None
+            return self.costs.table.get(arrival.canonical_id) is not None
         state = self.assets.get(arrival.canonical_id)
         if state is None or is_outdated(state, report.origin) or not was_heard(state, report.origin):
             return is_outdated(state, report.origin)
@@ -250,10 +239,7 @@ class Accept:
         if isinstance(report, CostReport):
             if self._role(report.origin) != ASSET_MANAGEMENT:
                 raise Rejected("work orders and their costs are asset management's to say", field="origin.system")
-            check_sum(report.fields.total, (line.amount for line in report.fields.lines), "fields.total")
-            if self.costs.get(arrival.canonical_id) is None:
-                self._reversals.check(report)
-                self.gate.check_reversal(report)
+            self.costs.check(arrival.canonical_id, report, arrival.asset_id)
 
     def _post(self, arrival: Arrival) -> list[Outbound] | Waits:
         """What the report gives, or why it must wait; nothing has changed then."""
@@ -266,7 +252,7 @@ class Accept:
                     return []  # Invariant 4: the record's own later word was taken already
                 return self._asset(arrival.canonical_id, report, has_waited=arrival.has_waited)
             case CostReport() as report:
-                return self._cost(arrival.canonical_id, report, arrival.asset_id)
+                return self.costs.accept(arrival.canonical_id, report, arrival.asset_id)
 
     def _asset(self, asset_id: str, report: AssetReport, *, has_waited: bool) -> list[Outbound] | Waits:
         said, origin = report, report.origin
@@ -359,40 +345,6 @@ class Accept:
         """The period the ERP says a posting is in; that of its date where it does not say."""
         return line.posting_period or self.gate.periods.period_of(company, line.date, book_id)
 
-    def _cost(self, cost_doc_id: str, report: CostReport, asset_id: str | None) -> list[Outbound] | Waits:
-        fields, origin = report.fields, report.origin
-        state = self.costs.get(cost_doc_id)
-        if state is not None:
-            if state.fields != fields:
-                raise changed_document()
-            return []
-        asset_id, shares = self._borne_by(report, asset_id)
-        row = _cost_row(cost_doc_id, report, asset_id, shares)
-        original, before = self._reversals.original_of(report), self._sources.posted_before(report)
-        duplicate_of = original.duplicate_of if original else next(iter(before.values()), None)
-        if duplicate_of is not None:
-            # T30: neither it nor its reversal is posted.
-            self.costs.put(cost_doc_id, row.model_copy(update={"duplicate_of": duplicate_of}))
-            self._sources.note(cost_doc_id, report, before, original)
-            return []
-        posts = self.gate.periods.decide(fields.company, fields.effective_date, "fields.effective_date")
-        if isinstance(posts, Waits):
-            return posts
-        self.costs.put(cost_doc_id, row.model_copy(update={"posting_date": posts.date}))
-        self._sources.note(cost_doc_id, report, before, original)
-        accepted = accepted_as(1, origin, fields.effective_date, tuple(type(fields).model_fields), posts)
-        event = CostEvent(cost_doc_id=cost_doc_id, asset_id=asset_id, accepted=accepted, fields=fields, shares=shares)
-        name = "CostPosted" if fields.reversal_of is None else "CostReversed"
-        return [Outbound(COST_EVENTS, cost_doc_id, Typed(name, event))]
-
-    def _borne_by(self, report: CostReport, asset_id: str | None) -> tuple[str | None, tuple[CostShare, ...]]:
-        """The asset a document is about, and where those are several, what each of them bears (T29)."""
-        other = self._reversals.counterpart_of(report)
-        if other is not None:
-            return other.asset_id, negated(other.shares)  # net zero on each asset, whatever was linked since
-        shares = self.equipment.bearers(asset_id, report.fields)
-        return (shares[0].asset_id, ()) if len(shares) == 1 else (asset_id, shares)
-
 
 def _is_other_record(row: PeriodHold, state: AssetState) -> bool:
     """Whether another record of its system speaks for the asset."""
@@ -407,15 +359,3 @@ def _is_record(row: PeriodHold, state: AssetState) -> bool:
     if row.cost is not None:
         return state.links.get(row.cost.origin.system) == row.cost.fields.asset_native_id
     return row.asset is not None and state.links.get(row.asset.origin.system) == row.asset.origin.native_id
-
-
-def _cost_row(cost_doc_id: str, report: CostReport, asset_id: str | None, shares: tuple[CostShare, ...]) -> CostState:
-    return CostState(
-        cost_doc_id=cost_doc_id,
-        version=1,
-        asset_id=asset_id,
-        origin_system=report.origin.system,
-        origin_native_id=report.origin.native_id,
-        fields=report.fields,
-        shares=shares,
-    )

@@ -14,6 +14,7 @@ from tieline.kernel.movement_records import EVENT_NAMES, MovementEvent, Movement
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
+from tieline.processors.capital_costs import CapitalCosts
 from tieline.processors.documents import document_ref
 from tieline.processors.fiscal_periods import FiscalPeriods, Posts
 from tieline.processors.movement_checks import check_mirror, check_movement, check_reversal_pair, is_half
@@ -28,8 +29,11 @@ _Half = tuple[str, str | None, str, bool, frozenset[str | None]]
 class Movements:
     """The accepted movements. The caller has made sure that an ERP speaks."""
 
-    def __init__(self, conflicts: Table[Conflict], periods: FiscalPeriods, clock: Clock) -> None:
+    def __init__(
+        self, conflicts: Table[Conflict], periods: FiscalPeriods, clock: Clock, capital_costs: CapitalCosts
+    ) -> None:
         self._conflicts = conflicts
+        self._capital_costs = capital_costs
         self._periods = periods
         self._clock = clock
         self._reversed_by: dict[str, MovementState] = {}  # original: its reversal
@@ -66,6 +70,7 @@ class Movements:
         self.table.put(movement_id, row)
         self._tell_half(row, other)
         self.roll_forwards.take_movement(row)
+        self._capital_costs.tell_movement(fields.transaction)
         names = tuple(type(fields).model_fields)
         accepted = accepted_as(1, origin, fields.effective_date, names, Posts(period))
         event = MovementEvent(
@@ -123,9 +128,10 @@ class Movements:
             )
             self._conflicts.put(_conflict_key(row), conflict)
 
-    def _follow(self, _key: str, old: MovementState | None, new: MovementState | None) -> None:
+    def _follow(self, key: str, old: MovementState | None, new: MovementState | None) -> None:
         """See ``Table.on_change``."""
         self.roll_forwards.follow_movement(old, new)
+        self._capital_costs.follow_movement(key, old, new)
         if old is not None:
             self._halves.get(_half_of(old), {}).pop(old.movement_id, None)
             self._reversed_by.pop(_original_of(old) or "", None)

@@ -60,7 +60,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             accept.movements.table,
             accept.movements.roll_forwards.table,
             accept.tracking.table,
-            accept.costs,
+            accept.costs.table,
             accept.equipment.table,
             accept.runs.table,
             accept.gate.periods.table,
