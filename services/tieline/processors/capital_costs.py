@@ -18,6 +18,8 @@ from tieline.kernel.ownership import ERP
 from tieline.kernel.tables import Table
 from tieline.processors.documents import document_ref
 
+_ENDING = frozenset({MovementKind.ACQUISITION_ADJUSTMENT, MovementKind.LIFE_CHANGE})
+
 
 class CapitalCosts:
     """What is to be capitalised and what was; follows the tables of cost documents and of movements."""
@@ -39,7 +41,7 @@ class CapitalCosts:
     def follow_movement(self, key: str, old: MovementState | None, new: MovementState | None) -> None:
         """See ``Table.on_change``."""
         for row in (old, new):
-            if row is None or row.fields.transaction is None:
+            if row is None or row.fields.transaction is None or row.fields.kind not in _ENDING:
                 continue
             posted = self._movements.setdefault(row.fields.transaction, {})
             if row is new:

@@ -143,6 +143,14 @@ def test_t32_a_reversal_that_takes_from_other_receivers_is_refused(receivers: tu
     assert len(posted(hub)) == 1
 
 
+def test_t32_to_name_the_documents_own_cost_centre_is_to_name_nobody() -> None:
+    hub = Hub()
+    hub.say(shared("WO1", "90.00"))
+    hub.say(shared("WO1R", "-90.00", bears("CC1", 1, 1), reversal_of="WO1", work_order="WO1"))
+    assert hub.dead == []
+    assert len(posted(hub)) == 2
+
+
 # --- treatment
 
 

@@ -278,11 +278,11 @@ def _centres(context: Context, line: MoveLine, day: dt.date) -> frozenset[str]:
 
 
 def _receivers(centres: frozenset[str], of_document: str | None) -> tuple[CostReceiver, ...]:
-    """Who bears a line of a move that says whose document it is: one centre, as it is written here."""
-    if of_document is None or centres == {of_document}:
+    """Who bears a line of a move that says whose document it is: one centre, as the hub writes it; else nobody said."""
+    if of_document is None or len(centres) != 1 or centres == {of_document}:
         return ()
-    kind = ReceiverKind.COST_CENTRE
-    return tuple(CostReceiver(kind=kind, code=code, share_part=1, share_whole=len(centres)) for code in sorted(centres))
+    [code] = centres
+    return (CostReceiver(kind=ReceiverKind.COST_CENTRE, code=code, share_part=1, share_whole=1),)
 
 
 def _cost_line(number: int, text: str | None, amount: Decimal, receivers: tuple[CostReceiver, ...]) -> CostLine:

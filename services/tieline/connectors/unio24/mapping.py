@@ -128,7 +128,7 @@ def _receivers(
     if rule is None or value_at(line, rule.path) is None:
         return ()
     found: list[CostReceiver] = []
-    for number, record in lines_at(line, rule.path):
+    for number, record in lines_at(line, rule.path, place=place):
         here = f"{place}{rule.path}.{number}."
         said = read_fields(ReceiverShare, rule.fields, record, place=here)
         code, share = said.code, Fraction(said.percent) / 100
@@ -258,14 +258,14 @@ def _plain(model: type[BaseModel], name: str, value: object) -> object:
     return dict(value) if isinstance(value, BaseModel) and kind_of(model, name) == "money" else value
 
 
-def lines_at(record: Record, path: str) -> list[tuple[int, Record]]:
+def lines_at(record: Record, path: str, *, place: str = "") -> list[tuple[int, Record]]:
     """The records in a list of theirs, counted from 0. Raises ``Rejected`` if it is none."""
     lines = value_at(record, path)
     if not isinstance(lines, list):
-        raise Rejected("must be a list", field=path)
-    for place, line in enumerate(lines):
+        raise Rejected("must be a list", field=f"{place}{path}")
+    for number, line in enumerate(lines):
         if not isinstance(line, Mapping):
-            raise Rejected("must be an object", field=f"{path}.{place}")
+            raise Rejected("must be an object", field=f"{place}{path}.{number}")
     return list(enumerate(lines))
 
 
