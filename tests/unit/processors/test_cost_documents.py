@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 from tests.unit.processors.bench import AM, ERP, Hub, asset, book, conflicts, cost, landscape, named
 from tests.unit.processors.movement_bench import movement, reversal, told
 
@@ -208,6 +209,12 @@ def test_t31_the_threshold_is_data_and_of_the_documents_currency(
     hub = works(estate(*thresholds))
     hub.say(repair("WO1", amount, currency=currency))
     assert (events(hub), hub.dead) == ([name], [])
+
+
+def test_t31_a_currency_has_one_threshold() -> None:
+    twice = [{"threshold": amount, "currency": "EUR"} for amount in ("500.00", "600.00")]
+    with pytest.raises(ValidationError, match="two thresholds in EUR"):
+        Capitalisation.model_validate({"repairs": twice})
 
 
 @pytest.mark.parametrize(
