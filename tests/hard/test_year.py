@@ -37,9 +37,9 @@ from tieline.wiring import Hub, open_hub
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(6 * 3_600)]
 
-ASSETS = int(os.environ.get("TIELINE_SYNTHETIC_ASSETS", "60"))
+ASSETS = int(os.environ.get("TIELINE_SYNTHETIC_ASSETS", "40"))
 SMALL = ASSETS < 1_000  # a small organisation is a short one, in which everything happens often
-MONTHS = int(os.environ.get("TIELINE_SYNTHETIC_MONTHS", "4" if SMALL else "12"))
+MONTHS = int(os.environ.get("TIELINE_SYNTHETIC_MONTHS", "3" if SMALL else "12"))
 BOOK_REPORTS = int(os.environ.get("TIELINE_SYNTHETIC_BOOK_REPORTS", "12"))
 SEED = int(os.environ.get("TIELINE_SYNTHETIC_SEED", "2"))
 OFTEN = Rates(

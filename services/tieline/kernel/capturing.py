@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from tieline.kernel import broker
+from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.consuming import (
     Processor,
     Runtime,
@@ -68,6 +69,7 @@ REPORT_TOPICS: Mapping[type[object], str] = {
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
     EquipmentLinkReport: "asset.equipment-link.report.v1",
+    AuditReport: "asset.audit.report.v1",
     DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }

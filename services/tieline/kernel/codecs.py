@@ -16,8 +16,11 @@ import fastavro
 from pydantic import ValidationError
 
 from tieline.kernel import (
+    audit_records,
     conflict_records,
+    drift_records,
     equipment_records,
+    invoice_records,
     ledger_records,
     memory,
     model,
@@ -36,8 +39,11 @@ MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimat
 MIRRORS = (
     model,
     memory,
+    audit_records,
     conflict_records,
+    drift_records,
     equipment_records,
+    invoice_records,
     ledger_records,
     movement_records,
     procurement_records,
@@ -48,9 +54,14 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
         ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"), model.AssetEvent
     ),
+    **dict.fromkeys(("AssetAssigned", "AssetReturned", "AssetCostCentreChanged"), model.AssetEvent),
     **dict.fromkeys(("AssetMerged", "AssetSeparated"), model.AssetMergeEvent),
     **dict.fromkeys(("EquipmentLinked", "EquipmentLinkChanged"), equipment_records.EquipmentLinkEvent),
-    **dict.fromkeys(("PoApproved", "PoChanged"), model.OrderEvent),
+    **dict.fromkeys(("PoApproved", "PoChanged", "PoLineCancelled", "PoClosed", "PoReopened"), model.OrderEvent),
+    "DepreciationScheduleReplaced": model.AssetBookChanged,
+    **dict.fromkeys(
+        (f"DepreciationRun{step}" for step in ("Started", "Posted", "Failed", "Completed")), model.DepreciationRunEvent
+    ),
     **dict.fromkeys(("CostPosted", "CostCapitalised", "CostReversed"), model.CostEvent),
     **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),
     **dict.fromkeys(("GoodsReceived", "GoodsReceiptReversed"), model.ReceiptEvent),
@@ -59,6 +70,7 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
         ("AssetCapitalised", "AssetCostAdjusted", "AssetReclassified", "AssetCapitalisationReversed"),
         model.AcquisitionEvent,
     ),
+    **dict.fromkeys(audit_records.EVENT_NAMES.values(), audit_records.AuditEvent),
     **dict.fromkeys(movement_records.EVENT_NAMES.values(), movement_records.MovementEvent),
     **dict.fromkeys(("ReferenceAdded", "ReferenceChanged", "ReferenceRemoved"), reference_records.ReferenceEvent),
 }

@@ -1,4 +1,4 @@
-"""Conflicts as events: what stood against what, and what became of it."""
+"""Conflicts as events: what stood against what, what became of it, and how it ended."""
 
 from __future__ import annotations
 
@@ -16,6 +16,15 @@ class ConflictOutcome(StrEnum):
     REFUSED = "REFUSED"
     REPLACED = "REPLACED"
     WAITING = "WAITING"
+
+
+class ConflictResolution(StrEnum):
+    """How a conflict ended."""
+
+    UNKNOWN = "UNKNOWN"
+    AGREED = "AGREED"
+    TAKEN_OVER = "TAKEN_OVER"
+    REMOVED = "REMOVED"
 
 
 class ConflictSide(Model):
@@ -45,3 +54,19 @@ class ConflictFound(Model):
     standing: ConflictSide = Field(description="What stands now.")
     lost: ConflictSide = Field(description="What does not.")
     recorded_at: AwareDatetime = Field(description="When the reporting system recorded its word (UTC).")
+
+
+class ConflictResolved(Model):
+    """A system's word no longer stands against another's. Key: canonical id of the asset."""
+
+    canonical_id: Code = Field(description="Canonical id of the asset.")
+    field: Code = Field(description="Name of the field.")
+    system: Code = Field(description="System that had said otherwise.")
+    resolution: ConflictResolution = Field(
+        description="AGREED: the system now says what stands. TAKEN_OVER: what it had said stands now, or what it said "
+        "since. REMOVED: its record is gone."
+    )
+    standing_value: Text | None = Field(default=None, description="The value that stands now, as text.")
+    foreign_value: Text | None = Field(default=None, description="What the system had said, as text.")
+    detected_at: AwareDatetime = Field(description="When the conflict was first seen (UTC).")
+    recorded_at: AwareDatetime = Field(description="When the system whose word ended it recorded that (UTC).")

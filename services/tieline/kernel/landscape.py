@@ -204,6 +204,13 @@ class ProcureToPay(Section):
     closed_days: int = Field(default=30, ge=0, description="Closure, from the last step before it.")
 
 
+class InvoiceMatching(Section):
+    """How far an invoice may differ from what the match type of its order line holds it against, in percent."""
+
+    quantity_percent: Limit = Field(default=Decimal(0), description="Quantity charged above what may be charged.")
+    price_percent: Limit = Field(default=Decimal(0), description="Net amount above or below the order's price.")
+
+
 class OwnershipRule(Section):
     """Who owns some fields of assets, for a company and from a day on: replaces what ships (ownership.yaml)."""
 
@@ -375,6 +382,9 @@ class Landscape(Section):
         description="List, system, and what its codes mean; a list not given for a system: its codes are canonical.",
     )
     procure_to_pay: ProcureToPay = ProcureToPay()
+    invoice_matching: InvoiceMatching | None = Field(
+        default=None, description="Tolerances of invoices; none: the ERP's own matching stands, and nothing is checked."
+    )
     privacy: Privacy = Privacy()
     references: References = References()
     ownership: tuple[OwnershipRule, ...] = Field(default=(), description="Changes to who owns which field.")

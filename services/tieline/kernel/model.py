@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 if TYPE_CHECKING:
+    from tieline.kernel.audit_records import AuditReport
     from tieline.kernel.family_records import FamilyCommand, FamilyReport
     from tieline.kernel.movement_records import MovementReport
     from tieline.kernel.reference_records import ReferenceReport
@@ -200,7 +201,7 @@ class Origin(Model):
     system: Code = Field(description="Name of the system in the landscape.")
     entity: Code = Field(
         description="asset, book, movement, purchase-order, purchase-line, receipt, invoice, cost-document, "
-        "equipment-link, fiscal-period, depreciation-run or a family of reference records, e.g. cost-centre."
+        "equipment-link, audit, fiscal-period, depreciation-run or a family of reference records, e.g. cost-centre."
     )
     native_id: Code = Field(description="The system's own, immutable identifier of the record.")
     source_version: Text = Field(description="The system's version of the record: ETag, counter or modification time.")
@@ -234,12 +235,21 @@ class AssetFields(Model):
     )
 
 
+CLEARABLE = frozenset({"custodian"})
+"""Fields that a record may say are empty: a thing was given back. Of any other, no value says nothing."""
+
+
 class AssetReport(Model):
     """One system's word on one asset."""
 
     origin: Origin = Field(description="Which record of which system this speaks of.")
     fields: AssetFields = Field(description="What the system says of the asset; None where it says nothing.")
     deleted: bool = Field(default=False, description="True when the system says the record is gone.")
+    cleared: tuple[str, ...] = Field(
+        default=(),
+        description="Fields that the record holds and says are empty, of those the hub may empty: custodian. A field "
+        "that is merely not said stays as it is.",
+    )
 
 
 class ScheduleLine(Model):
@@ -510,7 +520,7 @@ class Accepted(Model):
 
 
 class AssetEvent(Model):
-    """Shape shared by AssetRegistered, AssetChanged, AssetMoved, AssetPlacedInService and AssetDisposed."""
+    """Shape of every event of one asset by itself, from AssetRegistered to AssetDisposed (``merging.name_event``)."""
 
     asset_id: Code = Field(description="Canonical id of the asset.")
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
@@ -529,7 +539,7 @@ class AssetMergeEvent(Model):
 
 
 class AssetBookChanged(Model):
-    """A book or its schedule changed; carries the whole book."""
+    """Shape shared by AssetBookChanged and DepreciationScheduleReplaced: a book as it is after the change."""
 
     asset_id: Code = Field(description="Canonical id of the asset.")
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
@@ -563,13 +573,18 @@ class AcquiredRecord(Model):
 
 
 class OrderEvent(Model):
-    """Shape shared by PoApproved and PoChanged."""
+    """Shape shared by PoApproved, PoChanged, PoLineCancelled, PoClosed and PoReopened."""
 
     po_id: Code = Field(description="Canonical id of the purchase order.")
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
     fields: OrderFields = Field(description="The whole order as it is now.")
     records: tuple[AcquiredRecord, ...] = Field(
         default=(), description="Asset records with an acquisition: their cost is no longer the order's price."
+    )
+    cancelled_lines: tuple[str, ...] = Field(
+        default=(),
+        description="Ids of order lines that this version took off an approved order, or that went with the whole "
+        "order.",
     )
 
 
@@ -648,8 +663,8 @@ class PeriodEvent(Model):
     fields: FiscalPeriodFields = Field(description="The period from now on: its status, who set it and why.")
 
 
-class DepreciationRunCompleted(Model):
-    """Every line of a depreciation run is here: count and sum agree with the ERP's control figures."""
+class DepreciationRunEvent(Model):
+    """Shape shared by DepreciationRunStarted, -Posted and -Failed (the ERP's word) and -Completed (the hub's)."""
 
     run_id: Code = Field(description="company|book|period.")
     accepted: Accepted = Field(description="Version, origin and dates of the acceptance.")
@@ -845,6 +860,9 @@ class WriteAsset(Model):
     effective_date: dt.date | None = Field(
         default=None, description="Business date of the change; the target's codes are those of that day."
     )
+    cleared_fields: tuple[str, ...] = Field(
+        default=(), description="Writable fields that shall be empty; of any other, no value says nothing."
+    )
 
 
 class WriteBook(Model):
@@ -922,7 +940,7 @@ class CommandSettled(Model):
 
 Report: TypeAlias = (
     "AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport "
-    "| DepreciationRunReport | MovementReport | ReferenceReport | FamilyReport"
+    "| DepreciationRunReport | MovementReport | AuditReport | ReferenceReport | FamilyReport"
 )
 """Every report there is; a name in quotes, because families with a module of their own import this one."""
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from importlib import resources
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from tieline.kernel.landscape import Landscape, OwnershipRule
-from tieline.kernel.model import AssetFields, AssetState, PhysicalStatus
+from tieline.kernel.model import CLEARABLE, AssetFields, AssetState, PhysicalStatus
 from tieline.kernel.reference_records import FAMILIES
 
 ERP = "erp"
@@ -113,6 +113,11 @@ def _shipped(part: str) -> Mapping[str, Any]:
     text = resources.files("tieline.kernel").joinpath("ownership.yaml").read_text(encoding="utf-8")
     found: Mapping[str, Any] = yaml.safe_load(text)[part]
     return found
+
+
+def cleared_fields(fields: AssetFields, said_by: Mapping[str, str], writable: Collection[str]) -> tuple[str, ...]:
+    """Which of the fields that may be written shall be empty: somebody said them, and they have no value any more."""
+    return tuple(sorted(name for name in CLEARABLE.intersection(writable, said_by) if getattr(fields, name) is None))
 
 
 def expects_asset(state: AssetState, role: str) -> bool:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import Landscape, resolve_settings
 from tieline.kernel.model import AssetReport, Report
@@ -65,6 +66,9 @@ class Custodians:
         """The report without anybody's name. Raises ``Rejected`` as ``opaque`` does."""
         if isinstance(report, ReferenceReport) and report.origin.entity == EMPLOYEE:
             return self._conceal_employee(report)
+        if isinstance(report, AuditReport) and report.fields.audited_by is not None:
+            audited_by = self.opaque(report.fields.audited_by, "fields.audited_by")
+            return report.model_copy(update={"fields": report.fields.model_copy(update={"audited_by": audited_by})})
         if not isinstance(report, AssetReport) or report.fields.custodian is None:
             return report
         fields = report.fields.model_copy(update={"custodian": self.opaque(report.fields.custodian)})

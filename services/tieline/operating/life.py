@@ -99,6 +99,7 @@ def keys_by_topic(
         "asset.book.event.v1": {asset_id},
         "depreciation.posting.event.v1": {asset_id},
         "asset.movement.event.v1": {asset_id},
+        "asset.audit.event.v1": {asset_id},
         "cost.document.event.v1": ids - {asset_id},
     }
     for system in log.landscape.systems:

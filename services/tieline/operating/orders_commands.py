@@ -14,11 +14,20 @@ from rich.text import Text
 from tieline.kernel.clock import utc_now
 from tieline.kernel.dead_letters import clean
 from tieline.kernel.inspecting import Hub, LogReader, read_rows
-from tieline.kernel.memory import XRef
+from tieline.kernel.memory import Conflict, XRef
 from tieline.kernel.procurement_records import OPEN, PurchaseProcess, PurchaseStep
 from tieline.operating.commands import DEFAULT_LANDSCAPE, LandscapeOption, open_console
 from tieline.operating.finding import LINKS
-from tieline.operating.purchases import PROCESSES, Purchase, find_purchase, judge, list_purchases, purchases_json
+from tieline.operating.purchases import (
+    CONFLICTS,
+    PROCESSES,
+    Purchase,
+    disputes,
+    find_purchase,
+    judge,
+    list_purchases,
+    purchases_json,
+)
 
 ORDER_ENTITY = "purchase-order"
 
@@ -58,9 +67,10 @@ def show_command(
     *,
     json: JsonOption = False,
 ) -> None:
-    """Show every step of one order: when it was done, when it is due, what it waits for."""
+    """Show every step of one order: when it was done, when it is due, what it waits for; and what does not agree."""
     with LogReader(_open(landscape)) as log:
         found = find_purchase(read_rows(log, PROCESSES, PurchaseProcess), _linked(log, order), order)
+        conflicts = read_rows(log, CONFLICTS, Conflict, needle=found.po_id.encode())
     purchase, console = judge(found, _today()), open_console()
     if json:
         console.file.write(purchases_json([purchase]) + "\n")
@@ -68,6 +78,8 @@ def show_command(
     console.print(Text(f"order {clean(found.po_number or '-')}", style="bold"), Text(f"({found.po_id})"))
     console.print(Text(f"  company {clean(found.company)}, supplier {clean(found.supplier or '-')}"))
     console.print(step_table(found.steps, _today()))
+    for line in disputes(conflicts.values(), found.po_id):
+        console.print(Text(f"! {clean(line)}", style="bold red"))
 
 
 def purchase_table(purchases: Iterable[Purchase]) -> Table:

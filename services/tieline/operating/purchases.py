@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tieline.kernel.errors import Stop
+from tieline.kernel.memory import Conflict
 from tieline.kernel.procurement_records import PurchaseProcess, PurchaseStep
 
 PROCESSES = "procurement.process.state.v1"
+CONFLICTS = "hub.conflict.state.v1"
 _MOST_NAMED = 10
 
 
@@ -63,6 +65,16 @@ def find_purchase(rows: Mapping[str, PurchaseProcess], linked: str | None, text:
         some = ", ".join(found[:_MOST_NAMED])
         raise Stop(f"{text!r} names {len(found)} orders; give one of their canonical ids: {some}")
     return rows[found[0]]
+
+
+def disputes(rows: Iterable[Conflict], po_id: str) -> list[str]:
+    """What does not agree about an order, a line for each: what stands, what was said against it, what ends it."""
+    found = sorted((row for row in rows if row.canonical_id == po_id), key=lambda row: row.field)
+    return [
+        f"{row.field}: {row.owned_value or '-'} against {row.foreign_value or '-'}"
+        + "".join(f"; {more}" for more in (row.reason, row.remedy) if more)
+        for row in found
+    ]
 
 
 def purchases_json(purchases: Sequence[Purchase]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieline.kernel.audit_records import AuditEvent, AuditReport
 from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyReport
 from tieline.kernel.memory import LinkDecision
 from tieline.kernel.model import (
@@ -52,10 +53,11 @@ def tell(value: Typed, record: Inbound) -> Told:
             | OrderReport()
             | ReceiptReport()
             | InvoiceReport()
+            | AuditReport()
             | FamilyReport()
         ) as report:
             told = _report(report, record)
-        case AssetEvent() | FamilyEvent() as event:
+        case AssetEvent() | FamilyEvent() | AuditEvent() as event:
             told = Told("event", event.accepted.origin_system, _accepted(value.name, event.accepted))
         case AssetMergeEvent() as event:
             told = Told("event", "", f"{value.name}, with {event.survivor_id}, by {event.by}: {event.reason}")

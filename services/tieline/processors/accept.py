@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
+from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.clock import Clock
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
@@ -34,6 +35,7 @@ from tieline.kernel.reference_records import CENTRE, ReferenceReport
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
+from tieline.processors.audits import Audits
 from tieline.processors.books import Books
 from tieline.processors.cost_documents import CostDocuments
 from tieline.processors.depreciation_runs import DepreciationRuns
@@ -69,6 +71,7 @@ class Accept:
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self._follow_asset)
         self.books = Books(self.assets, self.runs, self._period_of_line)
         self.equipment = Equipment()
+        self.audits = Audits()
         self._refused = Refused()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
         self._foreign_edits = ForeignEdits(self.conflicts, landscape.systems, clock)
@@ -76,9 +79,7 @@ class Accept:
         self._proposals = Proposals(landscape, self.references)
         self.costs = CostDocuments(landscape, self.conflicts, self.equipment, self.gate, clock)
         self.movements = Movements(self.conflicts, self.gate.periods, clock, self.costs.capital)
-        self.purchasing = Orders(
-            landscape.capitalisation, self.conflicts, self.costs.sources, clock, follow=self.tracking.follow
-        )
+        self.purchasing = Orders(landscape, self.conflicts, self.costs.sources, clock, follow=self.tracking.follow)
         self.duplicates = Duplicates(
             self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
@@ -103,7 +104,7 @@ class Accept:
                 return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
             case CostReport() as report:
                 return self._arrive(arrival_of(record, report))
-            case BookReport() | MovementReport() | EquipmentLinkReport() as report:
+            case BookReport() | MovementReport() | EquipmentLinkReport() | AuditReport() as report:
                 return self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record.key_text, report)
@@ -114,9 +115,13 @@ class Accept:
             case _:
                 raise Rejected(f"{value.name} is not a report")
 
-    def _booked(self, record: Inbound, report: BookReport | MovementReport | EquipmentLinkReport) -> list[Outbound]:
+    def _booked(
+        self, record: Inbound, report: BookReport | MovementReport | EquipmentLinkReport | AuditReport
+    ) -> list[Outbound]:
         asset_id, counterpart_id = self.duplicates.survivor(record.key_text), record.header(COUNTERPART)
         other_id = self.duplicates.survivor(counterpart_id) if counterpart_id else None
+        if isinstance(report, AuditReport):
+            return self.audits.take(asset_id, report, self._role(report.origin))
         if isinstance(report, EquipmentLinkReport):
             if self._role(report.origin) != ASSET_MANAGEMENT:
                 raise Rejected("equipment is asset management's to link", field="origin.system")

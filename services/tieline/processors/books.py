@@ -68,17 +68,40 @@ class Books:
         self.table.put(key, book)
         changed = changed_names(state.fields if state else None, fields)
         accepted = accepted_as(version, origin, fields.as_of, changed)
+        replaced = state is not None and replaces_plan(state.fields, fields)
+        name = "DepreciationScheduleReplaced" if replaced else "AssetBookChanged"
         return [
             Outbound(
                 BOOK_EVENTS,
                 asset_id,
-                Typed("AssetBookChanged", AssetBookChanged(asset_id=asset_id, accepted=accepted, fields=fields)),
+                Typed(name, AssetBookChanged(asset_id=asset_id, accepted=accepted, fields=fields)),
             ),
             *(
                 _posting(asset_id, fields, line, accepted_as(version, origin, line.date, ("lines",), Posts(period)))
                 for line, period in zip(posted, periods, strict=True)
             ),
         ]
+
+
+def replaces_plan(old: BookFields, new: BookFields) -> bool:
+    """Whether the lines that are not posted are others than those planned before; a line being posted changes no plan.
+
+    A book's first schedule replaces none.
+    """
+    if not old.lines:
+        return False
+    # Counted, because two postings may fall on one day.
+    posted = Counter(line.date for line in new.lines if line.posted)
+    posted.subtract(line.date for line in old.lines if line.posted)
+    left: list[tuple[dt.date, Decimal]] = []
+    for line in old.lines:
+        if line.posted:
+            continue
+        if posted[line.date] > 0:
+            posted[line.date] -= 1
+        else:
+            left.append((line.date, line.depreciation))
+    return Counter(left) != Counter((line.date, line.depreciation) for line in new.lines if not line.posted)
 
 
 def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]:

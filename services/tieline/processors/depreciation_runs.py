@@ -6,14 +6,14 @@ lines that the hub accepted. What is missing is said in the run's state until co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from tieline.kernel.model import (
     Accepted,
     AssetState,
     BookState,
-    DepreciationRunCompleted,
+    DepreciationRunEvent,
     DepreciationRunFields,
     DepreciationRunReport,
     DepreciationRunState,
@@ -29,6 +29,13 @@ RUN_EVENTS = "depreciation.run.event.v1"
 
 PeriodOf = Callable[[str | None, str, ScheduleLine], str | None]
 """Fiscal period of a posted line, from company, book and the line."""
+
+STATUS_EVENTS: Mapping[RunStatus, str] = {
+    RunStatus.RUNNING: "DepreciationRunStarted",
+    RunStatus.FAILED: "DepreciationRunFailed",
+    RunStatus.COMPLETED: "DepreciationRunPosted",
+}
+"""What the ERP says of a run. That every line of it is here is for the hub to say: DepreciationRunCompleted."""
 
 _Sum = tuple[int, Decimal]
 _NOTHING: _Sum = (0, Decimal(0))
@@ -71,7 +78,7 @@ class DepreciationRuns:
         known = self.table.get(run_id)
         if known is not None and (known.fields == fields or origin.recorded_at < known.recorded_at):
             return []
-        return self._settle(
+        settled = self._settle(
             DepreciationRunState(
                 run_id=run_id,
                 version=known.version if known else 0,
@@ -84,6 +91,10 @@ class DepreciationRuns:
                 completed=known.completed if known else False,
             )
         )
+        name, row = STATUS_EVENTS.get(fields.status), self.table.get(run_id)
+        if name is None or row is None or (known is not None and known.fields.status is fields.status):
+            return settled
+        return [_run_event(name, row, "status"), *settled]
 
     def settle(self) -> list[Outbound]:
         """What the lines accepted since the last call say of the runs that are known."""
@@ -103,17 +114,7 @@ class DepreciationRuns:
         self.table.put(row.run_id, new)
         if row.completed or not new.completed:
             return []
-        accepted = Accepted(
-            version=new.version,
-            origin_system=row.origin_system,
-            origin_native_id=row.origin_native_id,
-            effective_date=row.recorded_at.date(),
-            recorded_at=row.recorded_at,
-            posting_period=fields.period,
-            changed_fields=("completed",),
-        )
-        event = DepreciationRunCompleted(run_id=row.run_id, accepted=accepted, fields=fields)
-        return [Outbound(RUN_EVENTS, row.run_id, Typed("DepreciationRunCompleted", event))]
+        return [_run_event("DepreciationRunCompleted", new, "completed")]
 
     def _count(self, key: str, book: BookState | None) -> None:
         """Take a book's lines out of the sums, and put in those it has now."""
@@ -140,6 +141,20 @@ class DepreciationRuns:
         else:
             self._sums.pop(name, None)
         self._moved.add(name.rpartition("|")[0])
+
+
+def _run_event(name: str, row: DepreciationRunState, changed: str) -> Outbound:
+    accepted = Accepted(
+        version=row.version,
+        origin_system=row.origin_system,
+        origin_native_id=row.origin_native_id,
+        effective_date=row.recorded_at.date(),
+        recorded_at=row.recorded_at,
+        posting_period=row.fields.period,
+        changed_fields=(changed,),
+    )
+    event = DepreciationRunEvent(run_id=row.run_id, accepted=accepted, fields=row.fields)
+    return Outbound(RUN_EVENTS, row.run_id, Typed(name, event))
 
 
 def _run_id(company: str, book_id: str, period: str) -> str:

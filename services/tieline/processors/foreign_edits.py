@@ -1,13 +1,13 @@
-"""Foreign edits of assets: what does not stand is a row as long as two systems differ, and an event for ever (9)."""
+"""Foreign edits of assets: what does not stand is a row as long as two systems differ, and events for ever (9)."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 
 from tieline.kernel.clock import Clock
-from tieline.kernel.conflict_records import ConflictFound
+from tieline.kernel.conflict_records import ConflictFound, ConflictResolution, ConflictResolved
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import AssetFields, AssetReport, AssetState
+from tieline.kernel.model import CLEARABLE, AssetFields, AssetReport, AssetState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.merging import Collision, Merged
@@ -35,10 +35,18 @@ class ForeignEdits:
         ]
         for field in refusals:
             self._refuse(asset_id, state, report, merged, refusals, field)
-        for field in AssetFields.model_fields if report.deleted else (*merged.agreed, *merged.changed):
-            self._conflicts.delete(f"{asset_id}|{field}|{system}")
+        if report.deleted:
+            ended = dict.fromkeys(AssetFields.model_fields, ConflictResolution.REMOVED)
+        else:
+            # Nobody has it there, and nobody has it here: whoever was refused before is not spoken of any more.
+            cleared = sorted(CLEARABLE.intersection(report.cleared))
+            empty = (name for name in cleared if getattr(merged.fields, name) is None)
+            ended = dict.fromkeys((*empty, *merged.agreed), ConflictResolution.AGREED)
+            ended |= dict.fromkeys(merged.changed, ConflictResolution.TAKEN_OVER)
+        for field, resolution in ended.items():
+            events += self._end(f"{asset_id}|{field}|{system}", resolution, report, merged)
         for field in merged.changed:
-            self._settle(asset_id, field, as_text(getattr(merged.fields, field)))
+            events += self._settle(asset_id, field, report, merged)
         return events
 
     def _collide(self, asset_id: str, collision: Collision) -> bool:
@@ -93,13 +101,33 @@ class ForeignEdits:
         self._conflicts.put(key, row.model_copy(update={"detected_at": known.detected_at}) if known else row)
         return True
 
-    def _settle(self, asset_id: str, field: str, value: str | None) -> None:
+    def _settle(self, asset_id: str, field: str, report: AssetReport, merged: Merged) -> list[Outbound]:
         """The hub took over what another system had said: the two no longer differ."""
+        value, events = as_text(getattr(merged.fields, field)), list[Outbound]()
         for system in self._systems:
             key = f"{asset_id}|{field}|{system}"
             known = self._conflicts.get(key)
             if known is not None and known.foreign_value == value:
-                self._conflicts.delete(key)
+                events += self._end(key, ConflictResolution.TAKEN_OVER, report, merged)
+        return events
+
+    def _end(self, key: str, resolution: ConflictResolution, report: AssetReport, merged: Merged) -> list[Outbound]:
+        """The conflict's row goes, if there is one, and its end is told."""
+        known = self._conflicts.get(key)
+        if known is None:
+            return []
+        self._conflicts.delete(key)
+        body = ConflictResolved(
+            canonical_id=known.canonical_id,
+            field=known.field,
+            system=known.system,
+            resolution=resolution,
+            standing_value=as_text(getattr(merged.fields, known.field)),
+            foreign_value=known.foreign_value,
+            detected_at=known.detected_at,
+            recorded_at=report.origin.recorded_at,
+        )
+        return [Outbound(CONFLICT_EVENTS, known.canonical_id, Typed("ConflictResolved", body))]
 
 
 def _found(asset_id: str, collision: Collision, report: AssetReport) -> Outbound:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 
+from tieline.kernel.audit_records import AuditReport, AuditResult
 from tieline.kernel.clock import Clock
 from tieline.kernel.code_lists import CodeLists
 from tieline.kernel.equipment_records import EquipmentLinkReport
@@ -37,6 +38,8 @@ from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
 from tieline.processors.linking import EQUIPMENT_LINK, Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
 from tieline.processors.reference_codes import identify_reference
+
+AUDIT = "audit"
 
 
 class Identify:
@@ -70,7 +73,7 @@ class Identify:
             case AssetReport() as report:
                 _check_entity(report.origin, ASSET_ENTITIES)
                 return self._asset(record, report)
-            case BookReport() | MovementReport() | CostReport() | EquipmentLinkReport() as report:
+            case BookReport() | MovementReport() | CostReport() | EquipmentLinkReport() | AuditReport() as report:
                 return self._of_asset(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
                 return self._purchase(record, report)
@@ -84,7 +87,7 @@ class Identify:
                 raise Rejected(f"{value.name} is not a report")
 
     def _of_asset(
-        self, record: Inbound, report: BookReport | MovementReport | CostReport | EquipmentLinkReport
+        self, record: Inbound, report: BookReport | MovementReport | CostReport | EquipmentLinkReport | AuditReport
     ) -> list[Outbound]:
         if isinstance(report, CostReport):
             _check_entity(report.origin, frozenset({"cost-document"}))
@@ -92,12 +95,21 @@ class Identify:
         if isinstance(report, MovementReport):
             _check_entity(report.origin, frozenset({"movement"}))
             return self._made.pass_on(record, report.origin, _assets_of(report))
+        if isinstance(report, AuditReport):
+            return self._audit(record, report)
         if isinstance(report, EquipmentLinkReport):
             _check_entity(report.origin, frozenset({EQUIPMENT_LINK}))
             return self._made.pass_on(record, report.origin, _ends_of(report))
         _check_entity(report.origin, frozenset({"book"}))
         asset = self.links.of(report.origin.system, "asset", report.asset_native_id)
         return self._dependent(record, report.origin, report.asset_native_id, asset, None)
+
+    def _audit(self, record: Inbound, report: AuditReport) -> list[Outbound]:
+        _check_entity(report.origin, frozenset({AUDIT}))
+        needs = _audited(report)
+        if not needs:  # a thing without a record goes under the key of the document that tells of it
+            return [identified(record, key_of(report.origin), None)]
+        return self._made.pass_on(record, report.origin, needs)
 
     def _keyed(self, record: Inbound, report: ReferenceReport | FamilyReport) -> list[Outbound]:
         if isinstance(report, FamilyReport):
@@ -344,6 +356,20 @@ def _ends_of(report: EquipmentLinkReport) -> tuple[str, ...]:
         xref_key(report.origin.system, "asset", fields.equipment_native_id),
         xref_key(fields.asset_system, "asset", fields.asset_native_id),
     )
+
+
+def _audited(report: AuditReport) -> tuple[str, ...]:
+    """Mapping of the asset that an audit looked for; none for a thing without a record."""
+    origin, fields = report.origin, report.fields
+    if fields.result is AuditResult.UNKNOWN:
+        raise Rejected("the result is a code this version does not know", field="fields.result")
+    if (fields.asset_native_id is None) != (fields.result is AuditResult.UNREGISTERED):
+        raise Rejected(
+            f"{fields.result} names {'no' if fields.asset_native_id is None else 'a'} record",
+            field="fields.asset_native_id",
+            remedy="name the asset's record, or say UNREGISTERED of what has none",
+        )
+    return (xref_key(origin.system, "asset", fields.asset_native_id),) if fields.asset_native_id else ()
 
 
 def _check_entity(origin: Origin, allowed: frozenset[str]) -> None:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from tieline.kernel.conflict_records import ConflictOutcome, ConflictSide
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.memory import LedgerEntry
-from tieline.kernel.model import AssetFields, AssetReport, AssetState, Money, PhysicalStatus, Word
+from tieline.kernel.model import CLEARABLE, AssetFields, AssetReport, AssetState, Money, PhysicalStatus, Word
 from tieline.kernel.ownership import FieldRule, Ownership, Policy
 from tieline.processors.retiring import (
     DISPOSAL,
@@ -25,7 +25,6 @@ from tieline.processors.vectors import HUB, Words, as_text
 
 PURCHASE_LINE = "purchase-line"
 SHORTEST_CUT = 8  # no column is narrower; a shorter text is another text
-_MOVES = frozenset({"location", "custodian", "cost_centre"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +95,7 @@ def merge_report(
     A report that ``has_waited`` does not replace what the owner of an open field said after it (Invariant 4).
     A report that ``is_repeated`` was taken before: it does not take back what another system said of an open field
     since (Invariant 4). A report of a deletion only ends the link.
+    What it says was ``cleared`` is a word like any other, of no value.
     """
     fields = state.fields if state else AssetFields()
     recorded_at = report.origin.recorded_at
@@ -103,7 +103,8 @@ def merge_report(
     merging = _Merging(state, report, echo, (seen, seen_at_most), **waited)
     rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
     for name, rule in rules.items():
-        if not report.deleted and _is_word(getattr(report.fields, name)):
+        cleared = name in CLEARABLE.intersection(report.cleared) and getattr(fields, name) is not None
+        if not report.deleted and (cleared or _is_word(getattr(report.fields, name))):
             merging.hear(name, rule, role)
     return merging.finish()
 
@@ -223,8 +224,9 @@ class _Merging:
             self._said_at[name] = self._recorded_at
         if self._speaker == HUB or self._state is None:
             return
-        # Only its owner's system is never written a field: a write back could only undo what a person did there since.
-        word = words.said(said, stands=True, may_return=is_shared)
+        # Its owner's system is never written a field that nobody else ever spoke of: a write back could only undo what
+        # a person did there since.
+        word = words.said(said, stands=True, may_return=is_shared or words.author is not None)
         if words.author is not None and not words.follows():
             self._collide(name, rule, ConflictOutcome.REPLACED, words, word=word)
         if word.returns:
@@ -370,7 +372,11 @@ def _may_say(
 def name_event(
     old: AssetState | None, new: AssetState, changed: tuple[str, ...], recorded_on: dt.date
 ) -> tuple[str, dt.date]:
-    """Name of the event and the business date from which it holds."""
+    """Name of the event and the business date from which it holds.
+
+    One event a version, named by what weighs most: what the books feel before what only people do. A move with a change
+    of cost centre is a change of cost centre (T19); ``changed_fields`` says that it moved too.
+    """
     fields = new.fields
     if old is None:
         return "AssetRegistered", fields.acquisition_date or recorded_on
@@ -381,6 +387,14 @@ def name_event(
     is_here = fields.disposal_date is None and fields.physical_status is not PhysicalStatus.RETIRED
     if (is_here and old.fields.in_service_date is None and fields.in_service_date is not None) or in_service:
         return "AssetPlacedInService", fields.in_service_date or recorded_on
-    if _MOVES & set(changed):
-        return "AssetMoved", recorded_on
-    return "AssetChanged", recorded_on
+    return _name_move(fields, changed), recorded_on
+
+
+def _name_move(fields: AssetFields, changed: tuple[str, ...]) -> str:
+    if "cost_centre" in changed:
+        return "AssetCostCentreChanged"
+    if "location" in changed:
+        return "AssetMoved"
+    if "custodian" in changed:
+        return "AssetAssigned" if fields.custodian is not None else "AssetReturned"
+    return "AssetChanged"

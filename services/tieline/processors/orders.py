@@ -9,10 +9,10 @@ from typing import Generic, TypeVar
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
-from tieline.kernel.landscape import Capitalisation
+from tieline.kernel.invoice_records import PoInvoiceBlocked
+from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
 from tieline.kernel.model import (
-    ApprovalStatus,
     InvoiceEvent,
     InvoiceLine,
     InvoiceReport,
@@ -38,6 +38,8 @@ from tieline.processors.bookings import Cause, Rows, acquired_records, book_chan
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.documents import document_date, document_ref
 from tieline.processors.hearing import is_news, is_older
+from tieline.processors.invoice_matching import Matching
+from tieline.processors.order_names import cancelled_lines, name_order
 from tieline.processors.order_tables import OfOrder, order_of
 from tieline.processors.quantities import in_order_units, in_pieces
 
@@ -73,10 +75,11 @@ class Orders:
     """
 
     def __init__(
-        self, rule: Capitalisation, conflicts: Table[Conflict], sources: CostSources, clock: Clock, *, follow: Follow
+        self, landscape: Landscape, conflicts: Table[Conflict], sources: CostSources, clock: Clock, *, follow: Follow
     ) -> None:
         self._sources = sources
-        self._rule = rule
+        self._rule = landscape.capitalisation
+        self._matching = Matching(landscape.invoice_matching, conflicts, clock)
         self._conflicts = conflicts
         self._clock = clock
         self.orders: Table[OrderState] = Table("procurement.purchase-order.state.v1", OrderState, on_change=follow)
@@ -97,15 +100,15 @@ class Orders:
             return []
         version = (state.version if state else 0) + 1
         self.orders.put(po_id, OrderState(po_id=po_id, version=version, fields=fields, recorded_at=origin.recorded_at))
-        was_approved = state is not None and state.fields.approval_status is ApprovalStatus.APPROVED
-        approved_now = fields.approval_status is ApprovalStatus.APPROVED and not was_approved
         effective = fields.order_date or origin.recorded_at.date()
         cause = Cause(document_ref(origin.system, origin.native_id), origin.recorded_at.date(), origin)
         booked = self._fold(po_id, origin.system, fields, cause)
         accepted = accepted_as(version, origin, effective, changed_names(state.fields if state else None, fields))
         records = tuple(acquired_records(self.proposals.of(po_id)).values())
-        event = OrderEvent(po_id=po_id, accepted=accepted, fields=fields, records=records)
-        return [Outbound(ORDER_EVENTS, po_id, Typed("PoApproved" if approved_now else "PoChanged", event)), *booked]
+        before = state.fields if state else None
+        gone = cancelled_lines(before, fields)
+        event = OrderEvent(po_id=po_id, accepted=accepted, fields=fields, records=records, cancelled_lines=gone)
+        return [Outbound(ORDER_EVENTS, po_id, Typed(name_order(before, fields, gone), event)), *booked]
 
     def accept_receipt(self, po_id: str, report: ReceiptReport) -> list[Outbound]:
         """The receipt's event, once, then what follows for the books. Raises ``Rejected``."""
@@ -174,10 +177,27 @@ class Orders:
         }
         self._keep(po_id, before, after)
         self._note_conflict(po_id, system)
-        return [
+        booked = [
             Outbound(ORDER_EVENTS, po_id, Typed(name, event))
             for name, event in book_changes(before, after, documents.order, cause, self._rule)
         ]
+        return [*self._match(documents, cause, lines), *booked]
+
+    def _match(self, documents: Documents, cause: Cause, lines: frozenset[str] | None) -> list[Outbound]:
+        """The event of an invoice that does not match; a reversal, a receipt or the order itself blocks none."""
+        mismatches = self._matching.note(documents, lines)
+        refs = {document_ref(row.origin_system, row.origin_native_id): row for row in documents.invoices}
+        invoice = refs.get(cause.document) if cause.origin.entity == "invoice" else None
+        if not mismatches or invoice is None or invoice.fields.reversal_of is not None:
+            return []
+        event = PoInvoiceBlocked(
+            po_id=documents.po_id,
+            accepted=accepted_as(1, cause.origin, cause.date, ("lines",)),
+            invoice=cause.document,
+            currency=documents.order.currency,
+            mismatches=mismatches,
+        )
+        return [Outbound(INVOICE_EVENTS, documents.po_id, Typed("PoInvoiceBlocked", event))]
 
     def documents(self, po_id: str, system: str, order: OrderFields, lines: frozenset[str] | None = None) -> Documents:
         """The order with all its documents, or with those that speak of the ``lines``."""

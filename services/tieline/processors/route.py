@@ -25,7 +25,7 @@ from tieline.kernel.model import (
     WriteAsset,
     WriteBook,
 )
-from tieline.kernel.ownership import ERP, Ownership, expects_asset
+from tieline.kernel.ownership import ERP, Ownership, cleared_fields, expects_asset
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
@@ -126,13 +126,15 @@ class Route:
         said_there = {field for field, author in said_by.items() if author == flow.target}
         ownership = self._ownership.effective(event.fields.company, event.accepted.recorded_at.date())
         writable = ownership.writable_fields(said_by, flow.target, role)
+        allowed = only or tuple(field for field in writable if field not in said_there)
         body = WriteAsset(
             dispatch=_dispatch(flow, "asset", event.asset_id, event.accepted.version),
             asset_id=event.asset_id,
             native_id=event.links.get(flow.target),
             fields=event.fields,
-            writable_fields=only or tuple(field for field in writable if field not in said_there),
+            writable_fields=allowed,
             effective_date=event.accepted.effective_date,
+            cleared_fields=cleared_fields(event.fields, said_by, allowed),
         )
         return _command(flow, event.asset_id, body)
 

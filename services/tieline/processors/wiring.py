@@ -29,6 +29,7 @@ REPORTS = (
     "procurement.invoice.report.v1",
     "cost.document.report.v1",
     "asset.equipment-link.report.v1",
+    "asset.audit.report.v1",
     "hub.link-decision.report.v1",
     *REFERENCE_REPORTS,
 )
@@ -62,6 +63,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             accept.tracking.table,
             accept.costs.table,
             accept.equipment.table,
+            accept.audits.table,
             accept.runs.table,
             accept.gate.periods.table,
             accept.gate.holds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tieline.kernel.audit_records import AuditResult
 from tieline.kernel.memory import DriftKind, LinkStatus, Observed, XRef
 from tieline.kernel.model import AssetFields, AssetState, FinancialStatus, Money, PhysicalStatus
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
@@ -65,7 +66,8 @@ def _absence(bench: Bench, state: AssetState, *, was_there: bool) -> tuple[Drift
         return DriftKind.MISSING, ""
     if bench.scope.role(bench.system) == ASSET_MANAGEMENT:
         holder = bench.holder_in_books(state)
-        return (DriftKind.GHOST, f"; the books of {holder} still hold it") if holder else (DriftKind.MISSING, "")
+        seen = _audited(bench, state)
+        return (DriftKind.GHOST, f"; the books of {holder} still hold it{seen}") if holder else (DriftKind.MISSING, "")
     holder = bench.holder_on_site(state)
     return (DriftKind.ZOMBIE, f"; {holder} still has it") if holder else (DriftKind.MISSING, "")
 
@@ -136,10 +138,20 @@ def _contradicting(bench: Bench, state: AssetState, row: Observed) -> Iterator[F
         native_id=row.native_id,
         expected=expected,
         found=found,
-        cause=cause,
+        cause=f"{cause}{_audited(bench, state)}",
         remedy=Remedy.PERSON,
         amount=(cost.amount, cost.currency) if cost else None,
     )
+
+
+def _audited(bench: Bench, state: AssetState) -> str:
+    """What the last physical audit said of the thing, to end a cause with; nothing where none did."""
+    last = bench.evidence.audits.get(state.asset_id)
+    if last is None:
+        return ""
+    where = f" at {last.fields.location}" if last.fields.location else ""
+    said = "saw it" if last.fields.result is AuditResult.VERIFIED else "did not find it"
+    return f"; the audit of {last.fields.audited_on} {said}{where}"
 
 
 def _verdict(bench: Bench, state: AssetState, name: str, held: AssetFields) -> Verdict:

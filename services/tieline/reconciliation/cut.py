@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from tieline.kernel.audit_records import AuditState
 from tieline.kernel.errors import Rejected, TielineError
 from tieline.kernel.kafka_log import LogRecord, Row
 from tieline.kernel.memory import (
@@ -190,6 +191,7 @@ def gather(log: Log, run_id: str, observed: Mapping[str, SystemObserved], closin
             held=_plain(log, "hub.hold.state.v1", HeldReport),
             period_held=period_held,
             conflicts=_plain(log, "hub.conflict.state.v1", Conflict),
+            audits=_last_audits(log),
             pending=pending,
             closing=closing,
         )
@@ -275,6 +277,12 @@ def _period_held(log: Log) -> Mapping[str, PeriodHold]:
             origin = report.origin
             found.setdefault(f"{origin.system}/{origin.entity}/{origin.native_id}", row)
     return found
+
+
+def _last_audits(log: Log) -> Mapping[str, AuditState]:
+    rows = _plain(log, "asset.audit.state.v1", AuditState).values()
+    in_order = sorted(rows, key=lambda row: (row.fields.audited_on, row.recorded_at, row.origin_native_id))
+    return {row.asset_id: row for row in in_order if row.asset_id is not None}
 
 
 def _plain(log: Log, topic: str, kind: type[M]) -> Mapping[str, M]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from tieline.kernel.audit_records import AuditState
 from tieline.kernel.memory import (
     Conflict,
     HeldReport,
@@ -47,7 +48,8 @@ class Evidence:
 
     ``observed`` holds this run's rows only. ``pending`` maps a key to the coordinates of its first command beyond the
     sink's committed offset. ``period_held`` maps a record, system/entity/native id, to its report that waits for a
-    fiscal period. ``closing`` is the closing cut, "topic/partition" to offset, for people.
+    fiscal period. ``audits`` is the last physical audit of each asset. ``closing`` is the closing cut,
+    "topic/partition" to offset, for people.
     """
 
     run_id: str
@@ -62,6 +64,7 @@ class Evidence:
     held: Mapping[str, HeldReport] = field(default_factory=dict)
     period_held: Mapping[str, PeriodHold] = field(default_factory=dict)
     conflicts: Mapping[str, Conflict] = field(default_factory=dict)
+    audits: Mapping[str, AuditState] = field(default_factory=dict)
     pending: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     closing: Mapping[str, int] = field(default_factory=dict)
 

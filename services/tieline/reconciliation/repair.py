@@ -12,7 +12,7 @@ from tieline.kernel.cost_postings import postings_of
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Stop
 from tieline.kernel.model import Command, Dispatch, PostCost, RemoveRecord, WriteAsset, WriteBook
-from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
+from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, cleared_fields
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.settling import entity_of
 from tieline.reconciliation.compare import Comparison
@@ -180,14 +180,16 @@ class _Builder:
         """Only the drifting fields of a record that exists; everything of one that has to be made again."""
         state = self._evidence.assets[asset_id].row
         everything = self._scope.ownership.writable_fields(state.said_by, system, self._scope.role(system))
+        writable = everything if fields is None else fields
         return WriteAsset(
             dispatch=self._dispatch(system, ASSET, asset_id, state.version, group),
             asset_id=asset_id,
             native_id=native_id,
             fields=state.fields,
-            writable_fields=everything if fields is None else fields,
+            writable_fields=writable,
             # A repair brings the record to what holds now: the codes are those of the day it was read.
             effective_date=self._evidence.systems[system].finished_at.date(),
+            cleared_fields=cleared_fields(state.fields, state.said_by, writable),
         )
 
     def _books(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tieline.kernel.clock import Clock, utc_now
+from tieline.kernel.drift_records import DriftCleared, DriftDetected
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Drift, DriftKind, RunFinished, RunRequested
@@ -27,6 +28,9 @@ from tieline.reconciliation.cut import (
 )
 from tieline.reconciliation.evidence import Evidence
 from tieline.reconciliation.scope import Dialects, Held, Scope
+
+DRIFT_EVENTS = "recon.drift.event.v1"
+_NO_DRIFT = frozenset({None, DriftKind.IN_FLIGHT, DriftKind.SCHEDULE})
 
 Publish = Callable[[Sequence[Outbound]], None]
 """Writes all records in one transaction; returns when they are durable, raises when they are not."""
@@ -95,7 +99,7 @@ def reconcile(hub: Hub, systems: Sequence[str] = ()) -> Result:
         return Result(finished, reason=str(error))
     comparison = compare(evidence, scope)
     finished = _finished(hub, run_id, comparison)
-    hub.publish([*_drift_rows(hub, comparison, wanted), _event(finished)])
+    hub.publish([*_drift_rows(hub, comparison, wanted, finished), _event(finished)])
     return Result(finished, comparison, evidence)
 
 
@@ -120,17 +124,38 @@ def _systems(landscape: Landscape, systems: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(set(systems) or landscape.systems))
 
 
-def _drift_rows(hub: Hub, comparison: Comparison, systems: Sequence[str]) -> list[Outbound]:
-    """Rows of this run, and tombstones for what is over; what it did not look at stays as it is."""
+def _drift_rows(hub: Hub, comparison: Comparison, systems: Sequence[str], finished: RunFinished) -> list[Outbound]:
+    """Rows and events of this run, tombstones for what is over; what it did not look at stays as it is."""
     found = {finding.drift.drift_id: finding.drift for finding in comparison.findings}
     checked = {check.system for check in comparison.schedule_checks}
+    before = {drift.drift_id: drift for drift in open_drifts(hub.log)}
     over = [
         drift
-        for drift in open_drifts(hub.log)
+        for drift in before.values()
         if drift.system in (checked if drift.kind is DriftKind.SCHEDULE else systems) and drift.drift_id not in found
     ]
     rows = [Outbound(DRIFT_TOPIC, key, Typed("Drift", drift)) for key, drift in found.items()]
-    return [*rows, *(Outbound(DRIFT_TOPIC, drift.drift_id, None) for drift in over)]
+    tombstones = [Outbound(DRIFT_TOPIC, drift.drift_id, None) for drift in over]
+    after = {key: drift for key, drift in before.items() if drift not in over} | found
+    return [*rows, *tombstones, *_drift_events(before, after, finished)]
+
+
+def _drift_events(before: Mapping[str, Drift], after: Mapping[str, Drift], finished: RunFinished) -> Iterator[Outbound]:
+    """What became drift in this run and what is none any more; what is under way or mere advice is no drift."""
+    run_id, at = finished.run_id, finished.finished_at
+    for drift in after.values():
+        if drift.kind not in _NO_DRIFT and _kind_of(before, drift) in _NO_DRIFT:
+            detected = DriftDetected(run_id=run_id, drift=drift, detected_at=at)
+            yield Outbound(DRIFT_EVENTS, drift.drift_id, Typed("DriftDetected", detected))
+    for drift in before.values():
+        if drift.kind not in _NO_DRIFT and _kind_of(after, drift) in _NO_DRIFT:
+            cleared = DriftCleared(run_id=run_id, drift=drift, cleared_at=at)
+            yield Outbound(DRIFT_EVENTS, drift.drift_id, Typed("DriftCleared", cleared))
+
+
+def _kind_of(drifts: Mapping[str, Drift], drift: Drift) -> DriftKind | None:
+    known = drifts.get(drift.drift_id)
+    return known.kind if known else None
 
 
 def _finished(hub: Hub, run_id: str, comparison: Comparison | None) -> RunFinished:

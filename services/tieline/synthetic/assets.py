@@ -140,10 +140,11 @@ class _Story:
         trade = Chapter(month, Kind.TRADE)
         match fate:
             case Fate.MOVE:
-                yield self._word(trade, WORKS, instant(day, 9), self._place(), "AssetMoved")
+                yield self._move(trade, instant(day, 9))
             case Fate.SWAPPED:
+                centre = self._views[WORKS]["cost_centre"]
                 first = self._word(trade, WORKS, instant(day, 9), self._place(), stale=True)
-                yield self._word(trade, WORKS, instant(day, 10), self._place(), "AssetMoved")
+                yield self._move(trade, instant(day, 10), centre)
                 yield first
             case Fate.ADJUSTMENT:
                 cost = Money(amount=self._thing.company.amount(cost_after(self._thing, month)), **self._currency)
@@ -184,6 +185,12 @@ class _Story:
         system, name, value = self._dice.choice(edits)
         views[system] = {**views[system]}
         return self._word(chapter, system, recorded, {name: value}, foreign=name)
+
+    def _move(self, chapter: Chapter, recorded: dt.datetime, centre: object = None) -> Word:
+        """A move; ``centre`` is the cost centre that the hub still knows, where it has not heard the last one."""
+        known, place = centre or self._views[WORKS]["cost_centre"], self._place()
+        is_same = place.get("cost_centre", self._views[WORKS]["cost_centre"]) == known
+        return self._word(chapter, WORKS, recorded, place, "AssetMoved" if is_same else "AssetCostCentreChanged")
 
     def _place(self) -> Values:
         place: Values = {"location": self._other("location", "L", LOCATIONS), "custodian": _custodian(self._dice)}

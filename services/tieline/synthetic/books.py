@@ -71,6 +71,12 @@ class Book:
         changed = any(m in news and self._changes(fate) for m, fate in self.thing.fates)
         return changed or self.closes in news or any(m in news for m, _ in self.posted(month))
 
+    def replaces_plan(self, shape: Shape, month: int) -> bool:
+        """Whether what is told in a month takes planned lines away: the book closed since it was told last."""
+        told = any(shape.tells_books(m) for m in range(self.thing.start, month))
+        is_closed = self.closes is not None and self.closes <= month
+        return told and is_closed and self.is_told(shape, month) and any(self.amounts[(self.closes or 1) - 1 :])
+
     def _changes(self, fate: Fate) -> bool:
         return fate in _CHANGES and (self.book_id == MAIN or fate is Fate.ADJUSTMENT)
 

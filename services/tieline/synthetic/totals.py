@@ -80,14 +80,18 @@ def count_events(year: Year) -> Counter[str]:
         if thing.po_line_ref is None:
             found.update(name for word in words(shape, thing) if not word.held for name in word.events)
         for book in books_of(shape, thing):
-            found["AssetBookChanged"] += sum(book.is_told(shape, month) for month in range(1, shape.months + 1))
+            replaced = sum(book.replaces_plan(shape, month) for month in range(1, shape.months + 1))
+            found["DepreciationScheduleReplaced"] += replaced
+            found["AssetBookChanged"] += (
+                sum(book.is_told(shape, month) for month in range(1, shape.months + 1)) - replaced
+            )
             found["DepreciationPosted"] += len(book.posted(shape.months))
-    found["DepreciationRunCompleted"] = len(year.figures)
+    found["DepreciationRunPosted"] = found["DepreciationRunCompleted"] = len(year.figures)
     found["PeriodOpened"] = found["PeriodClosed"] = len(COMPANIES) * shape.months
     for month in range(1, shape.months + 1):
         for order in orders_of(shape, month):
             found["PoApproved"] += 1
-            found["PoChanged"] += order.closes is not None and order.closes <= shape.months
+            found["PoClosed"] += order.closes is not None and order.closes <= shape.months
             for one in order.receipts:
                 found["GoodsReceived" if one.reversal_of is None else "GoodsReceiptReversed"] += 1
             for one in order.invoices:

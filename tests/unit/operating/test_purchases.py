@@ -9,9 +9,10 @@ import pytest
 from rich.console import Console
 
 from tieline.kernel.errors import Stop
+from tieline.kernel.memory import Conflict
 from tieline.kernel.procurement_records import PurchaseProcess, PurchaseStep, StepStatus
 from tieline.operating.orders_commands import purchase_table, step_table
-from tieline.operating.purchases import count_late, find_purchase, judge, list_purchases, purchases_json
+from tieline.operating.purchases import count_late, disputes, find_purchase, judge, list_purchases, purchases_json
 from tieline.operating.status import Status, render_status, status_json
 
 TODAY = dt.date(2026, 11, 21)
@@ -111,6 +112,27 @@ def test_an_order_is_found_by_number_by_link_and_by_id() -> None:
     twice = {**rows, "id-9": LATE.model_copy(update={"po_id": "id-9"})}
     with pytest.raises(Stop, match="names 2 orders"):
         find_purchase(twice, None, "2")
+
+
+def test_what_does_not_agree_about_an_order_says_what_ends_it() -> None:
+    def row(po_id: str, field: str, reason: str | None = None, remedy: str | None = None) -> Conflict:
+        return Conflict(
+            canonical_id=po_id,
+            field=field,
+            owner="erp",
+            system="erp",
+            owned_value="3 for 3000.00 EUR",
+            foreign_value="4 for 4000.00 EUR",
+            detected_at=dt.datetime(2026, 11, 21, tzinfo=dt.UTC),
+            reason=reason,
+            remedy=remedy,
+        )
+
+    rows = [row("p2", "lines.1.invoiced"), row("p1", "lines.7.invoiced", reason="too much", remedy="a credit ends it")]
+    assert disputes(rows, "p1") == [
+        "lines.7.invoiced: 3 for 3000.00 EUR against 4 for 4000.00 EUR; too much; a credit ends it"
+    ]
+    assert disputes(rows, "p3") == []
 
 
 def test_status_counts_what_waits_outside_the_hub_and_calls_it_no_fault() -> None:

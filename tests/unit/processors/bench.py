@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
 
+from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.codecs import model_of
 from tieline.kernel.consuming import Processor
 from tieline.kernel.equipment_records import EquipmentLinkReport
@@ -64,6 +65,7 @@ REPORT_TOPICS: dict[type[Model], str] = {
     InvoiceReport: "procurement.invoice.report.v1",
     CostReport: "cost.document.report.v1",
     EquipmentLinkReport: "asset.equipment-link.report.v1",
+    AuditReport: "asset.audit.report.v1",
     DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
 }

@@ -383,5 +383,5 @@ def test_events_say_which_fields_go_back_to_their_own_system() -> None:
     both_edit(hub, offices, "cost_centre", "CC-AM", "CC-ERP")
     name, event = asset_events(hub.written)[-1]
     assert isinstance(event, AssetEvent)
-    assert (name, event.accepted.returned_fields) == ("AssetMoved", ("cost_centre",))
+    assert (name, event.accepted.returned_fields) == ("AssetCostCentreChanged", ("cost_centre",))
     assert event.fields == AssetFields(**{**event.fields.model_dump(), "cost_centre": "CC-ERP"})

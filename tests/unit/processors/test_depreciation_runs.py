@@ -10,7 +10,7 @@ from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, book, euros, n
 
 from tieline.kernel.model import (
     BookReport,
-    DepreciationRunCompleted,
+    DepreciationRunEvent,
     DepreciationRunFields,
     DepreciationRunReport,
     DepreciationRunState,
@@ -69,7 +69,7 @@ def test_t33_one_line_of_a_hundred_missing_keeps_the_run_incomplete() -> None:
     assert completed(hub) == 1
     assert (state(hub).completed, state(hub).missing) == (True, None)
     [event] = named(hub.written, "DepreciationRunCompleted")
-    assert isinstance(event.body, DepreciationRunCompleted)
+    assert isinstance(event.body, DepreciationRunEvent)
     assert (event.body.run_id, event.body.accepted.posting_period) == ("ACME|main|2026-001", "2026-001")
 
 

@@ -366,7 +366,7 @@ def test_t19_a_refused_centre_is_tried_again_when_it_is_opened() -> None:
     written = hub.say(record("CC2", status="ACTIVE", recorded_at=at(12)))
     assert centre_of(hub) == "CC2"
     [(name, event)] = asset_events(written)
-    assert (name, event.accepted.effective_date) == ("AssetMoved", dt.date(2026, 11, 10))
+    assert (name, event.accepted.effective_date) == ("AssetCostCentreChanged", dt.date(2026, 11, 10))
     assert conflicts(hub) == set()
 
 
@@ -598,6 +598,16 @@ def test_a_refused_custodian_is_tried_again_when_the_employee_is_reported() -> N
     hub.say(on(10, custodian=ANN))
     hub.say(employee())
     assert (hub.the_asset().fields.custodian, conflicts(hub)) == (ANN, set())
+
+
+def test_a_refused_custodian_is_forgotten_when_the_thing_was_given_back() -> None:
+    hub = Hub(estate(REQUIRED))
+    hub.say(on(10, custodian=ANN))
+    assert conflicts(hub) == {("custodian", AM)}
+    [event] = named(hub.say(on(11).model_copy(update={"cleared": ("custodian",)})), "ConflictResolved")
+    assert (event.body.model_dump()["resolution"], conflicts(hub)) == ("AGREED", set())
+    hub.say(employee())
+    assert hub.the_asset().fields.custodian is None
 
 
 def test_where_employees_are_optional_nobody_is_checked() -> None:

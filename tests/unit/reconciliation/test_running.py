@@ -13,6 +13,8 @@ import pytest
 from rich.console import Console
 
 from tieline.depreciation.dialects import Dialect
+from tieline.kernel.audit_records import AuditFields, AuditResult, AuditState
+from tieline.kernel.drift_records import DriftCleared, DriftDetected
 from tieline.kernel.errors import Stop
 from tieline.kernel.memory import DriftKind, RunFinished, RunRequested
 from tieline.kernel.model import PostCost, RemoveRecord, WriteAsset, WriteBook
@@ -27,7 +29,7 @@ from tieline.reconciliation.cut import (
     Patience,
     gather,
 )
-from tieline.reconciliation.running import Hub, last_run, new_run_id, open_drifts, reconcile
+from tieline.reconciliation.running import DRIFT_EVENTS, Hub, last_run, new_run_id, open_drifts, reconcile
 
 if TYPE_CHECKING:
     from tests.unit.reconciliation.conftest import Estate, MemoryLog
@@ -102,9 +104,17 @@ class World:
     def _topics(self) -> list[str]:
         named = [topic for topic, _ in TABLES.values()]
         named += ["hub.xref.state.v1", "hub.parked.state.v1", "hub.conflict.state.v1"]
-        named += ["hub.hold.state.v1", "hub.period-hold.state.v1"]
+        named += ["hub.hold.state.v1", "hub.period-hold.state.v1", "asset.audit.state.v1"]
         named += [f"observed.{system}.record.state.v1" for system in (ERP, AM)]
-        return [*named, *RAW.values(), *COMMANDS.values(), *sum(STAGES.values(), ()), RUN_TOPIC, DRIFT_TOPIC]
+        return [
+            *named,
+            *RAW.values(),
+            *COMMANDS.values(),
+            *sum(STAGES.values(), ()),
+            RUN_TOPIC,
+            DRIFT_TOPIC,
+            DRIFT_EVENTS,
+        ]
 
     def _load(self) -> None:
         for table, (topic, name) in TABLES.items():
@@ -177,6 +187,59 @@ def test_drift_is_recorded_once_and_ends_with_its_cause(world: World) -> None:
     world.estate.edit(AM, 3, cost_centre="CC-3")
     assert reconcile(world.hub).finished.drifts == 0
     assert open_drifts(world.log) == []
+
+
+def told(world: World) -> list[tuple[str, str, str | None]]:
+    """Name, run and field of each drift event so far."""
+    bodies = world.sent(DRIFT_EVENTS)
+    drifts = [body for body in bodies if isinstance(body, DriftDetected | DriftCleared)]
+    return [(type(body).__name__, body.run_id, body.drift.field) for body in drifts]
+
+
+def test_the_beginning_and_the_end_of_a_drift_are_told_once(world: World) -> None:
+    world.estate.edit(AM, 3, cost_centre="CC-X")
+    reconcile(world.hub)
+    reconcile(world.hub)
+    detected = ("DriftDetected", "run1", "cost_centre")
+    assert told(world) == [detected]
+    world.estate.edit(AM, 3, cost_centre="CC-3")
+    reconcile(world.hub)
+    reconcile(world.hub)
+    assert told(world) == [detected, ("DriftCleared", "run3", "cost_centre")]
+
+
+def test_t38_the_cause_of_a_ghost_says_what_the_last_audit_saw(world: World) -> None:
+    for native_id, asset_id, day, seen in (
+        ("Q1", "a3", 1, AuditResult.VERIFIED),
+        ("Q2", "a3", 9, AuditResult.NOT_FOUND),
+        ("Q3", "a4", 20, AuditResult.VERIFIED),
+    ):
+        fields = AuditFields(
+            asset_native_id="U", result=seen, audited_on=dt.date(2026, 11, day), location="L1", audited_by="e17"
+        )
+        row = AuditState(
+            asset_id=asset_id,
+            version=1,
+            origin_system=AM,
+            origin_native_id=native_id,
+            fields=fields,
+            recorded_at=NOW - dt.timedelta(days=day),  # recorded late: the day of the audit counts
+        )
+        key = f"{asset_id}|{AM}/{native_id}"
+        world.log.publish([Outbound("asset.audit.state.v1", key, Typed("AuditState", row))])
+    world.estate.remove(AM, "asset", "U3")
+    result = reconcile(world.hub)
+    assert result.comparison is not None
+    [ghost] = [f.drift for f in result.comparison.drifts if f.drift.kind is DriftKind.GHOST]
+    assert (ghost.cause or "").endswith("still hold it; the audit of 2026-11-09 did not find it at L1")
+
+
+def test_a_run_of_one_system_clears_no_drift_of_another(world: World) -> None:
+    world.estate.edit(ERP, 4, description="other")
+    reconcile(world.hub)
+    world.estate.edit(ERP, 4, description="Pump 4")
+    reconcile(world.hub, [AM])
+    assert told(world) == [("DriftDetected", "run1", "description")]
 
 
 def test_a_run_of_one_system_leaves_the_others_rows(world: World) -> None:
@@ -286,6 +349,10 @@ def test_a_record_written_during_the_read_is_in_flight(world: World) -> None:
     result = reconcile(world.hub)
     assert (result.finished.drifts, result.finished.in_flight) == (0, 1)
     assert [row.kind for row in open_drifts(world.log)] == [DriftKind.IN_FLIGHT]
+    assert told(world) == [], "what is under way is no drift"
+    world.log.on_publish = answer
+    assert reconcile(world.hub).finished.drifts == 1
+    assert told(world) == [("DriftDetected", "run2", "cost_centre")]
 
 
 def test_an_unknown_system_or_field_stops_before_anything_is_written(world: World) -> None:

@@ -85,12 +85,17 @@ def check_comment(sent: str, asset: Asset) -> None:
 
 
 def comment_values(system: str, command: WriteAsset, asset: Asset | None) -> dict[str, str | None]:
-    """The comment's keys and what they shall hold. A field without a value says nothing: what stands there stays."""
+    """The comment's keys and what they shall hold, None for what shall go.
+
+    A field without a value says nothing unless it was cleared: what stands there stays.
+    """
     values: dict[str, str | None] = {comment.HUB_REF: command.asset_id}
     for name, key in COMMENT_KEYS.items():
         value = getattr(command.fields, name)
-        if value is not None and (asset is None or name in command.writable_fields):
-            values[key] = str(value)
+        if asset is not None and name not in command.writable_fields:
+            continue
+        if value is not None or name in command.cleared_fields:
+            values[key] = None if value is None else str(value)
     ref = command.fields.po_line_ref
     if ref is not None and (
         asset is None or ("po_line_ref" in command.writable_fields and not _bought_with(system, ref, asset))

@@ -31,6 +31,13 @@ def value_at(record: Mapping[str, object], path: str) -> object:
     return value
 
 
+def has_key(record: Mapping[str, object], path: str) -> bool:
+    """Whether the record has the key of a dotted path, whatever it holds."""
+    outer, _, last = path.rpartition(".")
+    holder = value_at(record, outer) if outer else record
+    return isinstance(holder, Mapping) and last in holder
+
+
 def put_at(record: dict[str, object], path: str, value: object) -> None:
     """Set the value under a dotted path, making the objects on the way."""
     *outer, last = path.split(".")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from tieline.connectors.kit.strict_json import JsonError, parse_json
-from tieline.connectors.unio24.conversion import from_theirs, put_at, read_time, to_theirs, value_at
+from tieline.connectors.unio24.conversion import from_theirs, has_key, put_at, read_time, to_theirs, value_at
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, Record
 from tieline.connectors.unio24.profile import (
     CostResource,
@@ -25,6 +25,7 @@ from tieline.connectors.unio24.profile import (
 from tieline.kernel.code_lists import LISTED, SHARED, Codes
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.model import (
+    CLEARABLE,
     AssetFields,
     AssetReport,
     BookFields,
@@ -79,7 +80,14 @@ def asset_report(profile: Profile, system: str, record: Record, codes: Codes = S
         resource, system, "asset", identifier(record, resource.id), record, hub_ref=(reference or "").strip() or None
     )
     fields = read_fields(AssetFields, resource.fields, record)
-    return AssetReport(origin=origin, fields=_canonical(fields, codes, origin.recorded_at.date(), resource.fields))
+    fields = _canonical(fields, codes, origin.recorded_at.date(), resource.fields)
+    return AssetReport(origin=origin, fields=fields, cleared=_cleared(resource.fields, fields, record))
+
+
+def _cleared(rules: Fields, fields: AssetFields, record: Record) -> tuple[str, ...]:
+    """Fields whose key is there and holds nothing; a record without the key says nothing of them."""
+    mapped = [name for name in sorted(CLEARABLE) if (rule := rules.get(name)) is not None and rule.path is not None]
+    return tuple(name for name in mapped if getattr(fields, name) is None and has_key(record, str(rules[name].path)))
 
 
 def book_report(profile: Profile, system: str, record: Record, codes: Codes = SHARED) -> BookReport:

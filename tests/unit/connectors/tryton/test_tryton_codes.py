@@ -191,3 +191,27 @@ async def test_connecting_gives_the_lists_to_the_mapping() -> None:
     closing = connector.close()
     assert hasattr(closing, "__await__")
     await closing
+
+
+@pytest.mark.parametrize(
+    ("cleared", "writable", "left"),
+    [(("custodian",), ("custodian",), False), ((), ("custodian",), True), (("custodian",), (), True)],
+)
+def test_a_person_in_charge_goes_from_the_comment_when_the_thing_was_given_back(
+    cleared: tuple[str, ...], writable: tuple[str, ...], *, left: bool
+) -> None:
+    client, settings = cast("TrytonClient", Shelf()), read_settings("tryton", SETTINGS)
+    context = Context("tryton", settings.product_codes(), "MAINT-EXPENSE", CODES)
+    writer = AssetWriter(client, settings, context, Reference(client, settings, CODES))
+    row = json.loads((CASES / "asset-draft" / "given.json").read_text(encoding="utf-8"))
+    row["comment"] = "Bought at the fair.\ntieline: A\ncustodian: e17"
+    command = WriteAsset(
+        dispatch=Dispatch(command_id="c", target="tryton", version=1),
+        asset_id="A",
+        fields=AssetFields(),
+        writable_fields=writable,
+        cleared_fields=cleared,
+        effective_date=dt.date(2026, 7, 1),
+    )
+    plan = writer._plan(command, wire.parse_payload(json.dumps(row).encode()), Found.BY_ID)
+    assert plan.comment == (None if left else "Bought at the fair.\ntieline: A")

@@ -315,3 +315,16 @@ def test_a_book_goes_out_whole_and_comes_back_the_same(profile: Profile) -> None
         "posted": False,
     }
     assert book_after(profile, fields) == fields
+
+
+@pytest.mark.parametrize(
+    ("custodian", "cleared"), [(None, ("custodian",)), ("  ", ("custodian",)), ("e17", ()), (..., ())]
+)
+def test_only_a_key_that_is_there_and_empty_says_that_nobody_has_the_thing(
+    profile: Profile, custodian: object, cleared: tuple[str, ...]
+) -> None:
+    record = json.loads((CASES[0].parent / "asset-ordered-shell" / "given.json").read_text(encoding="utf-8"))
+    del record["custodian"]
+    record |= {} if custodian is ... else {"custodian": custodian}
+    report = asset_report(profile, "am", record)
+    assert (report.cleared, report.fields.custodian) == (cleared, "e17" if custodian == "e17" else None)
