@@ -26,8 +26,10 @@ from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Stop
+from tieline.kernel.exposing import serve_metrics
 from tieline.kernel.kafka_log import KafkaLog
-from tieline.kernel.landscape import Landscape, load_landscape, resolve_settings
+from tieline.kernel.landscape import Landscape, Mode, load_landscape, resolve_settings
+from tieline.kernel.metering import announce_flows, follow_account
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
@@ -130,55 +132,54 @@ def open_reconciliation(hub: Hub) -> reconciling.Hub:
 
 def run_processor(hub: Hub, name: str) -> None:
     """Run identify, accept or route until the process is told to stop. Raises ``Stop`` when it must not go on."""
-    stopping = _stop_signal()
-    runtime = hub.runtime(name, stopping)
+    runtime = hub.runtime(name, _stop_signal())
     loop = TransactionalLoop(build_processor(name, hub.landscape, utc_now), runtime)
-    try:
-        loop.start()
-        runtime.log.info("started")
-        while not stopping():
-            loop.run_once(POLL_SECS)
-    finally:
-        loop.close()
-    runtime.log.info("stopped")
+    with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):
+        _run(loop, runtime)
 
 
 def run_source(hub: Hub, system: str) -> None:
     """Run the source side of one system, with its webhook receiver, until told to stop."""
-    stopping = _stop_signal()
+    name = f"source-{system}"
     # Only a source holds the key: behind it there are pseudonyms.
     custodians = custodians_of(hub.landscape, hub.path.parent)
-    runtime = replace(hub.runtime(f"source-{system}", stopping), custodians=custodians)
+    runtime = replace(hub.runtime(name, _stop_signal()), custodians=custodians)
     connector = hub.connect(system)
+    follow_account(runtime.metrics, name, system, connector)
     loop = SourceLoop(system, connector, hub.landscape.systems[system].poll_interval_secs, runtime)
     host = os.environ.get("TIELINE_WEBHOOK_HOST", "127.0.0.1")  # a container must listen beyond its own loopback
     server = WebhookServer(connector.webhook, loop.webhooks, runtime.log, host=host) if connector.webhook else None
+    with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):
+        _run(loop, runtime, server)
+
+
+def run_sink(hub: Hub, system: str) -> None:
+    """Run the sink side of one system until told to stop."""
+    name = f"sink-{system}"
+    runtime = hub.runtime(name, _stop_signal())
+    connector = hub.connect(system)
+    follow_account(runtime.metrics, name, system, connector)
+    loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close)
+    flows = [flow for flow in hub.landscape.flows if flow.target == system and flow.mode is Mode.ENABLED]
+    announce_flows(runtime.metrics, flows)
+    with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):
+        _run(loop, runtime)
+
+
+def _run(
+    loop: TransactionalLoop | SourceLoop | DeliveryLoop, runtime: Runtime, server: WebhookServer | None = None
+) -> None:
+    """Turn after turn, until told to stop; ``server`` serves meanwhile."""
     try:
         loop.start()
         if server is not None:
             server.start()
         runtime.log.info("started")
-        while not stopping():
+        while not runtime.stopping():
             loop.run_once(POLL_SECS)
     finally:
         if server is not None:
             server.close()
-        loop.close()
-    runtime.log.info("stopped")
-
-
-def run_sink(hub: Hub, system: str) -> None:
-    """Run the sink side of one system until told to stop."""
-    stopping = _stop_signal()
-    runtime = hub.runtime(f"sink-{system}", stopping)
-    connector = hub.connect(system)
-    loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close)
-    try:
-        loop.start()
-        runtime.log.info("started")
-        while not stopping():
-            loop.run_once(POLL_SECS)
-    finally:
         loop.close()
     runtime.log.info("stopped")
 

@@ -75,6 +75,7 @@ class Views:
         landscape = yaml.safe_load(DEMO_LANDSCAPE.read_text(encoding="utf-8"))
         landscape["kafka"]["bootstrap_servers"] = kafka
         landscape["registry"]["url"] = registry
+        landscape["metrics_port"] = 0
         self.place = folder / "place"
         self.place.mkdir()
         ports = free_ports(2)

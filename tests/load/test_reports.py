@@ -218,6 +218,7 @@ def write_landscape(folder: Path, kafka: KafkaPart, registry: RegistryPart, unio
     landscape = yaml.safe_load(DEMO_LANDSCAPE.read_text(encoding="utf-8"))
     landscape["kafka"]["bootstrap_servers"] = kafka.bootstrap
     landscape["registry"]["url"] = registry.url
+    landscape["metrics_port"] = 0
     (folder / "token").write_text(TOKEN, encoding="utf-8")
     settings = landscape["systems"]["unio24"]["settings"]
     settings["endpoint"] = unio24.url

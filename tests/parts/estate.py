@@ -100,6 +100,7 @@ class Estate:
         landscape["kafka"]["bootstrap_servers"] = self.kafka.bootstrap
         landscape["registry"]["url"] = self.registry.url
         landscape["views_port"] = free_port()
+        landscape["metrics_port"] = 0  # several hubs run side by side here
         secrets = {"unio24-token": TOKEN, "webhook": WEBHOOK_SECRET, "tryton": self.tryton.password}
         for name, value in secrets.items():
             (self.folder / f"{name}.secret").write_text(value, encoding="utf-8")

@@ -17,13 +17,14 @@ from tests.simulation.log import Killed, Log
 from tests.simulation.systems import Api, System
 from tests.simulation.virtual_time import VirtualTime, virtual_runner
 
-from tieline.kernel import broker, capturing, consuming, delivering
+from tieline.kernel import broker, capturing, consuming, delivering, metering
 from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.codecs import Codec
 from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, schema_text, subject, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.landscape import Landscape
+from tieline.kernel.metrics import Metrics
 from tieline.kernel.telemetry import Log as Telemetry
 from tieline.processors.wiring import build_processor
 
@@ -139,6 +140,7 @@ class Estate:
     make: Mapping[str, Callable[[], Loop]]
     notes: Notes
     codec: Codec
+    metrics: Metrics  # of all processes together: their labels tell them apart
     running: dict[str, Loop] = field(default_factory=dict)
     restarts: int = 0
 
@@ -215,11 +217,13 @@ def estate(seed: int, **chances: float) -> Iterator[Estate]:
     trouble = Trouble(random.Random(dice.random()), **chances)  # type: ignore[arg-type]  # noqa: S311  - as above
     plan, topics = declared()
     partitions = dict.fromkeys(topics, PARTITIONS)
-    log = Log(partitions, random.Random(dice.random()), trouble.point)  # noqa: S311  - as above
+    log = Log(partitions, random.Random(dice.random()), trouble.point, time.now_ms)  # noqa: S311  - as above
     systems = {name: System(name, time, trouble.fate, trouble.point, trouble.latency_secs) for name in plan.systems}
     notes = Notes()
     codec = Codec(topics, Ids(topics))
-    runtime = Runtime(plan.kafka, codec, partitions, cast("Telemetry", notes), lambda: False, time.now)
+    metrics = Metrics()
+    told = cast("Telemetry", notes)
+    runtime = Runtime(plan.kafka, codec, partitions, told, lambda: False, time.now, metrics=metrics)
     random.seed(seed)  # the kernel's own jitter
     make: dict[str, Callable[[], Loop]] = {
         name: partial(_processor, name, plan, runtime, dice.randbytes) for name in ("identify", "accept", "route")
@@ -231,11 +235,11 @@ def estate(seed: int, **chances: float) -> Iterator[Estate]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(broker, "Consumer", log.open_consumer)
         patch.setattr(broker, "Producer", log.open_producer)
-        for module in (broker, consuming, delivering, capturing):
+        for module in (broker, consuming, delivering, capturing, metering):
             patch.setattr(module, "time", time)
         patch.setattr(asyncio, "Runner", virtual_runner(time, opened))
         try:
-            yield Estate(seed, time, dice, trouble, log, systems, make, notes, codec)
+            yield Estate(seed, time, dice, trouble, log, systems, make, notes, codec, metrics)
         finally:
             for runner in opened:
                 runner.close()

@@ -30,6 +30,7 @@ class Message:
     at_offset: int
     content: tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]] = (None, None, ())
     failure: KafkaError | None = None
+    written_ms: int = 0
 
     def topic(self) -> str:
         return self.at[0]
@@ -50,7 +51,7 @@ class Message:
         return self.content[2]
 
     def timestamp(self) -> tuple[int, int]:
-        return 1, 0
+        return 1, self.written_ms
 
     def error(self) -> KafkaError | None:
         return self.failure
@@ -63,6 +64,7 @@ class Log:
     partitions: Mapping[str, int]
     dice: random.Random
     point: Callable[[str], None]
+    now_ms: Callable[[], int] = lambda: 0
     records: dict[Where, list[Message | None]] = field(default_factory=dict)
     committed: dict[tuple[str, Where], int] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
@@ -224,7 +226,7 @@ class Producer:
         touched = dict.fromkeys(where for where, _ in self._written)
         for where, content in self._written:
             log = self._log.at(where)
-            log.append(Message(where, len(log), content))
+            log.append(Message(where, len(log), content, written_ms=self._log.now_ms()))
         for where in touched:
             self._log.at(where).append(None)
         self._log.committed.update(self._offsets)

@@ -28,6 +28,10 @@ class VirtualTime:
         """The wall clock (UTC)."""
         return START + dt.timedelta(seconds=self._now_secs)
 
+    def now_ms(self) -> int:
+        """The same as Kafka writes it beside each record."""
+        return round(self.now().timestamp() * 1000)
+
 
 class _JumpingSelector(selectors.DefaultSelector):
     """Waits for nothing: where the event loop would, the time it would have waited has passed."""

@@ -10,9 +10,11 @@ A webhook only says where to look: the record is read from the API, so a forged 
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import queue
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from confluent_kafka import Consumer, KafkaException, Producer
 
@@ -29,10 +31,12 @@ from tieline.kernel.consuming import (
     start_producer,
     stop_if_fenced,
 )
+from tieline.kernel.dead_letters import REPLAY_OF
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import SourcePosition
+from tieline.kernel.metering import LoopMeter, SourceMeter
 from tieline.kernel.model import (
     AssetReport,
     BookReport,
@@ -47,7 +51,7 @@ from tieline.kernel.model import (
 from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.observing import Observer
 from tieline.kernel.privacy import IDS_ONLY, Custodians, map_opaquely
-from tieline.kernel.producing import Writer
+from tieline.kernel.producing import CHANGED_AT_MS, Writer, read_ms
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport, report_topic
@@ -56,6 +60,7 @@ from tieline.kernel.tables import Table
 PAGE_LIMIT = 200
 STREAM = "tl_stream"
 NATIVE_ID = "tl_native_id"
+READ_BEFORE = "tl_read_before_ms"  # when the read before this one found something (Unix time, ms)
 # After trouble at the source: the pause grows from the first to the last of these.
 PAUSES_SECS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 MAX_WEBHOOKS_WAITING = 10_000  # beyond it the poll finds them
@@ -80,9 +85,11 @@ def raw_topic(system: str) -> str:
     return f"src.{system}.raw.v1"
 
 
-def raw_record(system: str, item: RawItem) -> Outbound:
-    """A captured item as it is kept."""
+def raw_record(system: str, item: RawItem, read_before: dt.datetime | None = None) -> Outbound:
+    """A captured item as it is kept; ``read_before``: when an earlier read found something last."""
     headers: dict[str, str | bytes] = {STREAM: item.stream, NATIVE_ID: item.native_id}
+    if read_before is not None:
+        headers[READ_BEFORE] = str(round(read_before.timestamp() * 1000))
     return Outbound(raw_topic(system), f"{system}/{item.native_id}", item.payload, headers)
 
 
@@ -99,6 +106,19 @@ def report_record(report: Report) -> Outbound:
     return Outbound(topic, key, Typed(type(report).__name__, report))
 
 
+def began_headers(record: Inbound, report: Report) -> dict[str, str | bytes]:
+    """The header that says when the change began; none where a person had the record mapped again.
+
+    It is the system's own time, but within what was read: a first load, or a clock that is wrong, is no delay of ours.
+    """
+    if record.header(REPLAY_OF) is not None:
+        return {}
+    captured_ms, read_before_ms = record.timestamp_ms, read_ms(record.header(READ_BEFORE))
+    earliest_ms = captured_ms if read_before_ms is None else read_before_ms
+    recorded_ms = round(report.origin.recorded_at.timestamp() * 1000)
+    return {CHANGED_AT_MS: str(min(max(recorded_ms, earliest_ms), captured_ms))}
+
+
 def mapping_processor(system: str, connector: Connector, custodians: Custodians = IDS_ONLY) -> Processor:
     """Raw records to reports, by the connector's pure mapping; nobody's name gets past it (T40)."""
 
@@ -107,7 +127,8 @@ def mapping_processor(system: str, connector: Connector, custodians: Custodians 
         if stream is None or native_id is None or record.value is None:
             raise Rejected("not a captured record: stream, native id or payload is missing")
         item = RawItem(stream, native_id, record.value)
-        return [report_record(report) for report in map_opaquely(connector, item, custodians)]
+        reports = map_opaquely(connector, item, custodians)
+        return [replace(report_record(report), headers=began_headers(record, report)) for report in reports]
 
     return Processor(f"source-{system}", (raw_topic(system),), handle)
 
@@ -129,9 +150,12 @@ class SourceLoop:
         self._requests: Consumer = broker.open_consumer(runtime.kafka, f"tieline.{self._name}-requests")
         self._observer = Observer(system, connector, runtime, self._runner)
         self._producer: Producer | None = None
+        self._source = SourceMeter(system, poll_interval_secs, runtime.metrics, runtime.clock)
+        self._meter = LoopMeter(self._name, runtime.metrics, runtime.clock)
         self._due_at = 0.0
         self._failures = 0
         self.webhooks: queue.Queue[tuple[str, str]] = queue.Queue(MAX_WEBHOOKS_WAITING)
+        self._source.announced(self.webhooks.qsize)
 
     def start(self) -> None:
         """Fence predecessors and take up the position. Blocks until the broker answers."""
@@ -143,6 +167,7 @@ class SourceLoop:
 
         Raises ``Stop`` when another copy has taken over.
         """
+        self._meter.turned()
         try:
             self._capture()
             self._mapping.run_once(timeout_secs)
@@ -151,6 +176,7 @@ class SourceLoop:
         except KafkaException as error:
             stop_if_fenced(self._name, error)
             self._runtime.log.warning("transaction-repeated", reason=str(error))
+            self._meter.repeated()
             self._recover()
 
     def close(self) -> None:
@@ -177,6 +203,7 @@ class SourceLoop:
         except (Unavailable, Retryable, OutcomeUnknown, Rejected) as error:
             # A read that the system turns down is no record's fault either: records are judged when they are mapped.
             self._runtime.log.warning("source-unavailable", why=str(error)[:300])
+            self._source.failed()
             pause_secs = PAUSES_SECS[min(self._failures, len(PAUSES_SECS) - 1)]
             self._failures += 1
             self._due_at = time.monotonic() + max(pause_secs, getattr(error, "retry_after_secs", None) or 0.0)
@@ -189,6 +216,7 @@ class SourceLoop:
             if page.items or row is None or dict(page.position) != row.cursors:
                 self._write(page)
             more = page.more
+        self._source.polled()
         self._due_at = time.monotonic() + self._interval_secs
 
     def _capture_announced(self) -> None:
@@ -201,18 +229,24 @@ class SourceLoop:
             self._write(Page(found, {}))
 
     def _write(self, page: Page) -> None:
+        self._meter.turned()
         producer = self._live_producer()
-        outbounds = [raw_record(self._system, item) for item in page.items]
+        before = self._positions.get(self._system)
+        read_before = before.polled_at if before else None
+        outbounds = [raw_record(self._system, item, read_before) for item in page.items]
         if page.position:
             row = SourcePosition(system=self._system, cursors=dict(page.position), polled_at=self._runtime.clock())
             self._positions.put(self._system, row)
             outbounds += self._positions.drain()
+        began_secs = time.monotonic()
         producer.begin_transaction()
         for ordinal, outbound in enumerate(outbounds):
             self._writer.write(producer, outbound, None, ordinal)
         # Invariant 1: the source position and what was read up to it are one transaction.
         producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
         self._positions.commit()
+        self._meter.transacted(time.monotonic() - began_secs)
+        self._source.captured(page.items)
 
     def _live_producer(self) -> Producer:
         if self._producer is None:

@@ -10,7 +10,7 @@ import datetime as dt
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -21,6 +21,8 @@ from tieline.kernel.codecs import Codec
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.landscape import Kafka
+from tieline.kernel.metering import LoopMeter
+from tieline.kernel.metrics import Cause, Metrics
 from tieline.kernel.model import Model
 from tieline.kernel.privacy import IDS_ONLY, Custodians
 from tieline.kernel.producing import Writer
@@ -67,6 +69,7 @@ class Runtime:
     stopping: Callable[[], bool]
     clock: Clock = utc_now
     custodians: Custodians = IDS_ONLY
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def group_of(name: str) -> str:
@@ -83,6 +86,9 @@ class TransactionalLoop:
         self._writer = Writer(processor.name, runtime.codec, runtime.partitions, runtime.clock)
         self._tables = {table.topic: table for table in processor.tables}
         self._follower = TableFollower(processor.followed, runtime)
+        self._meter = LoopMeter(
+            processor.name, runtime.metrics, runtime.clock, (*processor.tables, *processor.followed)
+        )
         self._consumer: Consumer = broker.open_consumer(runtime.kafka, group_of(processor.name))
         self._producer: Producer | None = None
 
@@ -96,6 +102,7 @@ class TransactionalLoop:
 
         Raises ``Stop`` when another copy has taken over, or a position is lost.
         """
+        self._meter.turned()
         batch = self._poll(timeout_secs)
         # Also when there is nothing to handle: what others write meanwhile must not pile up for the next batch.
         self._follower.catch_up()
@@ -107,6 +114,7 @@ class TransactionalLoop:
             stop_if_fenced(self._processor.name, error)
             # Whether the transaction took place is unknown: nothing local is trusted, all of it is read again.
             self._runtime.log.warning("transaction-repeated", reason=str(error))
+            self._meter.repeated()
             time.sleep(REPEAT_PAUSE_SECS)
             self._recover()
             return 0
@@ -130,6 +138,8 @@ class TransactionalLoop:
 
     def _transact(self, batch: Sequence[Inbound]) -> None:
         assert self._producer is not None  # noqa: S101  - start() ran
+        self._meter.forget()
+        began_secs = time.monotonic()
         self._producer.begin_transaction()
         for record in batch:
             for ordinal, outbound in enumerate(self._handle(record)):
@@ -141,28 +151,37 @@ class TransactionalLoop:
         self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
         for table in self._tables.values():
             table.commit()
+        self._meter.transacted(time.monotonic() - began_secs)
+        self._meter.committed(batch)
 
     def _handle(self, record: Inbound) -> list[Outbound]:
         try:
-            produced = list(self._processor.handle(record, decode(self._runtime.codec, record)))
+            value = decode(self._runtime.codec, record)
+        except Rejected as rejection:
+            return self._bury(record, rejection, Cause.UNREADABLE)
+        try:
+            produced = list(self._processor.handle(record, value))
             for table in self._tables.values():
                 produced += table.drain()
         except Rejected as rejection:
-            return self._bury(record, rejection)
+            return self._bury(record, rejection, Cause.REFUSED)
         except (Retryable, Stop, KafkaException):
             raise
         except Exception as error:  # noqa: BLE001  - a defect of ours must cost one record, not the flow
             self._runtime.log.fault("handler-failed", record=record.coordinates)
-            return self._bury(record, Rejected(f"internal fault: {type(error).__name__}", remedy="see the log"))
+            fault = Rejected(f"internal fault: {type(error).__name__}", remedy="see the log")
+            return self._bury(record, fault, Cause.DEFECT)
         for table in self._tables.values():
             table.keep_record()
         return produced
 
-    def _bury(self, record: Inbound, rejection: Rejected) -> list[Outbound]:
+    def _bury(self, record: Inbound, rejection: Rejected, cause: Cause) -> list[Outbound]:
         for table in self._tables.values():
             table.drop_record()
         self._runtime.log.warning("record-dead-lettered", record=record.coordinates, reason=str(rejection)[:300])
-        return [bury(self._processor.name, record, rejection, self._runtime.clock())]
+        letter = bury(self._processor.name, record, rejection, self._runtime.clock())
+        self._meter.note(cause, [letter])
+        return [letter]
 
 
 def patiently(action: Callable[[], None], runtime: Runtime) -> None:

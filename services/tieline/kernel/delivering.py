@@ -31,6 +31,8 @@ from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.memory import LedgerEntry, ParkedKey
+from tieline.kernel.metering import LoopMeter, MeteredSink, TargetMeter, sources_of
+from tieline.kernel.metrics import Cause
 from tieline.kernel.model import Command, Model, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import Parking
 from tieline.kernel.producing import Writer
@@ -76,16 +78,22 @@ class DeliveryLoop:
     ) -> None:
         self._name = f"sink-{system}"
         self._topic = f"sink.{system}.command.v1"
-        self._sink = sink
+        self._sink = MeteredSink(system, sink, runtime.metrics)
         self._close = close
         self._runtime = runtime
         self._runner = asyncio.Runner()
+        self._target = TargetMeter(system, runtime.metrics, runtime.clock, sources_of(runtime.partitions))
         self._ledger: Table[LedgerEntry] = Table(
             "hub.delivery-ledger.state.v1", LedgerEntry, partition_by=aggregate_of, keep=lambda key: _mine(key, system)
         )
         self._parked: Table[ParkedKey] = Table(
-            "hub.parked.state.v1", ParkedKey, partition_by=aggregate_of, keep=lambda key: _mine(key, system)
+            "hub.parked.state.v1",
+            ParkedKey,
+            partition_by=aggregate_of,
+            on_change=self._target.parked_changed,
+            keep=lambda key: _mine(key, system),
         )
+        self._meter = LoopMeter(self._name, runtime.metrics, runtime.clock, (self._ledger, self._parked))
         self._parking = Parking(self._name, system, self._parked, runtime.clock)
         self._recorder = Recorder(system, self._ledger, runtime.clock)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
@@ -105,6 +113,7 @@ class DeliveryLoop:
 
     def run_once(self, timeout_secs: float) -> int:
         """Settle at most one batch. Returns its size. Raises ``Stop`` when another copy has taken over."""
+        self._meter.turned()
         batch = poll_batch(self._consumer, timeout_secs, BATCH_COMMANDS)
         if not batch:
             return 0
@@ -114,9 +123,11 @@ class DeliveryLoop:
             stop_if_fenced(self._name, error)
             # Effects may have happened whose outcome is not durable: the ledger's intents say which to read back.
             self._runtime.log.warning("transaction-repeated", reason=str(error))
+            self._meter.repeated()
             self.start()
         except Retryable as error:
             self._runtime.log.warning("transaction-repeated", reason=str(error))
+            self._meter.repeated()
             time.sleep(1.0)
             self.start()
         return len(batch)
@@ -129,13 +140,16 @@ class DeliveryLoop:
 
     def _deliver(self, batch: Sequence[Inbound]) -> None:
         buried: list[tuple[Inbound, Outbound]] = []
+        self._meter.forget()
         lanes = self._sort(batch, buried)
         last = False
         while not last:
+            self._target.unsettled((task.record, task.command) for tasks in lanes.values() for task in tasks)
             wave = self._next_wave(lanes, buried)
             self._settle_wave(wave)
             last = not any(lanes.values())
             self._write_outcomes(wave, buried, batch if last else ())
+        self._target.unsettled(())
 
     def _sort(self, batch: Sequence[Inbound], buried: list[tuple[Inbound, Outbound]]) -> dict[str, list[Task]]:
         """Commands by key, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
@@ -147,7 +161,9 @@ class DeliveryLoop:
                 self._runtime.log.warning(
                     "record-dead-lettered", record=record.coordinates, reason=str(rejection)[:300]
                 )
-                buried.append((record, bury(self._name, record, rejection, self._runtime.clock())))
+                letter = bury(self._name, record, rejection, self._runtime.clock())
+                self._meter.note(Cause.UNREADABLE, [letter])
+                buried.append((record, letter))
             else:
                 lanes.setdefault(record.key_text, []).append(Task(record, command))
         return lanes
@@ -161,6 +177,7 @@ class DeliveryLoop:
             task = tasks.pop(0)
             waiting = self._parking.admit(key, task.record, task.command)
             if waiting is not None:
+                self._meter.note(Cause.WAITING, waiting)
                 buried += [(task.record, letter) for letter in waiting]
                 continue
             wave.append(task)
@@ -189,11 +206,13 @@ class DeliveryLoop:
                 failures = self._resume(failures)
                 continue
             # Invariant 7: an outage is not poison; the target pauses, the others of this batch keep their outcome.
+            self._target.paused()
             self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=len(todo))
             self._wait(max(PAUSES_SECS[min(failures, len(PAUSES_SECS) - 1)], _retry_after(reason)))
             failures += 1
 
     def _resume(self, failures: int) -> int:
+        self._target.answered()
         if failures:
             self._runtime.log.info("target-resumed")
         return 0
@@ -219,7 +238,8 @@ class DeliveryLoop:
                 except Exception as error:  # noqa: BLE001  - a defect in a connector must cost one record, not the flow
                     self._runtime.log.fault("handler-failed", record=task.record.coordinates)
                     reason = f"internal fault: {type(error).__name__}"
-                    task.outcome = Failed(Rejected(reason, remedy="see the log"), 1, in_doubt=True)
+                    rejection = Rejected(reason, remedy="see the log")
+                    task.outcome = Failed(rejection, 1, in_doubt=True, cause=Cause.DEFECT)
 
         await asyncio.gather(*(call(task) for task in tasks))
         return outage[0] if outage else None
@@ -241,6 +261,7 @@ class DeliveryLoop:
         while time.monotonic() < deadline:
             if self._runtime.stopping():
                 raise Stop(f"{self._name}: stopped while its target was out")
+            self._meter.turned()
             time.sleep(0.1)
 
     def _write_outcomes(
@@ -256,9 +277,10 @@ class DeliveryLoop:
                 case Superseded(entry):
                     found = self._recorder.supersede(task.command, entry)
                     found += self._parking.release(task.record)
-                case Failed(rejection, _, in_doubt):
+                case Failed(rejection, _, in_doubt, cause):
                     found = self._recorder.reject(task.command, rejection, in_doubt=in_doubt)
                     found += self._parking.park(task.record, task.command, rejection)
+                    self._meter.note(cause, found)
                     self._runtime.log.warning(
                         "key-parked",
                         record=task.record.coordinates,
@@ -269,12 +291,16 @@ class DeliveryLoop:
                     raise Stop(f"{self._name}: a command was left without an outcome")
             outbounds += [(task.record, outbound) for outbound in found]
         self._transact(outbounds, settled)
+        self._meter.committed(settled)
+        for task in wave:
+            self._target.settled(task.record, task.command, task.outcome)
 
     def _transact(self, outbounds: Sequence[tuple[Inbound, Outbound]], settled: Sequence[Inbound]) -> None:
         if self._producer is None:
             raise Stop("the delivery loop was not started")
         if not outbounds and not settled:
             return
+        opened = time.monotonic()
         self._producer.begin_transaction()
         for ordinal, (cause, outbound) in enumerate(outbounds):
             self._writer.write(self._producer, outbound, cause, ordinal)
@@ -286,6 +312,7 @@ class DeliveryLoop:
         began = time.monotonic()  # it may have slept since the broker answered
         self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
         self._confirmed_at = began
+        self._meter.transacted(time.monotonic() - opened)
         self._ledger.commit()
         self._parked.commit()
 

@@ -28,6 +28,13 @@ def processes(landscape: Landscape) -> Sequence[ProcessSpec]:
     return specs
 
 
+def metrics_ports(landscape: Landscape) -> dict[str, int]:
+    """Where each process shows its metrics, by its name: one port after the other; none where they are off."""
+    if not landscape.metrics_port:
+        return {}
+    return {spec.name: landscape.metrics_port + place for place, spec in enumerate(processes(landscape))}
+
+
 def consumers(landscape: Landscape) -> tuple[str, ...]:
     """Every consumer that has a dead-letter topic."""
     names = [*PROCESSORS]

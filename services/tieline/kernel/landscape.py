@@ -389,6 +389,13 @@ class Landscape(Section):
     references: References = References()
     ownership: tuple[OwnershipRule, ...] = Field(default=(), description="Changes to who owns which field.")
     views_port: int = Field(default=6066, description="Port of the live views' HTTP interface, on the loopback.")
+    metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_000,
+        description="Port on the loopback where the first process shows its metrics to Prometheus; the others follow, "
+        "one port each, in the order `tieline status` lists them. 0: none.",
+    )
 
     @model_validator(mode="after")
     def _flows_name_systems(self) -> Landscape:

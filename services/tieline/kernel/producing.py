@@ -9,6 +9,7 @@ from confluent_kafka import Producer
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.codecs import Codec
+from tieline.kernel.dead_letters import REPLAY_OF
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound, Outbound, Typed
 
@@ -24,6 +25,26 @@ EVENT_HEADERS: Mapping[str, str] = {
     "content-type": "application/avro, in Confluent framing.",
 }
 """The CloudEvents attributes on every typed record, and what they mean."""
+_MAX_DIGITS = 13  # milliseconds until the year 2286
+CHANGED_AT_MS = "tl_changed_at_ms"
+"""When a system made the change that everything here goes back to (Unix time, ms); not what a person sent again."""
+
+
+def source_of(correlation: str | None) -> str:
+    """System whose raw record a correlation names; empty if it names none."""
+    parts = (correlation or "").split(".")
+    return parts[1] if len(parts) > 2 and parts[0] == "src" else ""  # noqa: PLR2004  - src.<system>.…
+
+
+def read_ms(text: str | None) -> int | None:
+    """A time out of a header (Unix time, ms); None for what is none, and for what no calendar has."""
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS else None
+
+
+def pass_on(cause: Inbound) -> dict[str, str | bytes]:
+    """The header that says when the change began, for what a record causes; none if a person sent the record again."""
+    began = None if cause.header(REPLAY_OF) is not None else cause.header(CHANGED_AT_MS)
+    return {} if began is None else {CHANGED_AT_MS: began}
 
 
 class Writer:
@@ -57,6 +78,7 @@ class Writer:
         origin = cause.coordinates if cause else self._clock().isoformat()
         correlation = (cause.header(CORRELATION) if cause else None) or origin
         return {
+            **(pass_on(cause) if cause else {}),
             "ce_specversion": "1.0",
             "ce_id": f"{self._name}:{origin}:{ordinal}",
             "ce_type": f"tieline.{value.name}",

@@ -131,3 +131,4 @@ class Connector:
     webhook: Webhook | None = None
     control_accounts: ControlAccounts | None = None  # None: the ledger is not compared, and reported as such
     close: Callable[[], object] = field(default=lambda: None)
+    calls_free: Callable[[], int] | None = None  # calls its account has room for now; any thread may ask

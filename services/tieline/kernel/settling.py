@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.memory import LedgerEntry, Stage
+from tieline.kernel.metrics import Cause
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Sink, Written
 
@@ -48,6 +49,7 @@ class Failed:
     rejection: Rejected
     attempts: int
     in_doubt: bool = False
+    cause: Cause = Cause.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ async def settle(
         return await _settle(command, native_id, sink, uncertain=uncertain, sleep=sleep)
     except _InDoubtError as error:
         reason = f"nobody knows whether it took effect: the target cannot be read back ({error})"
-        return Failed(Rejected(reason, remedy="replay it when the target answers: it is read first"), 1, in_doubt=True)
+        rejection = Rejected(reason, remedy="replay it when the target answers: it is read first")
+        return Failed(rejection, 1, in_doubt=True, cause=Cause.IN_DOUBT)
 
 
 class _InDoubtError(Exception):
@@ -150,7 +153,9 @@ async def _settle(
         await sleep(random.uniform(0, pause_secs))  # noqa: S311  - full jitter, not a secret
         pause_secs = min(pause_secs * 2, LONGEST_PAUSE_SECS)
     reason = f"gave up after {ATTEMPTS} attempts: {last}"
-    return Failed(Rejected(reason, remedy="mend the cause, then replay"), ATTEMPTS, isinstance(last, OutcomeUnknown))
+    in_doubt = isinstance(last, OutcomeUnknown)
+    cause = Cause.IN_DOUBT if in_doubt else Cause.GAVE_UP
+    return Failed(Rejected(reason, remedy="mend the cause, then replay"), ATTEMPTS, in_doubt, cause)
 
 
 async def _read_back(command: Command, native_id: str | None, sink: Sink, sleep: Sleep) -> Written | None:

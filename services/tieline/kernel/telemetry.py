@@ -23,6 +23,7 @@ Event = Literal[
     "webhook-refused",  # a webhook was not authentic or not understood
     "observation-began",  # a system is being read back
     "observation-ended",  # it was read back
+    "metrics-not-served",  # the port is taken; trying again, the work goes on
     "handler-failed",  # a defect in our own code; the record is dead-lettered, the traceback is here
 ]
 

@@ -18,7 +18,7 @@ from tieline.kernel.landscape import Flow, Landscape, ObjectName
 from tieline.kernel.letters import LEDGER, PARKED
 from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
 from tieline.kernel.model import CommandSettled, SettledAs
-from tieline.kernel.producing import CORRELATION
+from tieline.kernel.producing import CORRELATION, source_of
 from tieline.kernel.records import Inbound
 from tieline.operating.processes import Sample
 
@@ -148,12 +148,6 @@ def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[float]]:
             source = source_of(cause)
             found.setdefault((entity, source, target), []).append(max(0.0, (millis - starts[cause]) / 1000))
     return found
-
-
-def source_of(correlation: str | None) -> str:
-    """System whose raw record a correlation names; empty if it names none."""
-    parts = (correlation or "").split(".")
-    return parts[1] if len(parts) > 2 and parts[0] == "src" else ""  # noqa: PLR2004  - src.<system>.…
 
 
 def _read_times(log: LogReader, coordinates: Iterable[str]) -> dict[str, int]:

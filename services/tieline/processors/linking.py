@@ -8,6 +8,7 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.matching import MatchRules, load_match_rules
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
 from tieline.kernel.model import Origin
+from tieline.kernel.producing import pass_on
 from tieline.kernel.records import Inbound, Outbound
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xref_key
 
@@ -131,7 +132,7 @@ def identified(
 ) -> Outbound:
     """The report, byte for byte, under its canonical id. ``is_second``: another record of the system speaks for it."""
     headers: dict[str, str | bytes] = {k: v for k, v in record.headers if k in _COPIED_HEADERS}
-    headers |= {"tl_canonical_id": canonical_id, "tl_origin_record": record.coordinates}
+    headers |= pass_on(record) | {"tl_canonical_id": canonical_id, "tl_origin_record": record.coordinates}
     if asset_id is not None:
         headers["tl_asset_id"] = asset_id
     if counterpart_id is not None:

@@ -43,7 +43,7 @@ def compose(estate: Estate) -> str:
             "kafka": _kafka(estate),
             "registry": _registry(estate),
             "secrets": _secrets(estate),
-            **{system.name: _system(system) for system in estate.systems},
+            **{system.name: _system(system, estate) for system in estate.systems},
             "init": _init(),
             **{process.name: _process(process, estate) for process in estate.processes},
         },
@@ -114,12 +114,14 @@ def _secrets(estate: Estate) -> Service:
     }
 
 
-def _system(system: LocalSystem) -> Service:
+def _system(system: LocalSystem, estate: Estate) -> Service:
     probe = f"import socket; socket.create_connection(('127.0.0.1', {system.port}), 2).close()"
     common: Service = {
         "restart": "unless-stopped",
         "depends_on": {"secrets": {"condition": "service_completed_successfully"}},
-        "ports": [_published(port, port) for port in (system.port, system.webhook_port) if port],
+        "ports": [
+            _published(port, port) for port in (system.port, system.webhook_port, *_guests(system, estate)) if port
+        ],
         "healthcheck": _health(["CMD", "python", "-c", probe]),
     }
     if system.is_erp:
@@ -153,7 +155,7 @@ def _init() -> Service:
 
 def _process(process: ProcessSpec, estate: Estate) -> Service:
     """One of Tieline's own; whoever speaks to a sandbox moves in with it."""
-    host = next((one for one in estate.systems if not one.is_erp and process.name.endswith(f"-{one.name}")), None)
+    host = next((one for one in estate.systems if _lives_with(process.name, one)), None)
     erps = tuple(system for system in estate.systems if system.is_erp)
     service: Service = {
         **_image(),
@@ -168,11 +170,24 @@ def _process(process: ProcessSpec, estate: Estate) -> Service:
     }
     if host is not None:
         service["network_mode"] = f"service:{host.name}"
-    elif process.name == "views":
-        service["ports"] = [_published(estate.views_port, estate.views_port)]
+        return service
+    ports = [estate.views_port] if process.name == "views" else []
+    ports += [port for name, port in estate.metrics_ports.items() if name == process.name]
+    if ports:
+        service["ports"] = [_published(port, port) for port in ports]
+    if process.name == "views":
         probe = f"import urllib.request as r; r.urlopen('http://127.0.0.1:{estate.views_port}/health', None, 2)"
         service["healthcheck"] = _health(["CMD", "python", "-c", probe])
     return service
+
+
+def _lives_with(process: str, system: LocalSystem) -> bool:
+    return not system.is_erp and process.endswith(f"-{system.name}")
+
+
+def _guests(system: LocalSystem, estate: Estate) -> list[int]:
+    """Metrics ports of those who share a sandbox's network: it publishes for them."""
+    return [port for name, port in estate.metrics_ports.items() if _lives_with(name, system)]
 
 
 def _addresses(erps: tuple[LocalSystem, ...]) -> Mapping[str, str]:
@@ -184,6 +199,7 @@ def _addresses(erps: tuple[LocalSystem, ...]) -> Mapping[str, str]:
         # Containers listen on every address of their own network; the host publishes on its loopback only.
         "TIELINE_WEBHOOK_HOST": "0.0.0.0",
         "TIELINE_VIEWS_HOST": "0.0.0.0",
+        "TIELINE_METRICS_HOST": "0.0.0.0",
     }
 
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
-from tieline.kernel.fleet import ProcessSpec, processes
+from tieline.kernel.fleet import ProcessSpec, metrics_ports, processes
 from tieline.kernel.landscape import Landscape, System
 from tieline.stack.errors import StackError
 from tieline.stack.ports import HOST
@@ -53,6 +53,7 @@ class Estate:
     views_port: int
     systems: tuple[LocalSystem, ...]
     processes: tuple[ProcessSpec, ...]
+    metrics_ports: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def controller_port(self) -> int:
@@ -64,11 +65,15 @@ class Estate:
         return tuple(dict.fromkeys(file for system in self.systems for file in system.secrets.values()))
 
     def ports(self) -> dict[str, int]:
-        """Part names and their ports; ``source-<system>`` has one where webhooks arrive."""
+        """Part names and their ports; ``source-<system>`` has one where webhooks arrive.
+
+        Those of the metrics stand under ``<process> metrics``.
+        """
         found = {"kafka": self.kafka_port, "kafka-controller": self.controller_port, "registry": self.registry_port}
         found |= {system.name: system.port for system in self.systems}
         found |= {f"source-{system.name}": system.webhook_port for system in self.systems if system.webhook_port}
-        return found | {"views": self.views_port}
+        found |= {"views": self.views_port}
+        return found | {f"{name} metrics": port for name, port in self.metrics_ports.items()}
 
 
 def estate_of(landscape: Landscape) -> Estate:
@@ -82,6 +87,7 @@ def estate_of(landscape: Landscape) -> Estate:
         views_port=landscape.views_port,
         systems=tuple(_system(name, system) for name, system in landscape.systems.items()),
         processes=tuple(processes(landscape)),
+        metrics_ports=metrics_ports(landscape),
     )
 
 

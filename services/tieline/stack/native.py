@@ -69,7 +69,7 @@ class NativeStack:
             require_free(estate.ports())
         foreign = self._prepare(estate)
         programs = [*self._programs(estate, foreign)]
-        ports = estate.ports()
+        ports = {**estate.metrics_ports, **estate.ports()}  # whoever serves nothing else is seen by its metrics
         self._addresses.write_text(json.dumps({one.name: ports.get(one.name) for one in programs}), encoding="utf-8")
         self._supervisor.launch(programs)
         starts: list[Callable[[], None]] = [partial(self._start_stores, estate)]

@@ -16,9 +16,12 @@ from pathlib import Path
 import structlog
 from aiokafka.codec import has_lz4  # type: ignore[import-untyped]  # ships no types
 
+from tieline.kernel.clock import utc_now
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Stop
+from tieline.kernel.exposing import serve_metrics
 from tieline.kernel.landscape import Kafka, Landscape
+from tieline.kernel.metrics import Age, Measure, Metrics
 from tieline.kernel.telemetry import Log
 from tieline.views.completeness import Completeness
 from tieline.views.entries import Figures, Sources, sources_of
@@ -28,6 +31,7 @@ from tieline.views.following import open_follower
 from tieline.views.http import HOST, start_server
 from tieline.views.topics import changelogs, ensure_topics
 
+NAME = "views"
 CRASH_CHECK_SECS = 1.0
 FOLLOW_SECS = 0.5  # longest wait for a record; also how long a stop may take longer
 
@@ -46,24 +50,28 @@ def serve_views(landscape: Landscape, codec: Codec) -> None:
         raise Stop("the live views cannot read lz4 records here: install tieline[views] (it brings cramjam)")
     sources = sources_of(landscape.systems)
     ensure_topics(landscape.kafka, sources)
-    log = Log("views")
+    log = Log(NAME)
     # Faust speaks through logging: only its warnings are worth a line.
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it warns of every reconnection
 
     def skipped(coordinates: str, reason: str) -> None:
-        structlog.get_logger().warning("record-skipped", consumer="views", record=coordinates, reason=reason)
+        structlog.get_logger().warning("record-skipped", consumer=NAME, record=coordinates, reason=reason)
 
     decoder = Decoder(codec, lambda reason: log.warning("broker-waited-for", reason=reason))
+    metrics = Metrics()
     try:
-        asyncio.run(_serve(landscape, sources, decoder, skipped, log))
+        with serve_metrics(landscape, NAME, metrics, log):
+            asyncio.run(_serve(landscape, sources, decoder, skipped, metrics))
     finally:
         decoder.close()
     log.info("stopped")
 
 
-async def _serve(landscape: Landscape, sources: Sources, decoder: Decoder, on_skip: OnSkip, log: Log) -> None:
+async def _serve(landscape: Landscape, sources: Sources, decoder: Decoder, on_skip: OnSkip, metrics: Metrics) -> None:
+    log = Log(NAME)
     live = LiveViews(Figures(completeness=Completeness(flows_of(landscape))))
+    turn = show_metrics(live, metrics)
     port = landscape.views_port
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -83,6 +91,7 @@ async def _serve(landscape: Landscape, sources: Sources, decoder: Decoder, on_sk
         await app.start()
         log.info("started")
         while not asked.is_set():
+            turn.begin()
             # Faust sets its crash flag from its consumer's thread, which wakes nobody: so it is looked at.
             if live.failure or app.crashed or app.should_stop:
                 reason = live.failure or repr(app.crash_reason)
@@ -98,6 +107,16 @@ async def _serve(landscape: Landscape, sources: Sources, decoder: Decoder, on_sk
         await server.cleanup()
         await following
         folder.cleanup()
+
+
+def show_metrics(live: LiveViews, metrics: Metrics) -> Age:
+    """Let the state of the views be seen; the caller begins the age again with each turn."""
+    turn = Age(utc_now)
+    turn.begin()
+    metrics.follow(Measure.TURN_AGE, turn.secs, consumer=NAME)
+    metrics.follow(Measure.VIEWS_READY, lambda: float(live.is_ready))
+    metrics.follow(Measure.VIEWS_SKIPPED, lambda: live.skipped)
+    return turn
 
 
 async def _keep_up(kafka: Kafka, topics: Mapping[str, str], live: LiveViews, asked: asyncio.Event) -> None:

@@ -24,9 +24,10 @@ from tieline.kernel.memory import (
 )
 from tieline.kernel.model import Accepted, AssetFields, AssetReport, AssetState, DepreciationPosted, Money, Origin
 from tieline.kernel.movement_records import MovementEvent, MovementFields, MovementKind
+from tieline.kernel.producing import source_of
 from tieline.kernel.records import Inbound, Typed
 from tieline.operating.finding import named, names
-from tieline.operating.flows import FlowStatus, is_of, percentile, source_of, tally
+from tieline.operating.flows import FlowStatus, is_of, percentile, tally
 from tieline.operating.life import tell_finding, tell_hold
 from tieline.operating.processes import State, group_for, state_of
 from tieline.operating.status import ago

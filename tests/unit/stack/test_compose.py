@@ -38,6 +38,18 @@ def test_ports_are_published_on_the_loopback_once_and_as_natively(
     assert outside == sorted(port for name, port in ports.items() if name != "kafka-controller")
 
 
+def test_metrics_are_published_by_whoever_has_the_network(document: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "landscape.yaml"
+    file.write_text(yaml.safe_dump({**document, "metrics_port": 9464}), encoding="utf-8")
+    services = yaml.safe_load(compose.compose(estate_of(load_landscape(file))))["services"]
+    assert services["identify"]["ports"] == ["127.0.0.1:9464:9464"]
+    assert services["views"]["ports"] == ["127.0.0.1:6066:6066", "127.0.0.1:9471:9471"]
+    # Its source and sink live in the sandbox's network.
+    assert services["unio24"]["ports"][-2:] == ["127.0.0.1:9469:9469", "127.0.0.1:9470:9470"]
+    assert "ports" not in services["source-unio24"]
+    assert services["identify"]["environment"]["TIELINE_METRICS_HOST"] == "0.0.0.0"
+
+
 def test_kafka_has_a_listener_for_the_host_and_one_for_the_network(services: dict[str, Any]) -> None:
     advertised = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     assert advertised == "PLAINTEXT://kafka:19092,HOST://127.0.0.1:9092"

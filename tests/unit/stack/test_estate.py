@@ -36,6 +36,16 @@ def test_ports_secrets_and_processes_follow_from_the_landscape(landscape_file: P
     }
 
 
+def test_each_process_shows_its_metrics_on_a_port_of_its_own(document: dict[str, Any], tmp_path: Path) -> None:
+    file = tmp_path / "landscape.yaml"
+    file.write_text(yaml.safe_dump({**document, "metrics_port": 9464}), encoding="utf-8")
+    estate = estate_of(load_landscape(file))
+    names = ("identify", "accept", "route", "source-tryton", "sink-tryton", "source-unio24", "sink-unio24", "views")
+    expected = {name: 9464 + place for place, name in enumerate(names)}
+    assert estate.metrics_ports == expected
+    assert {f"{name} metrics": port for name, port in expected.items()}.items() <= estate.ports().items()
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [

@@ -150,10 +150,15 @@ class AccountBudget:
     ) -> None:
         self.account = account
         self._free = asyncio.Semaphore(limit)
+        self._left = limit
         self._patience_secs = patience_secs
         self._monotonic = monotonic
         self._sleep = sleep
         self._closed_until = monotonic()
+
+    def calls_free(self) -> int:
+        """How many more calls may begin now; 0 while the account is throttled. Any thread may ask."""
+        return 0 if self._closed_until > self._monotonic() else self._left
 
     @asynccontextmanager
     async def slot(self) -> AsyncIterator[None]:
@@ -165,6 +170,7 @@ class AccountBudget:
         """
         async with self._free:
             await self._wait_until_open()
+            self._left -= 1
             try:
                 yield
             except Throttled as throttled:
@@ -173,6 +179,8 @@ class AccountBudget:
                 raise Unavailable(
                     f"{self.account} is throttled: {throttled}", retry_after_secs=throttled.wait_secs
                 ) from throttled
+            finally:
+                self._left += 1
 
     async def _wait_until_open(self) -> None:
         while (left := self._closed_until - self._monotonic()) > 0:

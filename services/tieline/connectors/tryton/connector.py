@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
+from tieline.connectors.kit.throttling import AccountBudget
 from tieline.connectors.tryton.assets import AssetWriter
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.costs import CostWriter
@@ -24,7 +25,8 @@ def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARE
     ``close`` gives an awaitable, to be awaited in the event loop of the calls.
     """
     known = read_settings(system, settings)
-    client = TrytonClient(known)
+    budget = AccountBudget(system, known.max_connections)
+    client = TrytonClient(known, budget=budget)
     context = Context(system, known.product_codes(), known.maintenance_expense_account, codes)
     ledger = LedgerContext({account.account: account for account in known.control_accounts})
     reference = Reference(client, known, codes)
@@ -34,5 +36,6 @@ def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARE
         map_item=partial(map_item, context),
         snapshot_streams=SNAPSHOT_STREAMS,
         close=client.close,
+        calls_free=budget.calls_free,
         control_accounts=ControlAccounts(CONTROL_ACCOUNTS, partial(map_account, ledger)) if ledger.accounts else None,
     )

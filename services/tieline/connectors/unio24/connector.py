@@ -39,7 +39,8 @@ def connect(
     profile = load_profile(checked.profile)
     families = load_records(checked.records, shapes or shapes_of(NO_FAMILIES))
     check_mapped_once(profile, codes)
-    client = Client(checked, profile, clock=clock, budget=AccountBudget(system, checked.max_connections))
+    budget = AccountBudget(system, checked.max_connections)
+    client = Client(checked, profile, clock=clock, budget=budget)
     webhook = None
     if checked.webhook_port is not None and checked.webhook_secret is not None:
         secret = checked.webhook_secret.get_secret_value()
@@ -51,4 +52,5 @@ def connect(
         snapshot_streams=STREAMS,
         webhook=webhook,
         close=client.close,
+        calls_free=budget.calls_free,
     )

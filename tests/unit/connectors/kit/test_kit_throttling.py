@@ -270,3 +270,15 @@ async def test_a_place_is_free_again_after_any_end() -> None:
                 raise error
     opened: Callable[[], Awaitable[None]] = budget.slot().__aenter__
     await asyncio.wait_for(opened(), 1.0)
+
+
+async def test_what_is_free_is_the_limit_less_the_calls_under_way_and_nothing_while_throttled() -> None:
+    time = Time()
+    budget = time.budget(limit=3)
+    async with budget.slot(), budget.slot():
+        assert budget.calls_free() == 1
+    assert budget.calls_free() == 3
+    await refuse(budget, 10.0)
+    assert budget.calls_free() == 0
+    time.now += 10.0
+    assert budget.calls_free() == 3
