@@ -62,7 +62,7 @@ _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
         (f"DepreciationRun{step}" for step in ("Started", "Posted", "Failed", "Completed")), model.DepreciationRunEvent
     ),
-    **dict.fromkeys(("CostPosted", "CostReversed"), model.CostEvent),
+    **dict.fromkeys(("CostPosted", "CostCapitalised", "CostReversed"), model.CostEvent),
     **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),
     **dict.fromkeys(("GoodsReceived", "GoodsReceiptReversed"), model.ReceiptEvent),
     **dict.fromkeys(("InvoiceMatched", "InvoiceReversed"), model.InvoiceEvent),

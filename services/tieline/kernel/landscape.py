@@ -144,8 +144,18 @@ class TreatmentRule(Section):
         return self
 
 
+class RepairThreshold(Section):
+    """From which amount up a cost of work that is said to be capital becomes a part of the asset's cost."""
+
+    threshold: Limit = Field(description="Total of the cost document; below it the cost stays an expense.")
+    currency: str = Field(pattern=r"^[A-Z]{3}$", description="Currency of the threshold.")
+    at_limit: Literal["included", "excluded"] = Field(
+        default="included", description="Whether a total of exactly the threshold reaches it."
+    )
+
+
 class Capitalisation(Section):
-    """How order lines become asset records, and how the books treat them."""
+    """How order lines become asset records, and how the books treat them and the work on them."""
 
     explode_up_to_units: int = Field(
         default=10,
@@ -163,11 +173,24 @@ class Capitalisation(Section):
         default=(TreatmentRule(name="everything", treatment="CAPITALISE"),),
         description="Tried in this order; the first that speaks of a purchase decides. If none does, it is held.",
     )
+    repairs: tuple[RepairThreshold, ...] = Field(
+        default=(),
+        description="Thresholds of costs of work that are said to be capital, one a currency; none at all: the word "
+        "alone decides. What nobody says is capital is an expense.",
+    )
     fiscal_year_starts: str = Field(
         default="01-01",
         pattern=r"^(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$",
         description="Month and day on which the fiscal year begins: tells a prior-year cost from this year's.",
     )
+
+    @model_validator(mode="after")
+    def _repairs_have_one_threshold_a_currency(self) -> Capitalisation:
+        currencies = [rule.currency for rule in self.repairs]
+        for currency in currencies:
+            if currencies.count(currency) > 1:
+                raise ValueError(f"repairs: there are two thresholds in {currency}")
+        return self
 
 
 class ProcureToPay(Section):

@@ -159,6 +159,24 @@ class CostKind(StrEnum):
     OTHER = "OTHER"
 
 
+class ReceiverKind(StrEnum):
+    """What bears a part of a cost in the ERP."""
+
+    UNKNOWN = "UNKNOWN"
+    COST_CENTRE = "COST_CENTRE"
+    INTERNAL_ORDER = "INTERNAL_ORDER"
+    WBS = "WBS"
+    ASSET = "ASSET"
+
+
+class CostTreatment(StrEnum):
+    """What the books do with the cost of work: this period's expense, or a part of the asset's cost."""
+
+    UNKNOWN = "UNKNOWN"
+    EXPENSE = "EXPENSE"
+    CAPITALISE = "CAPITALISE"
+
+
 class PeriodStatus(StrEnum):
     """Whether a fiscal period takes postings. CLOSING takes no more than CLOSED does; UNKNOWN takes none."""
 
@@ -382,6 +400,15 @@ class InvoiceReport(Model):
     fields: InvoiceFields = Field(description="The invoice.")
 
 
+class CostReceiver(Model):
+    """What bears a share of a cost line; the shares of a line make the whole."""
+
+    kind: ReceiverKind = Field(description="What it is.")
+    code: Code = Field(description="Its code: of the cost centre, the order, the WBS element or the asset.")
+    share_part: int = Field(description="Numerator of its share, as an exact fraction.")
+    share_whole: int = Field(description="Denominator of the share; 3333 of 10000 is 33.33 per cent.")
+
+
 class CostLine(Model):
     """One cost of a work order."""
 
@@ -394,6 +421,9 @@ class CostLine(Model):
         default=None,
         description="What it stems from, the same by every path it is told: system/kind/id, e.g. "
         "tryton/purchase-line/7 or unio24/stock-issue/31.",
+    )
+    receivers: tuple[CostReceiver, ...] = Field(
+        default=(), description="What bears the line, by share; none: the document's cost centre."
     )
 
 
@@ -409,6 +439,13 @@ class CostFields(Model):
     total: Amount = Field(description="Sum of the lines, in the document's currency.")
     lines: tuple[CostLine, ...] = Field(description="The lines, in order.")
     reversal_of: Text | None = Field(default=None, description="Native id of the document this one reverses.")
+    treatment: CostTreatment | None = Field(
+        default=None, description="What asset management wants of the books; none: an expense."
+    )
+    extends_life_periods: int | None = Field(
+        default=None,
+        description="Periods of its book by which the asset's useful life grows; only of what is to be capitalised.",
+    )
 
 
 class CostReport(Model):
@@ -598,7 +635,7 @@ class CostShare(Model):
 
 
 class CostEvent(Model):
-    """Shape shared by CostPosted and CostReversed."""
+    """Shape shared by CostPosted, CostCapitalised and CostReversed."""
 
     cost_doc_id: Code = Field(description="Canonical id of the cost document.")
     asset_id: Text | None = Field(
@@ -609,6 +646,12 @@ class CostEvent(Model):
     shares: tuple[CostShare, ...] = Field(
         default=(),
         description="What each asset bears, where the work was on equipment of several; adds up to the total.",
+    )
+    treatment: CostTreatment = Field(
+        default=CostTreatment.EXPENSE, description="What the books do with it: what is capitalised is no expense."
+    )
+    treatment_reason: Text | None = Field(
+        default=None, description="Why, where somebody wanted it capitalised; none otherwise."
     )
 
 
@@ -757,6 +800,12 @@ class CostState(Model):
         default=(),
         description="What each asset bears, where the work was on equipment of several; adds up to the total.",
     )
+    treatment: CostTreatment = Field(
+        default=CostTreatment.EXPENSE, description="What the books do with it: what is capitalised is no expense."
+    )
+    treatment_reason: Text | None = Field(
+        default=None, description="Why, where somebody wanted it capitalised; none otherwise."
+    )
 
 
 class FiscalPeriodState(Model):
@@ -825,6 +874,16 @@ class WriteBook(Model):
     fields: BookFields = Field(description="The book to show, schedule included.")
 
 
+class CostPosting(Model):
+    """A part of a cost line, as one receiver bears it."""
+
+    line_no: int = Field(description="Position of the line in the document, from 1.")
+    kind: CostKind = Field(description="What the line paid for.")
+    receiver_kind: ReceiverKind = Field(description="What the receiver is.")
+    receiver: Code = Field(description="Its code.")
+    amount: Money = Field(description="Its part of the line; negative for a credit.")
+
+
 class PostCost(Model):
     """Post this cost document once."""
 
@@ -837,6 +896,9 @@ class PostCost(Model):
     fields: CostFields = Field(description="The document to post.")
     posting_date: dt.date | None = Field(
         default=None, description="Date to post on, where the effective date's own period is closed; else none."
+    )
+    postings: tuple[CostPosting, ...] = Field(
+        default=(), description="What each receiver bears of each line, in order; none: the document's cost centre all."
     )
 
 

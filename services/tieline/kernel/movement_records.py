@@ -32,6 +32,7 @@ class MovementKind(StrEnum):
     TRANSFER = "TRANSFER"
     DISPOSAL = "DISPOSAL"
     DISPOSAL_REVERSAL = "DISPOSAL_REVERSAL"
+    SETTLEMENT = "SETTLEMENT"
 
 
 EVENT_NAMES: Mapping[MovementKind, str] = {
@@ -48,6 +49,7 @@ EVENT_NAMES: Mapping[MovementKind, str] = {
     MovementKind.TRANSFER: "AssetTransferred",
     MovementKind.DISPOSAL: "DisposalPosted",
     MovementKind.DISPOSAL_REVERSAL: "DisposalReversed",
+    MovementKind.SETTLEMENT: "AssetUnderConstructionSettled",
 }
 """The event of each kind; all have the shape of ``MovementEvent``."""
 

@@ -77,8 +77,8 @@ class Accept:
             follow=self._follow_asset,
         )
         self.books = Books(self.assets.table, self.runs, self._period_of_line)
-        self.movements = Movements(self.conflicts, self.gate.periods, clock)
-        self.costs = CostDocuments(landscape.systems, self.gate, self.equipment, conflicts=self.conflicts, clock=clock)
+        self.costs = CostDocuments(landscape, self.conflicts, self.equipment, self.gate, clock)
+        self.movements = Movements(self.conflicts, self.gate.periods, clock, self.costs.capital)
         self.purchasing = Orders(landscape, self.conflicts, self.costs.sources, clock, follow=self.tracking.follow)
         self.duplicates = Duplicates(
             self.assets.table, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
@@ -238,7 +238,7 @@ class Accept:
         if isinstance(arrival.report, CostReport):
             if self._role(arrival.report.origin) != ASSET_MANAGEMENT:
                 raise Rejected("work orders and their costs are asset management's to say", field="origin.system")
-            self.costs.check(arrival.canonical_id, arrival.report)
+            self.costs.check(arrival.canonical_id, arrival.report, arrival.asset_id)
 
     def _post(self, arrival: Arrival) -> list[Outbound] | Waits:
         """What the report gives, or why it must wait; nothing has changed then."""
@@ -251,7 +251,7 @@ class Accept:
                     return []  # Invariant 4: the record's own later word was taken already
                 return self.assets.post(arrival, report)
             case CostReport() as report:
-                return self.costs.post(arrival.canonical_id, report, arrival.asset_id)
+                return self.costs.accept(arrival.canonical_id, report, arrival.asset_id)
 
     def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
         """The period the ERP says a posting is in; that of its date where it does not say."""

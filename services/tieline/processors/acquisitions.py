@@ -13,6 +13,7 @@ from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
+from tieline.kernel.currencies import minor_unit
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.model import (
     ApprovalStatus,
@@ -26,7 +27,7 @@ from tieline.kernel.model import (
     ReceiptState,
     Treatment,
 )
-from tieline.processors.capitalise import lay_out, minor_unit
+from tieline.processors.capitalise import lay_out
 from tieline.processors.documents import (
     Charged,
     Delivered,

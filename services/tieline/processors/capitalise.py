@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal
 
-from tieline.kernel.currencies import minor_units
+from tieline.kernel.currencies import minor_unit
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.model import (
     Accepted,
@@ -100,11 +100,6 @@ def share_amount(line: OrderLine, currency: str, rule: Capitalisation) -> list[t
     share = (line.net_amount * records[0] / line.quantity).quantize(step, rounding=ROUND_DOWN)
     amounts = [share] * (len(records) - 1)
     return list(zip(records, [*amounts, line.net_amount - sum(amounts)], strict=True))
-
-
-def minor_unit(currency: str) -> Decimal:
-    """The smallest amount there is in a currency (ISO 4217)."""
-    return Decimal(1).scaleb(-minor_units(currency))
 
 
 def split_amount(amount: Decimal, parts: int, currency: str) -> list[Decimal]:

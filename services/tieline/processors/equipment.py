@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from tieline.kernel.currencies import split_by_share
 from tieline.kernel.equipment_records import (
     EquipmentLinkEvent,
     EquipmentLinkFields,
@@ -24,7 +25,6 @@ from tieline.kernel.model import AssetReport, AssetState, CostFields, CostShare,
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
-from tieline.processors.capitalise import minor_unit
 from tieline.processors.duplicates import decided_as
 from tieline.processors.index import Index
 
@@ -204,25 +204,6 @@ class Equipment:
 def share_of(fields: EquipmentLinkFields) -> Fraction:
     """The share, exactly."""
     return Fraction(fields.share_part, fields.share_whole)
-
-
-def split_by_share(total: Decimal, parts: dict[str, Fraction], currency: str) -> dict[str, Decimal]:
-    """The total in parts of whole minor units that add up to it (Invariant 11), by name.
-
-    Each gets its share cut off; the minor units that are left go one each to those of which most was cut off, of
-    equals to the first by name. A total finer than its currency leaves the rest of it to the first of them.
-    ``total`` may be negative: the parts of a reversal are those of its original with the sign turned.
-    """
-    step, sign = minor_unit(currency), -1 if total < 0 else 1
-    exact = {name: Fraction(abs(total)) / Fraction(step) * part for name, part in parts.items()}
-    units = {name: int(value) for name, value in exact.items()}
-    order = sorted(parts, key=lambda name: (units[name] - exact[name], name))
-    whole, rest = divmod(abs(total), step)
-    for name in order[: int(whole) - sum(units.values())]:
-        units[name] += 1
-    amounts = {name: sign * step * units[name] for name in sorted(parts)}
-    amounts[order[0]] += sign * rest
-    return amounts
 
 
 def negated(shares: Sequence[CostShare]) -> tuple[CostShare, ...]:

@@ -5,7 +5,8 @@ Every function raises ``Rejected`` with the field that is at fault; nothing is r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 
 from tieline.kernel.currencies import minor_units
@@ -44,8 +45,10 @@ _MAY_MOVE: Mapping[MovementKind, frozenset[str]] = {
     MovementKind.TRANSFER: _HALF,
     MovementKind.DISPOSAL: _DISPOSAL,
     MovementKind.DISPOSAL_REVERSAL: _DISPOSAL,
+    # What is under construction is not depreciated yet: only cost goes over.
+    MovementKind.SETTLEMENT: frozenset({"cost_change", "net_book_value_change", "clearing"}),
 }
-_HALVES = frozenset({MovementKind.SPLIT, MovementKind.MERGE, MovementKind.TRANSFER})
+_HALVES = frozenset({MovementKind.SPLIT, MovementKind.MERGE, MovementKind.TRANSFER, MovementKind.SETTLEMENT})
 _DISPOSALS = frozenset({MovementKind.DISPOSAL, MovementKind.DISPOSAL_REVERSAL})
 # Which way the book value goes, where the kind says it.
 _DIRECTIONS: Mapping[MovementKind, int] = {
@@ -88,6 +91,11 @@ def is_half(fields: MovementFields) -> bool:
     return fields.kind in _HALVES or by_transfer
 
 
+def is_settled(fields: MovementFields) -> bool:
+    """Whether the document is what an asset under construction gives to a final asset."""
+    return fields.kind is MovementKind.SETTLEMENT and fields.reversal_of is None and fields.cost_change < 0
+
+
 def check_reversal_pair(original: MovementFields, reversal: MovementFields) -> None:
     """Whether the second document takes back the first, to the last minor unit (Invariant 11)."""
     wanted = MovementKind.DISPOSAL_REVERSAL if original.kind is MovementKind.DISPOSAL else original.kind
@@ -118,6 +126,29 @@ def check_mirror(one: MovementFields, other: MovementFields) -> None:
             remedy = "between two currencies, post a disposal and an acquisition" if name == "currency" else _CORRECT
             raise Rejected(reason, field=f"fields.{name}", remedy=remedy)
     _check_opposite(one, other, "this half", "the other", _CORRECT)
+
+
+def check_settled(halves: Sequence[MovementFields]) -> None:
+    """Whether what an asset under construction gave to final assets in one transaction is, in all, what it was.
+
+    Each half states its share of the whole. Once the shares make the whole, its cost must be gone to the last minor
+    unit (Invariant 11); before that, and for halves that state no share, the roll-forward shows what is left.
+    """
+    stated = [half for half in halves if half.cost_before is not None]
+    shares = [
+        Fraction(half.share_numerator, half.share_denominator)
+        if half.share_numerator is not None and half.share_denominator is not None
+        else Fraction(1)
+        for half in stated
+    ]
+    if sum(shares) > 1:
+        reason = f"the shares of {halves[0].transaction} make {sum(shares)} of what is settled"
+        raise Rejected(reason, field="fields.share_numerator", remedy=_CORRECT)
+    given = -sum((half.cost_change for half in stated), Decimal(0))
+    for half in stated:
+        if half.cost_before != stated[0].cost_before or (sum(shares) == 1 and given != half.cost_before):
+            reason = f"{halves[0].transaction} settles {given} of {half.cost_before}"
+            raise Rejected(reason, field="fields.cost_change", remedy=_CORRECT)
 
 
 def _check_opposite(one: MovementFields, other: MovementFields, this: str, that: str, remedy: str) -> None:

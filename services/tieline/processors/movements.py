@@ -14,9 +14,17 @@ from tieline.kernel.movement_records import EVENT_NAMES, MovementEvent, Movement
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
+from tieline.processors.capital_costs import CapitalCosts
 from tieline.processors.documents import document_ref
 from tieline.processors.fiscal_periods import FiscalPeriods, Posts
-from tieline.processors.movement_checks import check_mirror, check_movement, check_reversal_pair, is_half
+from tieline.processors.movement_checks import (
+    check_mirror,
+    check_movement,
+    check_reversal_pair,
+    check_settled,
+    is_half,
+    is_settled,
+)
 from tieline.processors.roll_forward import RollForwards
 
 MOVEMENT_EVENTS = "asset.movement.event.v1"
@@ -28,12 +36,16 @@ _Half = tuple[str, str | None, str, bool, frozenset[str | None]]
 class Movements:
     """The accepted movements. The caller has made sure that an ERP speaks."""
 
-    def __init__(self, conflicts: Table[Conflict], periods: FiscalPeriods, clock: Clock) -> None:
+    def __init__(
+        self, conflicts: Table[Conflict], periods: FiscalPeriods, clock: Clock, capital_costs: CapitalCosts
+    ) -> None:
         self._conflicts = conflicts
+        self._capital_costs = capital_costs
         self._periods = periods
         self._clock = clock
         self._reversed_by: dict[str, MovementState] = {}  # original: its reversal
         self._halves: dict[_Half, dict[str, MovementState]] = {}
+        self._settled: dict[tuple[str | None, ...], dict[str, MovementState]] = {}  # by asset that gives: its halves
         self.roll_forwards = RollForwards(conflicts, clock)
         self.table: Table[MovementState] = Table("asset.movement.state.v1", MovementState, on_change=self._follow)
 
@@ -62,10 +74,12 @@ class Movements:
             fields=fields,
         )
         self._check_reversal(row)
+        self._check_settled(row)
         other = self._other_half(row)
         self.table.put(movement_id, row)
         self._tell_half(row, other)
         self.roll_forwards.take_movement(row)
+        self._capital_costs.tell_movement(fields.transaction)
         names = tuple(type(fields).model_fields)
         accepted = accepted_as(1, origin, fields.effective_date, names, Posts(period))
         event = MovementEvent(
@@ -92,6 +106,12 @@ class Movements:
             raise Rejected(reason, field="fields.reversal_of", remedy="a movement is reversed once; post it anew first")
         if original is not None:
             check_reversal_pair(original.fields, row.fields)
+
+    def _check_settled(self, row: MovementState) -> None:
+        if is_settled(row.fields):
+            before = self._settled.get(_settled_by(row), {})
+            standing = [half.fields for key, half in before.items() if key not in self._reversed_by]
+            check_settled([*standing, row.fields])
 
     def _other_half(self, row: MovementState) -> MovementState | None:
         """What the other asset gives or receives in the same transaction, checked against this half."""
@@ -123,15 +143,19 @@ class Movements:
             )
             self._conflicts.put(_conflict_key(row), conflict)
 
-    def _follow(self, _key: str, old: MovementState | None, new: MovementState | None) -> None:
+    def _follow(self, key: str, old: MovementState | None, new: MovementState | None) -> None:
         """See ``Table.on_change``."""
         self.roll_forwards.follow_movement(old, new)
+        self._capital_costs.follow_movement(key, old, new)
         if old is not None:
             self._halves.get(_half_of(old), {}).pop(old.movement_id, None)
             self._reversed_by.pop(_original_of(old) or "", None)
+            self._settled.get(_settled_by(old), {}).pop(old.movement_id, None)
         if new is not None:
             if is_half(new.fields):
                 self._halves.setdefault(_half_of(new), {})[new.movement_id] = new
+            if is_settled(new.fields):
+                self._settled.setdefault(_settled_by(new), {})[new.movement_id] = new
             reversed_id = _original_of(new)
             if reversed_id is not None:
                 self._reversed_by[reversed_id] = new
@@ -146,6 +170,11 @@ def _half_of(row: MovementState) -> _Half:
     fields = row.fields
     assets = frozenset({fields.asset_native_id, fields.counterpart_native_id})
     return row.origin_system, fields.transaction, fields.book_id, fields.reversal_of is not None, assets
+
+
+def _settled_by(row: MovementState) -> tuple[str | None, ...]:
+    fields = row.fields
+    return row.origin_system, fields.transaction, fields.book_id, fields.asset_native_id
 
 
 def _conflict_field(row: MovementState) -> str:

@@ -6,8 +6,11 @@ hub: what is not known is not judged, and is judged when it comes.
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+from tieline.kernel.cost_postings import share_of
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import CostFields, CostReport, CostState
+from tieline.kernel.model import CostFields, CostLine, CostReport, CostState, ReceiverKind
 
 _SAME = ("company", "currency", "cost_centre", "asset_native_id")
 _REMEDY = "reverse the whole document once, and enter the right costs as a new one, in its system"
@@ -77,3 +80,14 @@ def _check_pair(original: CostFields, reversal: CostFields) -> None:
         # With the totals checked against the lines, this is net zero (Invariant 11).
         reason = f"the reversal of {reversal.total} does not take back {original.total} line by line"
         raise Rejected(reason, field="fields.lines", remedy=_REMEDY)
+    taken = sorted((-line.amount, _receivers(line, reversal)) for line in reversal.lines)
+    if sorted((line.amount, _receivers(line, original)) for line in original.lines) != taken:
+        # The same shares give the same minor units, so it is net zero on every receiver too.
+        reason = "the reversal does not take back what each receiver bears of each line"
+        raise Rejected(reason, field="fields.lines", remedy=f"{_REMEDY}; say the receivers of the original again")
+
+
+def _receivers(line: CostLine, fields: CostFields) -> list[tuple[str, str, Fraction]]:
+    if not line.receivers:
+        return [(ReceiverKind.COST_CENTRE.value, fields.cost_centre, Fraction(1))]
+    return sorted((receiver.kind.value, receiver.code, share_of(receiver)) for receiver in line.receivers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tieline.kernel.cost_postings import postings_of
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyEvent
 from tieline.kernel.landscape import Flow, Landscape
@@ -16,6 +17,7 @@ from tieline.kernel.model import (
     AssetState,
     BookState,
     CostEvent,
+    CostTreatment,
     Dispatch,
     Model,
     OrderEvent,
@@ -56,8 +58,10 @@ class Route:
                 self.assets.load(event.asset_id, self._state_of(event))
                 commands = [self._write_asset(event, flow) for flow in asset_flows(self._landscape, event)]
                 return [*commands, *self._return(event), *self._books_for_new_links(event)]
-            case AssetMergeEvent():
-                return []  # what changes in the systems follows from the events beside it
+            case AssetMergeEvent() | CostEvent(treatment=CostTreatment.CAPITALISE):
+                # What a merge changes follows from the events beside it; what is capital is no expense, and the books
+                # are the ERP's own to adjust (T31).
+                return []
             case AssetBookChanged() as event:
                 book = BookState(asset_id=event.asset_id, version=event.accepted.version, fields=event.fields)
                 self.books.load(f"{event.asset_id}|{event.fields.book_id}", book)
@@ -167,6 +171,7 @@ class Route:
             asset_number=self._number_at(flow.target, state),
             fields=event.fields,
             posting_date=event.accepted.posting_date,
+            postings=postings_of(event.fields),
         )
         return _command(flow, event.cost_doc_id, body)
 

@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from tieline.kernel.memory import Drift, DriftKind, LinkStatus, Observed, XRef
-from tieline.kernel.model import AssetFields, AssetState, BookState, CostState, FinancialStatus, PhysicalStatus
+from tieline.kernel.model import (
+    AssetFields,
+    AssetState,
+    BookState,
+    CostState,
+    CostTreatment,
+    FinancialStatus,
+    PhysicalStatus,
+)
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
 from tieline.reconciliation.deliveries import was_delivered
 from tieline.reconciliation.evidence import ASSET, BOOK, COST, LEDGER_BALANCE, Evidence, Links
@@ -114,8 +122,12 @@ class Bench:
         return f"{native}|{state.fields.book_id}" if native is not None else ""
 
     def cost_in_scope(self, state: CostState) -> bool:
-        """Whether the system wrote the document, or should have it posted; what is a duplicate nobody posts (T30)."""
-        is_posted = state.duplicate_of is None and self.scope.flows(COST, state.origin_system, self.system)
+        """Whether the system wrote the document, or should have it posted.
+
+        What is a duplicate (T30), and what is capital and no expense (T31), nobody posts.
+        """
+        is_expense = state.duplicate_of is None and state.treatment is not CostTreatment.CAPITALISE
+        is_posted = is_expense and self.scope.flows(COST, state.origin_system, self.system)
         return state.origin_system == self.system or is_posted
 
     def holder_in_books(self, state: AssetState) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from tieline.kernel.cost_postings import sums_by_receiver
 from tieline.kernel.memory import DriftKind, Observed
 from tieline.kernel.model import CostFields, CostState
 from tieline.reconciliation.assets import unreadable_record
@@ -12,7 +13,7 @@ from tieline.reconciliation.deliveries import MISSED, Verdict, judge, judge_abse
 from tieline.reconciliation.evidence import COST
 from tieline.reconciliation.findings import Finding, Remedy, as_text, cost_effects, negated
 
-VALUES = ("company", "currency", "total", "cost_centre")
+VALUES = ("company", "currency", "total", "cost_centre", "receivers")
 TOTAL_CARRIERS = ("total", "currency", "company")
 
 
@@ -72,7 +73,9 @@ def _differing(bench: Bench, state: CostState, row: Observed) -> Iterator[Findin
     held = row.cost_document
     if held is None:
         return
-    names = [name for name in VALUES if getattr(held, name) != getattr(state.fields, name)]
+    names = [name for name in VALUES if _value(held, name) != _value(state.fields, name)]
+    if len(names) > 1 and "receivers" in names:
+        names.remove("receivers")  # what another total or cost centre explains
     if not names:
         return
     verdict = _verdict(bench, state, held)
@@ -86,14 +89,21 @@ def _differing(bench: Bench, state: CostState, row: Observed) -> Iterator[Findin
             canonical_id=state.cost_doc_id,
             native_id=row.native_id,
             field=name,
-            expected=as_text(getattr(state.fields, name)),
-            found=as_text(getattr(held, name)),
+            expected=_value(state.fields, name),
+            found=_value(held, name),
             owner=state.origin_system,
             cause=verdict.cause,
             remedy=verdict.remedy,
             amount=(held.total - state.fields.total, held.currency) if same_currency else None,
             effects=moved if name == carrier else (),
         )
+
+
+def _value(fields: CostFields, name: str) -> str | None:
+    """A value as text; of the receivers what each of them bears in all."""
+    if name != "receivers":
+        return as_text(getattr(fields, name))
+    return ", ".join(f"{kind} {code}: {as_text(amount)}" for (kind, code), amount in sums_by_receiver(fields).items())
 
 
 def _verdict(bench: Bench, state: CostState, held: CostFields) -> Verdict:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from tieline.kernel.cost_postings import postings_of
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Stop
 from tieline.kernel.model import Command, Dispatch, PostCost, RemoveRecord, WriteAsset, WriteBook
@@ -218,6 +219,7 @@ class _Builder:
             asset_number=None if state.shares else self._number(system, state.asset_id),
             fields=state.fields,
             posting_date=state.posting_date,
+            postings=postings_of(state.fields),
         )
 
     def _number(self, system: str, asset_id: str | None) -> str | None:

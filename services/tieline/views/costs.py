@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import datetime as dt
 import heapq
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
-from tieline.kernel.model import AssetEvent, CostEvent
+from tieline.kernel.cost_postings import sums_by_receiver
+from tieline.kernel.model import AssetEvent, CostEvent, CostTreatment, ReceiverKind
 from tieline.views.depreciation import Depreciation, PostingEntry, depreciation_by_book
 from tieline.views.depreciation import as_json as depreciation_as_json
 from tieline.views.money import sum_by_currency, sums_as_json
@@ -25,7 +26,9 @@ UNASSIGNED = "unassigned"  # costs of work orders that name no asset the hub kno
 class CostEntry(TypedDict):
     """What one cost document adds to its asset and its cost centre.
 
-    Amounts are decimals as text, so that no float ever stands between.
+    Amounts are decimals as text, so that no float ever stands between. ``capitalised``: it is no cost centre's expense,
+    but a part of the asset's cost; an entry from before there was such a thing does not say it. ``centres``: what each
+    cost centre bears, where it is not the document's own that bears all; of a document shared by assets, on the first.
     """
 
     asset_id: str
@@ -37,6 +40,8 @@ class CostEntry(TypedDict):
     cost_centre: str
     period: str
     period_from: str
+    capitalised: NotRequired[bool]
+    centres: NotRequired[dict[str, str]]
 
 
 class AssetEntry(TypedDict):
@@ -61,20 +66,32 @@ def cost_entry(event: CostEvent) -> CostEntry:
         cost_centre=event.fields.cost_centre,
         period=period,
         period_from=period_from.value,
+        capitalised=event.treatment is CostTreatment.CAPITALISE,
     )
+
+
+def is_capitalised(entry: CostEntry) -> bool:
+    """Whether the document is a part of its asset's cost."""
+    return entry.get("capitalised", False)
 
 
 def cost_entries(event: CostEvent) -> dict[str, CostEntry]:
     """The entries of a document by key: one, or one per asset that bears a share of it."""
     whole = cost_entry(event)
-    if not event.shares:
-        return {event.cost_doc_id: whole}
-    return {
-        f"{event.cost_doc_id}|{share.asset_id}": CostEntry(
-            **{**whole, "asset_id": share.asset_id, "amount": format(share.amount.amount, "f")}
-        )
-        for share in event.shares
-    }
+    entries = {event.cost_doc_id: whole}
+    if event.shares:
+        entries = {
+            f"{event.cost_doc_id}|{share.asset_id}": CostEntry(
+                **{**whole, "asset_id": share.asset_id, "amount": format(share.amount.amount, "f")}
+            )
+            for share in event.shares
+        }
+    if any(line.receivers for line in event.fields.lines):
+        sums = sums_by_receiver(event.fields)
+        centres = {code: format(sum_, "f") for (kind, code), sum_ in sums.items() if kind is ReceiverKind.COST_CENTRE}
+        for place, entry in enumerate(entries.values()):
+            entry["centres"] = {} if place else centres
+    return entries
 
 
 def asset_entry(event: AssetEvent, known: AssetEntry | None) -> AssetEntry:
@@ -95,7 +112,8 @@ class AssetCost:
     """The cost of one asset, in sums per currency.
 
     ``total_cost_of_ownership`` is acquisition and maintenance together. Depreciation is no cost beside them: it is the
-    acquisition again, as the books spread it over time. So it stands next to the sum, per book, and never in it.
+    acquisition again, as the books spread it over time. So it stands next to the sum, per book, and never in it. What
+    was ``capitalised`` of the work is in the acquisition, as soon as the books have it there, and in no other sum.
     """
 
     asset_id: str
@@ -105,6 +123,7 @@ class AssetCost:
     last_date: dt.date | None
     acquisition: Mapping[str, Decimal]
     maintenance: Mapping[str, Decimal]
+    capitalised: Mapping[str, Decimal]
     total_cost_of_ownership: Mapping[str, Decimal]
     depreciation: tuple[Depreciation, ...]
 
@@ -142,7 +161,7 @@ class Costs:
         if asset is None and not documents and not postings:
             return None
         entries = (documents or {}).values()
-        maintenance = sum_by_currency((entry["currency"], entry["amount"]) for entry in entries)
+        maintenance = _expenses(entries)
         acquisition: dict[str, Decimal] = {}
         if asset is not None and asset["amount"] is not None and asset["currency"] is not None:
             acquisition[asset["currency"]] = Decimal(asset["amount"])
@@ -155,6 +174,7 @@ class Costs:
             last_date=max((dt.date.fromisoformat(entry["date"]) for entry in entries), default=None),
             acquisition=acquisition,
             maintenance=maintenance,
+            capitalised=_capital(entries),
             total_cost_of_ownership=sum_by_currency((currency, str(amount)) for currency, amount in both),
             depreciation=depreciation_by_book(postings.values()),
         )
@@ -169,8 +189,8 @@ class Costs:
 
     def totals(self) -> dict[str, Mapping[str, Decimal]]:
         """Sums over everything, per currency: acquisition, maintenance, total_cost_of_ownership."""
-        documents = (entry for entries in self._documents.values() for entry in entries.values())
-        maintenance = sum_by_currency((entry["currency"], entry["amount"]) for entry in documents)
+        documents = [entry for entries in self._documents.values() for entry in entries.values()]
+        maintenance = _expenses(documents)
         acquisition = sum_by_currency(
             (entry["currency"], entry["amount"])
             for entry in self._assets.values()
@@ -180,8 +200,17 @@ class Costs:
         return {
             "acquisition": acquisition,
             "maintenance": maintenance,
+            "capitalised": _capital(documents),
             "total_cost_of_ownership": sum_by_currency((currency, str(amount)) for currency, amount in both),
         }
+
+
+def _expenses(entries: Iterable[CostEntry]) -> dict[str, Decimal]:
+    return sum_by_currency((entry["currency"], entry["amount"]) for entry in entries if not is_capitalised(entry))
+
+
+def _capital(entries: Iterable[CostEntry]) -> dict[str, Decimal]:
+    return sum_by_currency((entry["currency"], entry["amount"]) for entry in entries if is_capitalised(entry))
 
 
 def as_json(cost: AssetCost) -> dict[str, object]:
@@ -194,6 +223,7 @@ def as_json(cost: AssetCost) -> dict[str, object]:
         "last_date": None if cost.last_date is None else cost.last_date.isoformat(),
         "acquisition": sums_as_json(cost.acquisition),
         "maintenance": sums_as_json(cost.maintenance),
+        "capitalised": sums_as_json(cost.capitalised),
         "total_cost_of_ownership": sums_as_json(cost.total_cost_of_ownership),
         "depreciation": depreciation_as_json(cost.depreciation),
     }

@@ -1,6 +1,7 @@
 """What each cost centre spent in each period: cost documents by company, cost centre and period. Pure.
 
-Only cost documents count, with or without an asset; acquisitions are the asset's cost, not the cost centre's.
+Only cost documents count, with or without an asset; acquisitions, and work that was capitalised, are the asset's cost,
+not the cost centre's.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from decimal import Decimal
 from typing import NamedTuple
 from urllib.parse import quote
 
-from tieline.views.costs import CostEntry
+from tieline.views.costs import CostEntry, is_capitalised
 from tieline.views.money import sum_by_currency, sums_as_json
 from tieline.views.periods import PeriodFrom
 
@@ -49,7 +50,18 @@ class Spend:
     _home: dict[str, Row] = field(default_factory=dict)
 
     def put_document(self, cost_doc_id: str, entry: CostEntry) -> None:
-        """Keep a document's entry, in place of what the document said before."""
+        """Keep a document's entry, in place of what the document said before; what is capitalised is no spend (T31)."""
+        if is_capitalised(entry):
+            return
+        if "centres" not in entry:
+            self._put(cost_doc_id, entry)
+            return
+        # What an order, a project or an asset bears is no cost centre's.
+        for centre, amount in entry["centres"].items():
+            part = CostEntry(**{**entry, "cost_centre": centre, "amount": amount})
+            self._put(f"{cost_doc_id}|{quote(centre, safe='')}", part)
+
+    def _put(self, cost_doc_id: str, entry: CostEntry) -> None:
         row = Row(entry["company"], entry["cost_centre"], entry["period"])
         before = self._home.get(cost_doc_id)
         if before is not None and before != row:

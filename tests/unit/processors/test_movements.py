@@ -69,6 +69,13 @@ ADJUSTED: dict[str, Any] = {
     "clearing": "90.00",
 }
 ONE_OF_EACH: dict[str, dict[str, Any]] = {
+    "AssetUnderConstructionSettled": {
+        "kind": "SETTLEMENT",
+        "cost_change": "-400.00",
+        "net_book_value_change": "-400.00",
+        "clearing": "-400.00",
+        **HALVES,
+    },
     "BookCostAdjusted": ADJUSTED,
     "AssetRevalued": {
         "kind": "REVALUATION",

@@ -13,7 +13,15 @@ import pytest
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.landscape import Mode
 from tieline.kernel.memory import A_PERSON, DriftKind, LinkStatus, Observed, Stage
-from tieline.kernel.model import CostFields, Money, PhysicalStatus, WriteBook
+from tieline.kernel.model import (
+    CostFields,
+    CostReceiver,
+    CostTreatment,
+    Money,
+    PhysicalStatus,
+    ReceiverKind,
+    WriteBook,
+)
 from tieline.reconciliation.compare import Comparison, compare
 from tieline.reconciliation.repair import make_plan
 from tieline.reconciliation.scope import Scope
@@ -244,6 +252,50 @@ def test_each_kind_alone_is_found_and_nothing_else(make_estate: Callable[[int], 
     comparison = compare(estate.evidence(), estate.scope)
     assert labels(comparison) == expected
     assert_ties(comparison)
+
+
+def plant_other_receivers(estate: Estate) -> None:
+    """A document that two cost centres bear alike, posted with a quarter for the one."""
+    placed = estate.costs["c20"]
+
+    def borne(part: int) -> CostFields:
+        first, *rest = placed.row.fields.lines
+        kind = ReceiverKind.COST_CENTRE
+        receivers = (
+            CostReceiver(kind=kind, code="CC-A", share_part=part, share_whole=4),
+            CostReceiver(kind=kind, code="CC-B", share_part=4 - part, share_whole=4),
+        )
+        lines = (first.model_copy(update={"receivers": receivers}), *rest)
+        return placed.row.fields.model_copy(update={"lines": lines})
+
+    estate.costs["c20"] = replace(placed, row=placed.row.model_copy(update={"fields": borne(2)}))
+    estate.put(estate.observed[AM][f"{AM}/cost-document/W20|1"].model_copy(update={"cost_document": borne(2)}))
+    estate.put(estate.observed[ERP][f"{ERP}/cost-document/M20"].model_copy(update={"cost_document": borne(1)}))
+
+
+def make_capital(estate: Estate, n: int) -> None:
+    placed = estate.costs[f"c{n}"]
+    row = placed.row.model_copy(update={"treatment": CostTreatment.CAPITALISE})
+    estate.costs[f"c{n}"] = replace(placed, row=row)
+
+
+def test_a_cost_that_other_cost_centres_bear_is_found(make_estate: Callable[[int], Estate]) -> None:
+    estate = make_estate(100)
+    plant_other_receivers(estate)
+    comparison = compare(estate.evidence(), estate.scope)
+    assert labels(comparison) == {("MISMATCH", ERP, "cost-document", "c20", "receivers")}
+    assert_ties(comparison)
+
+
+def test_t31_what_is_capital_is_not_missed_among_the_postings_and_is_found_if_it_is_there(
+    make_estate: Callable[[int], Estate],
+) -> None:
+    estate = make_estate(100)
+    make_capital(estate, 30)
+    estate.remove(ERP, "cost-document", "M30")
+    assert labels(compare(estate.evidence(), estate.scope)) == set()
+    make_capital(estate, 40)
+    assert labels(compare(estate.evidence(), estate.scope)) == {("EXTRA", ERP, "cost-document", "M40", "")}
 
 
 def test_every_kind_at_once_among_two_thousand_is_found_and_nothing_else_twice(estate: Estate) -> None:

@@ -72,6 +72,7 @@ def test_price_and_maintenance_make_the_total_cost_of_ownership() -> None:
         "last_date": "2026-03-09",
         "acquisition": {"EUR": "1000.00"},
         "maintenance": {"EUR": "15.15"},
+        "capitalised": {},
         "total_cost_of_ownership": {"EUR": "1015.15"},
         "depreciation": {},
     }

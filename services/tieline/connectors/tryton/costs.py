@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from tieline.connectors.kit.kept import lost_text
@@ -14,8 +14,9 @@ from tieline.connectors.tryton.models import Move
 from tieline.connectors.tryton.reference import Reference
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.connectors.tryton.wire import Json
+from tieline.kernel.cost_postings import postings_of
 from tieline.kernel.errors import Rejected, Retryable
-from tieline.kernel.model import CostFields, PostCost
+from tieline.kernel.model import CostPosting, PostCost, ReceiverKind
 from tieline.kernel.protocols import Written
 
 MODEL = "account.move"
@@ -105,8 +106,8 @@ class CostWriter:
         """Raise ``Rejected`` for a draft of whose texts Tryton kept less than was sent: it is not posted (T27)."""
         texts = [("description", costs_text.write_document(_document(command)), str(row["description"] or ""))]
         held = mapping.cost_report(self._context.read_only(), mapping.parse(Move, row)).fields.lines
-        for number, (line, kept) in enumerate(zip(command.fields.lines, held, strict=False)):
-            texts.append((f"lines[{number}].description", line.description, kept.description))
+        for place, kept in zip(range(len(_postings(command))), held, strict=False):
+            texts.append((f"lines[{place}].description", _text(command, place).description, kept.description))
         for field, wanted, kept_text in texts:
             fault = lost_text(wanted, kept_text)
             if fault is not None:
@@ -126,27 +127,14 @@ class CostWriter:
 
     async def _values(self, command: PostCost) -> dict[str, object]:
         fields = command.fields
-        await self._check(fields)
+        await self._check(command)
         # Invariant 10: a late document is posted in the period it was given, and keeps its own date in the text.
         posting_date = _posting_date(command)
         late = posting_date != fields.effective_date
         period = await self._reference.open_period(posting_date, "posting_date" if late else "fields.effective_date")
-        centre = await self._reference.cost_centre(fields.cost_centre, fields.effective_date)
         expense = await self._reference.account(self._settings.maintenance_expense_account)
         accrual = await self._reference.account(self._settings.maintenance_accrual_account)
-        lines: list[Mapping[str, object]] = []
-        for line in fields.lines:
-            sides = _sides(line.amount)
-            text = LineText(line.kind, line.description, line.quantity)
-            analytic = {"account": centre, **sides, "date": fields.effective_date}
-            lines.append(
-                {
-                    "account": expense,
-                    **sides,
-                    "description": costs_text.write_line(text),
-                    "analytic_lines": [("create", [analytic])],
-                }
-            )
+        lines = [await self._line(command, place, expense) for place in range(len(_postings(command)))]
         lines.append({"account": accrual, **_sides(-fields.total)})
         return {
             "company": await self._reference.company(),
@@ -158,7 +146,21 @@ class CostWriter:
             "lines": [("create", lines)],
         }
 
-    async def _check(self, fields: CostFields) -> None:
+    async def _line(self, command: PostCost, place: int, expense: int) -> Mapping[str, object]:
+        """One line of the move: what one cost centre bears of one line of the document."""
+        fields, posting = command.fields, _postings(command)[place]
+        field = "fields.cost_centre" if posting.receiver == fields.cost_centre else f"postings.{place}.receiver"
+        centre = await self._reference.cost_centre(posting.receiver, fields.effective_date, field)
+        sides = _sides(posting.amount.amount)
+        return {
+            "account": expense,
+            **sides,
+            "description": costs_text.write_line(_text(command, place)),
+            "analytic_lines": [("create", [{"account": centre, **sides, "date": fields.effective_date}])],
+        }
+
+    async def _check(self, command: PostCost) -> None:
+        fields = command.fields
         if fields.company != self._settings.company:
             raise Rejected(
                 f"company {fields.company!r} is not kept in this Tryton",
@@ -176,6 +178,7 @@ class CostWriter:
                 field="fields.total",
                 remedy="correct the document at its source",
             )
+        _check_receivers(command)
 
     async def _origin(self, asset_number: str | None) -> str | None:
         if not asset_number:
@@ -203,6 +206,34 @@ def _posting_date(command: PostCost) -> dt.date:
     return command.posting_date or command.fields.effective_date
 
 
+def _postings(command: PostCost) -> Sequence[CostPosting]:
+    """What each receiver bears; a command from before there were receivers does not say it."""
+    return command.postings or postings_of(command.fields)
+
+
+def _check_receivers(command: PostCost) -> None:
+    for place, posting in enumerate(_postings(command)):
+        if posting.receiver_kind is not ReceiverKind.COST_CENTRE:
+            raise Rejected(
+                f"{posting.receiver_kind} {posting.receiver} cannot bear a cost in this Tryton",
+                field=f"postings.{place}.receiver_kind",
+                remedy="reverse the document at its source, and enter it on cost centres",
+            )
+    posted = sum((posting.amount.amount for posting in _postings(command)), ZERO)
+    if posted != command.fields.total:
+        # Invariant 11: what the receivers bear is the document.
+        reason = f"come to {posted}, the document to {command.fields.total}"
+        raise Rejected(reason, field="postings", remedy="let the hub send it again: recon run, then the repair plan")
+
+
+def _text(command: PostCost, place: int) -> LineText:
+    """The text of one posting. The quantity of a line stands once, on its first posting."""
+    postings = _postings(command)
+    line = next(line for line in command.fields.lines if line.line_no == postings[place].line_no)
+    is_first = all(posting.line_no != line.line_no for posting in postings[:place])
+    return LineText(line.kind, line.description, line.quantity if is_first else None)
+
+
 def _document(command: PostCost) -> DocumentText:
     fields = command.fields
     late = _posting_date(command) != fields.effective_date
@@ -212,6 +243,7 @@ def _document(command: PostCost) -> DocumentText:
         command.asset_number,
         fields.reversal_of,
         fields.effective_date if late else None,
+        fields.cost_centre if any(posting.receiver != fields.cost_centre for posting in _postings(command)) else None,
     )
 
 

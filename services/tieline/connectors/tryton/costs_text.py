@@ -1,7 +1,8 @@
 """A cost document inside the texts of an account move: Tryton's move has no fields for it.
 
-Move: ``tieline: <cost_doc_id> | work order: WO-1 | asset: 42 | reverses: 7 | effective: 2026-03-17``; the last part
-only where the document is posted on another date than its own, because its own period is closed.
+Move: ``tieline: <cost_doc_id> | work order: WO-1 | asset: 42 | reverses: 7 | effective: 2026-03-17 | cost centre: CC``.
+``effective`` only where the document is posted on another date than its own, because its own period is closed;
+``cost centre``, the document's own, only where others bear something of it.
 Line: ``LABOUR x 2.5: Replace the bearing`` (kind, quantity where there is one, description).
 """
 
@@ -14,7 +15,9 @@ from decimal import Decimal
 
 from tieline.kernel.model import CostKind
 
-_PART = re.compile(r"^\s*(?P<key>tieline|work order|asset|reverses|effective)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE)
+_PART = re.compile(
+    r"^\s*(?P<key>tieline|work order|asset|reverses|effective|cost centre)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE
+)
 _LINE = re.compile(
     r"^(?P<kind>LABOUR|PART|SERVICE|TOOL|OTHER)(?: x (?P<quantity>-?\d{1,12}(?:\.\d{1,6})?))?:\s?(?P<text>.*)$",
     re.DOTALL,
@@ -30,6 +33,7 @@ class DocumentText:
     asset: str | None = None
     reversal_of: str | None = None
     effective_date: dt.date | None = None
+    cost_centre: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,7 @@ def write_document(text: DocumentText) -> str:
         ("asset", text.asset),
         ("reverses", text.reversal_of),
         ("effective", text.effective_date.isoformat() if text.effective_date else None),
+        ("cost centre", text.cost_centre),
     )
     return " | ".join(f"{key}: {_clean(value)}" for key, value in parts if value)
 
@@ -66,6 +71,7 @@ def read_document(text: str | None) -> DocumentText:
         found.get("asset"),
         found.get("reverses"),
         _date(found.get("effective")),
+        found.get("cost centre"),
     )
 
 

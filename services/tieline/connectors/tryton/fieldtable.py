@@ -138,7 +138,11 @@ _COST = {
     "asset_native_id": Place(("origin",), (), "written by the asset's number, as the command gives it"),
     "company": _COMPANY,
     "currency": _ASSET_CURRENCY,
-    "cost_centre": Place(("lines.analytic_lines.account.code",), ("lines.analytic_lines.account",)),
+    "cost_centre": Place(
+        ("description: cost centre", "lines.analytic_lines.account.code"),
+        ("description: cost centre", "lines.analytic_lines.account"),
+        "in the description where other cost centres bear something of the document",
+    ),
     "effective_date": Place(
         ("description: effective", "date"),
         ("date", "period", "lines.analytic_lines.date"),
@@ -146,6 +150,8 @@ _COST = {
     ),
     "total": Place(_SIDES, _SIDES, "the sum; written as the line on the accrual account"),
     "reversal_of": Place(("description: reverses",), ("description: reverses",)),
+    "treatment": Place((), (), "not kept: only expenses come here, and what is capital a person posts on the asset"),
+    "extends_life_periods": Place((), (), "not kept: see treatment"),
 }
 _COST_LINE = {
     "line_no": Place((), (), "counted; lines on the expense account of the settings"),
@@ -156,6 +162,14 @@ _COST_LINE = {
         _SIDES, (*_SIDES, *(f"lines.analytic_lines.{side}" for side in ("debit", "credit"))), "a credit swaps the sides"
     ),
     "source_ref": Place((), (), "not kept: accept has posted each source once before it comes here"),
+    "receivers": Place(
+        ("description: cost centre", "lines.analytic_lines.account.code"),
+        (
+            *("description: cost centre", "lines.account", "lines.description", *_SIDES),
+            *(f"lines.analytic_lines.{name}" for name in ("account", "date", "debit", "credit")),
+        ),
+        "cost centres only, a line of the move for each",
+    ),
 }
 _RETURNED = "origin.purchase.origin"
 _TAKEN_BACK = tuple(f"{_RETURNED}.lines.moves.{name}" for name in ("effective_date", "quantity"))

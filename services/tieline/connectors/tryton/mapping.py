@@ -23,6 +23,7 @@ from tieline.connectors.tryton.models import (
     Asset,
     AssetLine,
     Move,
+    MoveLine,
     Period,
     PostedDepreciation,
     Purchase,
@@ -43,6 +44,7 @@ from tieline.kernel.model import (
     BookReport,
     CostFields,
     CostLine,
+    CostReceiver,
     CostReport,
     DisposalKind,
     FinancialStatus,
@@ -53,6 +55,7 @@ from tieline.kernel.model import (
     OrderReport,
     PeriodStatus,
     PhysicalStatus,
+    ReceiverKind,
     Report,
     ScheduleLine,
 )
@@ -201,19 +204,15 @@ def cost_report(context: Context, move: Move) -> CostReport:
     expenses = sorted(
         (line for line in move.lines if line.account.code == context.expense_account), key=lambda line: line.id
     )
-    centres = {
-        context.codes.canonical("cost-centre", found.account.code, move.date, place="lines.analytic_lines.account.code")
-        for line in expenses
-        for found in line.analytic_lines
-        if found.account.code
-    }
+    centres = [_centres(context, line, move.date) for line in expenses]
     model, _, asset = (move.origin or "").partition(",")
     stamps = (move.changed_at, *(line.changed_at for line in move.lines))
     origin = origin_of(context, "cost-document", str(move.id), stamps, said.hub_ref)
 
     def build() -> CostReport:
         lines = tuple(
-            _cost_line(number, line.description, line.debit - line.credit) for number, line in enumerate(expenses, 1)
+            _cost_line(number, line.description, line.debit - line.credit, _receivers(found, said.cost_centre))
+            for number, (line, found) in enumerate(zip(expenses, centres, strict=True), 1)
         )
         fields = CostFields(
             # A posting made by hand names no work order: its own number stands in.
@@ -221,7 +220,7 @@ def cost_report(context: Context, move: Move) -> CostReport:
             asset_native_id=asset if model == "account.asset" and asset else None,
             company=move.company.party.code or "",
             currency=move.company.currency.code or "",
-            cost_centre=",".join(sorted(centres)) or "UNASSIGNED",
+            cost_centre=said.cost_centre or ",".join(sorted(set().union(*centres))) or "UNASSIGNED",
             effective_date=said.effective_date or move.date,
             total=sum((line.amount for line in lines), Decimal(0)),
             lines=lines,
@@ -272,9 +271,30 @@ def _number_in_year(period: Period) -> int:
     return place if standard else REGULAR_PERIODS + place
 
 
-def _cost_line(number: int, text: str | None, amount: Decimal) -> CostLine:
+def _centres(context: Context, line: MoveLine, day: dt.date) -> frozenset[str]:
+    codes = (found.account.code for found in line.analytic_lines if found.account.code)
+    place = "lines.analytic_lines.account.code"
+    return frozenset(context.codes.canonical("cost-centre", code, day, place=place) for code in codes)
+
+
+def _receivers(centres: frozenset[str], of_document: str | None) -> tuple[CostReceiver, ...]:
+    """Who bears a line of a move that says whose document it is: one centre, as the hub writes it; else nobody said."""
+    if of_document is None or len(centres) != 1 or centres == {of_document}:
+        return ()
+    [code] = centres
+    return (CostReceiver(kind=ReceiverKind.COST_CENTRE, code=code, share_part=1, share_whole=1),)
+
+
+def _cost_line(number: int, text: str | None, amount: Decimal, receivers: tuple[CostReceiver, ...]) -> CostLine:
     said = costs_text.read_line(text)
-    return CostLine(line_no=number, kind=said.kind, description=said.description, quantity=said.quantity, amount=amount)
+    return CostLine(
+        line_no=number,
+        kind=said.kind,
+        description=said.description,
+        quantity=said.quantity,
+        amount=amount,
+        receivers=receivers,
+    )
 
 
 def _order_line(context: Context, number: int, day: dt.date, place: int, line: PurchaseLine) -> OrderLine:

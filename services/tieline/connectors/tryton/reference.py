@@ -101,9 +101,9 @@ class Reference:
         """Id of an account of the settings. ``Stop`` when there is none."""
         return await self._one("account.account", code, [("company", "=", await self.company())])
 
-    async def cost_centre(self, canonical: str, day: dt.date) -> int:
+    async def cost_centre(self, canonical: str, day: dt.date, field: str) -> int:
         """Id of the analytic account of a canonical cost centre on a day. ``Rejected`` when unknown or closed."""
-        code = self._codes.native("cost-centre", canonical, day, place="fields.cost_centre")
+        code = self._codes.native("cost-centre", canonical, day, place=field)
         rows = await self._client.search_read(
             "analytic_account.account",
             [("code", "=", code), ("type", "=", "normal"), ("company", "=", await self.company())],
@@ -114,7 +114,7 @@ class Reference:
         if len(usable) != 1:
             raise Rejected(
                 f"cost centre {code!r} is {'closed' if rows else 'unknown'} in Tryton",
-                field="fields.cost_centre",
+                field=field,
                 remedy="open one analytic account with this code, or correct the cost centre",
             )
         return int(usable[0])

@@ -8,7 +8,15 @@ from typing import cast
 
 from pydantic import BaseModel
 
-from tieline.connectors.unio24.profile import FieldRule, Fields, Profile, kind_of, load_profile
+from tieline.connectors.unio24.profile import (
+    CostResource,
+    FieldRule,
+    Fields,
+    Profile,
+    ReceiverShare,
+    kind_of,
+    load_profile,
+)
 from tieline.connectors.unio24.records import lists_of, load_records
 from tieline.kernel.correspondence import FieldTables, Place, RecordTable
 from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
@@ -29,9 +37,18 @@ def tables(settings: Mapping[str, object], *, shapes: FamilyShapes | None = None
         "BookFields": RecordTable(books.item_path, _places(books.fields, "", writes=True)),
         "ScheduleLine": RecordTable(books.item_path, _places(books.line_fields, f"{books.lines}.", writes=True)),
         "CostFields": RecordTable(costs.item_path, _places(costs.fields, "", writes=False)),
-        "CostLine": RecordTable(costs.item_path, _places(costs.line_fields, f"{costs.lines}.", writes=False)),
+        "CostLine": RecordTable(costs.item_path, _cost_line_places(costs)),
         **(_family_tables(settings, shapes) if shapes is not None else {}),
     }
+
+
+def _cost_line_places(costs: CostResource) -> Mapping[str, Place]:
+    places = _places(costs.line_fields, f"{costs.lines}.", writes=False)
+    if costs.receivers is None:
+        return places
+    inner = _places(costs.receivers.fields, f"{costs.lines}.{costs.receivers.path}.", writes=False)
+    theirs = tuple(path for place in inner.values() for path in place.read)
+    return {**places, "receivers": Place(theirs, note="a share is said in per cent")}
 
 
 def _family_tables(settings: Mapping[str, object], shapes: FamilyShapes) -> FieldTables:
@@ -75,6 +92,8 @@ def render_field_table(profile: Profile) -> str:
         ("Cost document", CostFields, profile.cost_documents.fields),
         ("Cost document: line", CostLine, profile.cost_documents.line_fields),
     ]
+    if profile.cost_documents.receivers is not None:
+        sections.append(("Cost document: receiver of a line", ReceiverShare, profile.cost_documents.receivers.fields))
     parts = [
         f"# Field mapping: {profile.name}",
         "Generated from the profile; do not edit. Written anew by `make docs`.",
@@ -105,8 +124,8 @@ def _identity(profile: Profile) -> str:
 
 def _rows(model: type[BaseModel], rules: Fields, *, writes: bool) -> Iterator[str]:
     for name, info in model.model_fields.items():
-        if name == "lines":
-            continue
+        if name in {"lines", "receivers"}:
+            continue  # a table of its own
         rule = rules.get(name)
         meaning = _escaped(info.description or "")
         kind = kind_of(model, name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping, Sequence
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -12,7 +13,15 @@ from pydantic import BaseModel, ValidationError
 from tieline.connectors.kit.strict_json import JsonError, parse_json
 from tieline.connectors.unio24.conversion import from_theirs, has_key, put_at, read_time, to_theirs, value_at
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, Record
-from tieline.connectors.unio24.profile import Fields, Profile, Resource, field_sections, kind_of
+from tieline.connectors.unio24.profile import (
+    CostResource,
+    Fields,
+    Profile,
+    ReceiverShare,
+    Resource,
+    field_sections,
+    kind_of,
+)
 from tieline.kernel.code_lists import LISTED, SHARED, Codes
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.model import (
@@ -23,8 +32,10 @@ from tieline.kernel.model import (
     BookReport,
     CostFields,
     CostLine,
+    CostReceiver,
     CostReport,
     Origin,
+    ReceiverKind,
     Report,
     ScheduleLine,
 )
@@ -109,7 +120,32 @@ def cost_report(profile: Profile, system: str, record: Record, codes: Codes = SH
             remedy="correct the document in its system",
         )
     origin = origin_of(resource, system, "cost-document", identifier(record, resource.id), record)
-    return CostReport(origin=origin, fields=_canonical(fields, codes, fields.effective_date, resource.fields))
+    fields = _canonical(fields, codes, fields.effective_date, resource.fields)
+    borne = tuple(
+        line.model_copy(update={"receivers": _receivers(resource, part, f"{resource.lines}.{place}.", codes, fields)})
+        for line, (place, part) in zip(fields.lines, lines_at(record, resource.lines), strict=True)
+    )
+    return CostReport(origin=origin, fields=fields.model_copy(update={"lines": borne}))
+
+
+def _receivers(
+    resource: CostResource, line: Record, place: str, codes: Codes, fields: CostFields
+) -> tuple[CostReceiver, ...]:
+    """Who bears a line of theirs, in exact fractions; none where it does not say."""
+    rule = resource.receivers
+    if rule is None or value_at(line, rule.path) is None:
+        return ()
+    found: list[CostReceiver] = []
+    for number, record in lines_at(line, rule.path, place=place):
+        here = f"{place}{rule.path}.{number}."
+        said = read_fields(ReceiverShare, rule.fields, record, place=here)
+        code, share = said.code, Fraction(said.percent) / 100
+        if said.kind is ReceiverKind.COST_CENTRE:
+            code = codes.canonical(
+                "cost-centre", code, fields.effective_date, place=f"{here}{rule.fields['code'].path}"
+            )
+        found.append(CostReceiver(kind=said.kind, code=code, share_part=share.numerator, share_whole=share.denominator))
+    return tuple(found)
 
 
 def book_id_of(asset_id: str, book_id: str) -> str:
@@ -230,14 +266,14 @@ def _plain(model: type[BaseModel], name: str, value: object) -> object:
     return dict(value) if isinstance(value, BaseModel) and kind_of(model, name) == "money" else value
 
 
-def lines_at(record: Record, path: str) -> list[tuple[int, Record]]:
+def lines_at(record: Record, path: str, *, place: str = "") -> list[tuple[int, Record]]:
     """The records in a list of theirs, counted from 0. Raises ``Rejected`` if it is none."""
     lines = value_at(record, path)
     if not isinstance(lines, list):
-        raise Rejected("must be a list", field=path)
-    for place, line in enumerate(lines):
+        raise Rejected("must be a list", field=f"{place}{path}")
+    for number, line in enumerate(lines):
         if not isinstance(line, Mapping):
-            raise Rejected("must be an object", field=f"{path}.{place}")
+            raise Rejected("must be an object", field=f"{place}{path}.{number}")
     return list(enumerate(lines))
 
 

@@ -18,10 +18,11 @@ import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from tieline.kernel.errors import Stop
-from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, Money, ScheduleLine
+from tieline.kernel.model import AssetFields, BookFields, Code, CostFields, CostLine, Money, ReceiverKind, ScheduleLine
 
 _MAX_PROFILE_BYTES = 256_000
 _PLAIN = {"extra_forbidden": "is not a known key", "missing": "is missing"}
+_ELSEWHERE = ("lines", "receivers")
 _PLACEHOLDERS = {"assets": ("id",), "books": ("asset_id", "book_id"), "cost_documents": ("id",)}
 
 Key = Annotated[str, StringConstraints(pattern=r"^[^\s.]+(\.[^\s.]+)*$")]
@@ -127,6 +128,21 @@ class BookResource(Resource):
     line_fields: Fields = Field(description="Canonical field of a line to theirs.")
 
 
+class ReceiverShare(BaseModel):
+    """One receiver of a cost line as asset management says it: its share in per cent of the line."""
+
+    kind: ReceiverKind = Field(description="What bears a share of the line.")
+    code: Code = Field(description="Its code.")
+    percent: Decimal = Field(description="Its share in per cent, as exact as it stands there.")
+
+
+class ReceiverRule(Part):
+    """Where a line of a cost document says who bears it."""
+
+    path: Key = Field(description="Key of the list within the line; a line without it is the document's cost centre's.")
+    fields: Fields = Field(description="kind, code and percent (of the line) to theirs.")
+
+
 class CostResource(Resource):
     """Cost documents of completed work orders."""
 
@@ -134,6 +150,7 @@ class CostResource(Resource):
     fields: Fields = Field(description="Canonical field to theirs.")
     lines: Key = Field(description="Key of the document's lines.")
     line_fields: Fields = Field(description="Canonical field of a line to theirs.")
+    receivers: ReceiverRule | None = Field(default=None, description="Who bears a line; none: they do not say it.")
 
 
 class Paging(Part):
@@ -251,7 +268,12 @@ def _field_faults(data: object) -> Iterator[tuple[tuple[str, ...], str]]:
             path = str(resource.get("item_path", ""))
             yield from (((section, *place), fault) for place, fault in path_faults(path, _PLACEHOLDERS[section]))
         rules = resource.get(key) if isinstance(resource, Mapping) else None
-        yield from (((section, key, *place), fault) for place, fault in rules_faults(model, rules, needed, ("lines",)))
+        yield from (((section, key, *place), fault) for place, fault in rules_faults(model, rules, needed, _ELSEWHERE))
+    costs = data.get("cost_documents") if isinstance(data, Mapping) else None
+    receivers = costs.get("receivers") if isinstance(costs, Mapping) else None
+    rules = receivers.get("fields") if isinstance(receivers, Mapping) else None
+    found = rules_faults(ReceiverShare, rules, needed_fields(ReceiverShare), ())
+    yield from ((("cost_documents", "receivers", "fields", *place), fault) for place, fault in found)
 
 
 def rules_faults(

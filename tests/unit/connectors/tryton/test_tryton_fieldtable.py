@@ -35,6 +35,7 @@ from tieline.kernel.model import (
     CostFields,
     CostKind,
     CostLine,
+    CostReceiver,
     DepreciationRunFields,
     Dispatch,
     DisposalKind,
@@ -48,6 +49,7 @@ from tieline.kernel.model import (
     PostCost,
     ReceiptFields,
     ReceiptLine,
+    ReceiverKind,
     ScheduleLine,
     WriteAsset,
 )
@@ -86,7 +88,7 @@ def _documents() -> Iterator[tuple[str, dict[str, Any]]]:
     yield from _purchasing()
     for name in ("asset-bought-on-an-order", "asset-closed", "asset-draft", "asset-running-with-postings",
                  "asset-written-by-the-hub", "book-in-a-broken-fiscal-year", "order-approved",
-                 "cost-posted", "cost-posted-by-hand", "cost-reversal"):  # fmt: skip
+                 "cost-posted", "cost-posted-by-hand", "cost-reversal", "cost-shared"):  # fmt: skip
         stream, document = _golden(name)
         lines = document["lines."]
         if stream == "costs":
@@ -138,6 +140,7 @@ def _changed(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             "work order": {"work_order": "WO-MARK"},
             "reverses": {"reversal_of": "4711"},
             "effective": {"effective_date": dt.date(2024, 2, 3)},
+            "cost centre": {"cost_centre": "CC-MARK"},
         }
         for key, changes in parts.items():
             yield f"description: {key}", costs_text.write_document(replace(said, **changes))
@@ -241,7 +244,7 @@ class Reference:
     async def account(self, code: str) -> str:
         return code
 
-    async def cost_centre(self, code: str, _day: dt.date) -> str:
+    async def cost_centre(self, code: str, _day: dt.date, _field: str) -> str:
         return f"centre {code}"
 
     async def open_period(self, day: dt.date, _field: str) -> str:
@@ -320,9 +323,14 @@ COST = CostFields(
     effective_date=dt.date(2025, 1, 1), total=Decimal(10), reversal_of="R",
     lines=(CostLine(line_no=1, kind=CostKind.PART, description="D", quantity=Decimal(1), amount=Decimal(10)),),
 )  # fmt: skip
-OTHER_COST: Mapping[str, Any] = {"effective_date": dt.date(2025, 2, 2), "total": Decimal(20), "lines": COST.lines}
+OTHER_COST: Mapping[str, Any] = {
+    "effective_date": dt.date(2025, 2, 2), "total": Decimal(20), "lines": COST.lines, "currency": "USD",
+}  # fmt: skip
 OTHER_LINE: Mapping[str, Any] = {
     "line_no": 2, "kind": CostKind.LABOUR, "quantity": Decimal(2), "amount": Decimal(20),
+    "receivers": tuple(
+        CostReceiver(kind=ReceiverKind.COST_CENTRE, code=code, share_part=1, share_whole=2) for code in ("CC", "C2")
+    ),
 }  # fmt: skip
 
 
@@ -335,6 +343,7 @@ def _posted(fields: CostFields) -> dict[str, object]:
     said = costs_text.read_document(str(values.pop("description")))
     flat: dict[str, object] = {
         "description: work order": said.work_order, "description: reverses": said.reversal_of,
+        "description: cost centre": said.cost_centre,
     }  # fmt: skip
     for name, value in values.items():
         if name != "lines":
@@ -347,7 +356,7 @@ def _posted(fields: CostFields) -> dict[str, object]:
     return flat
 
 
-async def _no_check(_: CostFields) -> None:
+async def _no_check(_: PostCost) -> None:
     return None
 
 
@@ -362,6 +371,8 @@ def test_every_cost_field_is_written_to_where_the_table_says_and_to_nowhere_else
         # The accrual line's sides swap with the sign, so both are the total's.
         others = [OTHER_COST.get(name, "MARK")] + ([Decimal(-20)] if name == "total" else [])
         used = set().union(*(_differing(before, _posted(COST.model_copy(update={name: other}))) for other in others))
+        shared = COST.model_copy(update={"lines": (COST.lines[0].model_copy(update=OTHER_LINE),)})
+        used |= _differing(_posted(shared), _posted(shared.model_copy(update={name: others[0]})))
         assert used == set(place.written), name
     for name, place in TABLES["CostLine"].places.items():
         others = [OTHER_LINE.get(name, "MARK")] + ([Decimal(-20)] if name == "amount" else [])

@@ -63,7 +63,7 @@ class Books:
     async def account(self, _: str) -> int:
         return 3
 
-    async def cost_centre(self, _code: str, _day: dt.date) -> int:
+    async def cost_centre(self, _code: str, _day: dt.date, _field: str) -> int:
         return 4
 
     async def check_money(self, _amount: Decimal, _currency: str, _field: str) -> None:
