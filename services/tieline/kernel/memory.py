@@ -192,6 +192,9 @@ class PeriodHold(Model):
     asset: AssetReport | None = Field(default=None, description="The report, if it is of an asset.")
     cost: CostReport | None = Field(default=None, description="The report, if it is of a cost document.")
     since: AwareDatetime = Field(description="When it was held (UTC).")
+    seen: int = Field(
+        default=0, description="The hub's version of the asset that its system had seen when it spoke; 0: none."
+    )
 
 
 class Conflict(Model):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 
 from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.clock import Clock
@@ -13,9 +12,8 @@ from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.memory import Conflict, LedgerEntry, LinkAction, LinkDecision, PeriodHold
+from tieline.kernel.memory import Conflict, LinkAction, LinkDecision, PeriodHold
 from tieline.kernel.model import (
-    AssetEvent,
     AssetReport,
     AssetState,
     BookReport,
@@ -34,29 +32,25 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import CENTRE, ReferenceReport
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
-from tieline.processors.accepting import accepted_as
+from tieline.processors.accepting import role_of
+from tieline.processors.asset_records import AssetRecords
 from tieline.processors.audits import Audits
 from tieline.processors.books import Books
 from tieline.processors.cost_documents import CostDocuments
 from tieline.processors.depreciation_runs import DepreciationRuns
 from tieline.processors.duplicates import Duplicates
-from tieline.processors.equipment import Equipment, without_disposal
+from tieline.processors.equipment import Equipment
 from tieline.processors.families import FamilyRecords
-from tieline.processors.fiscal_periods import Posts, Waits
-from tieline.processors.foreign_edits import ForeignEdits
-from tieline.processors.hearing import hear, is_outdated, was_heard
+from tieline.processors.fiscal_periods import Waits
+from tieline.processors.hearing import is_outdated
 from tieline.processors.linking import COUNTERPART
-from tieline.processors.merging import PURCHASE_LINE, Merged, echoed_version, merge_report, name_event
+from tieline.processors.merging import PURCHASE_LINE
 from tieline.processors.movements import Movements
 from tieline.processors.orders import Orders
 from tieline.processors.period_gate import Arrival, PeriodGate, arrival_of
-from tieline.processors.postings import dates_to_post
-from tieline.processors.proposals import Proposals, Refused, refuse, without
+from tieline.processors.proposals import Refused
 from tieline.processors.purchase_tracking import PurchaseTracking
 from tieline.processors.references import References
-from tieline.processors.vectors import reach
-
-ASSET_EVENTS = "asset.asset.event.v1"
 
 
 class Accept:
@@ -64,27 +58,34 @@ class Accept:
 
     def __init__(self, landscape: Landscape, ownership: Ownership, clock: Clock) -> None:
         self._landscape = landscape
-        self._ownership = ownership
         self.gate = PeriodGate(landscape, clock)
         self.runs = DepreciationRuns(self._period_of_line, landscape.fiscal.default_company)
         self.tracking = PurchaseTracking(landscape.procure_to_pay)
-        self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState, on_change=self._follow_asset)
-        self.books = Books(self.assets, self.runs, self._period_of_line)
         self.equipment = Equipment()
         self.audits = Audits()
         self._refused = Refused()
         self.conflicts: Table[Conflict] = Table("hub.conflict.state.v1", Conflict, on_change=self._refused.follow)
-        self._foreign_edits = ForeignEdits(self.conflicts, landscape.systems, clock)
         self.references = References(landscape, self.conflicts, clock)
-        self._proposals = Proposals(landscape, self.references)
+        self.assets = AssetRecords(
+            landscape,
+            ownership,
+            clock,
+            conflicts=self.conflicts,
+            references=self.references,
+            periods=self.gate.periods,
+            equipment=self.equipment,
+            follow=self._follow_asset,
+        )
+        self.books = Books(self.assets.table, self.runs, self._period_of_line)
         self.costs = CostDocuments(landscape, self.conflicts, self.equipment, self.gate, clock)
         self.movements = Movements(self.conflicts, self.gate.periods, clock, self.costs.capital)
         self.purchasing = Orders(landscape, self.conflicts, self.costs.sources, clock, follow=self.tracking.follow)
         self.duplicates = Duplicates(
-            self.assets, self.books.table, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
+            self.assets.table, self.books, self.conflicts, self._hear, books_kept_by=landscape.having_role(ERP)
         )
-        self.ledger: Table[LedgerEntry] = Table("hub.delivery-ledger.state.v1", LedgerEntry)
-        self.families = FamilyRecords(landscape, shapes_of(landscape.families), self.conflicts, self.ledger, clock)
+        self.families = FamilyRecords(
+            landscape, shapes_of(landscape.families), self.conflicts, self.assets.ledger, clock
+        )
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
@@ -103,7 +104,9 @@ class Accept:
                 arrival = replace(arrival_of(record, report), canonical_id=asset_id)
                 return [] if self._is_second(record, asset_id, report.origin) else self._arrive(arrival)
             case CostReport() as report:
-                return self._arrive(arrival_of(record, report))
+                arrival = arrival_of(record, report)
+                bearer_id = self.duplicates.survivor(arrival.asset_id) if arrival.asset_id else None
+                return self._arrive(replace(arrival, asset_id=bearer_id))
             case BookReport() | MovementReport() | EquipmentLinkReport() | AuditReport() as report:
                 return self._booked(record, report)
             case OrderReport() | ReceiptReport() | InvoiceReport() as report:
@@ -154,12 +157,13 @@ class Accept:
         """A merge, or an undone one; what waits for a period goes with its record (Invariants 2 and 4)."""
         survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
         if decision.action is LinkAction.MERGE:
-            written = self.duplicates.merge(decision)
-            if (survivor := self.assets.get(survivor_id)) is not None:
+            written = [*self.duplicates.merge(decision), *self.equipment.merge(decision)]
+            if (survivor := self.assets.table.get(survivor_id)) is not None:
                 self.gate.move(merged_id, survivor_id, lambda row: not _is_other_record(row, survivor))
         else:
             written = self.duplicates.separate(decision)
-            if (merged := self.assets.get(merged_id)) is not None:
+            if (merged := self.assets.table.get(merged_id)) is not None:
+                written += self.equipment.separate(decision, merged.links)
                 self.gate.move(survivor_id, merged_id, lambda row: _is_record(row, merged))
         for asset_id in (survivor_id, merged_id):
             written += self.gate.release(f"asset/{asset_id}", self._post)
@@ -171,17 +175,11 @@ class Accept:
             return True
         if origin.entity == PURCHASE_LINE:
             return False  # an order line is no record of the asset: its cost is new however it came here
-        state = self.assets.get(asset_id) if asset_id != record.key_text else None
+        state = self.assets.table.get(asset_id) if asset_id != record.key_text else None
         return state is not None and state.links.get(origin.system, origin.native_id) != origin.native_id
 
     def _role(self, origin: Origin) -> str:
-        if origin.system not in self._landscape.systems:
-            raise Rejected(
-                f"system {origin.system!r} is not in the landscape",
-                field="origin.system",
-                remedy="add the system to the landscape, then replay",
-            )
-        return self._landscape.role_of(origin.system)
+        return role_of(self._landscape, origin)
 
     def _period(self, report: FiscalPeriodReport | DepreciationRunReport) -> list[Outbound]:
         if self._role(report.origin) != ERP:
@@ -210,7 +208,10 @@ class Accept:
 
     def _arrive(self, arrival: Arrival) -> list[Outbound]:
         """Post a report now or hold it. What the ERP says is in its books already: it neither posts nor waits."""
-        books_say = self._role(arrival.report.origin) == ERP
+        report = arrival.report
+        books_say = self._role(report.origin) == ERP
+        if isinstance(report, AssetReport):
+            arrival = replace(arrival, seen=self.assets.seen(arrival.canonical_id, report))
         lane = self.gate.lane_of(arrival)
         if self.gate.is_waiting(lane) and not books_say and not self._was_taken(arrival):
             self._check(arrival)
@@ -224,15 +225,9 @@ class Accept:
         return [*posted, *self.gate.release(lane, self._post)]
 
     def _was_taken(self, arrival: Arrival) -> bool:
-        """Whether the report says nothing that was not taken before: it comes again, and has nothing to wait for."""
-        report = arrival.report
-        if isinstance(report, CostReport) or arrival.is_reheard:
+        if isinstance(arrival.report, CostReport):
             return self.costs.table.get(arrival.canonical_id) is not None
-        state = self.assets.get(arrival.canonical_id)
-        if state is None or is_outdated(state, report.origin) or not was_heard(state, report.origin):
-            return is_outdated(state, report.origin)
-        merged = merge_report(state, report, self._role(report.origin), self._ownership, is_repeated=True)
-        return not merged.changed and merged.links == state.links
+        return not arrival.is_reheard and self.assets.was_taken(arrival.canonical_id, arrival.report)
 
     def _hear(self, asset_id: str, report: AssetReport) -> list[Outbound]:
         """What a record said that a person moved to this asset, as if it came now."""
@@ -240,11 +235,10 @@ class Accept:
 
     def _check(self, arrival: Arrival) -> None:
         """What is wrong with a report by itself: said when it comes, not only when it is released."""
-        report = arrival.report
-        if isinstance(report, CostReport):
-            if self._role(report.origin) != ASSET_MANAGEMENT:
+        if isinstance(arrival.report, CostReport):
+            if self._role(arrival.report.origin) != ASSET_MANAGEMENT:
                 raise Rejected("work orders and their costs are asset management's to say", field="origin.system")
-            self.costs.check(arrival.canonical_id, report, arrival.asset_id)
+            self.costs.check(arrival.canonical_id, arrival.report, arrival.asset_id)
 
     def _post(self, arrival: Arrival) -> list[Outbound] | Waits:
         """What the report gives, or why it must wait; nothing has changed then."""
@@ -253,98 +247,11 @@ class Accept:
             case AssetReport() as report:
                 if self.duplicates.survivor(arrival.canonical_id) != arrival.canonical_id:
                     return []  # it waited while its record became a second one, which changes nothing
-                if not arrival.is_reheard and is_outdated(self.assets.get(arrival.canonical_id), report.origin):
+                if not arrival.is_reheard and is_outdated(self.assets.table.get(arrival.canonical_id), report.origin):
                     return []  # Invariant 4: the record's own later word was taken already
-                return self._asset(arrival.canonical_id, report, has_waited=arrival.has_waited)
+                return self.assets.post(arrival, report)
             case CostReport() as report:
                 return self.costs.accept(arrival.canonical_id, report, arrival.asset_id)
-
-    def _asset(self, asset_id: str, report: AssetReport, *, has_waited: bool) -> list[Outbound] | Waits:
-        said, origin = report, report.origin
-        role = self._role(origin)
-        state = self.assets.get(asset_id)
-        if report.deleted and state is None:
-            return []  # a deletion never makes an asset
-        leaving = self.equipment.leaving(asset_id, report, self.assets) if role == ASSET_MANAGEMENT else []
-        if any(link.asset_id == asset_id for link in leaving):
-            report = without_disposal(report)  # T29: a unit that leaves is no disposal of all of them
-        entry = self.ledger.get(f"{origin.system}/asset/{asset_id}")
-        echo = echoed_version(report, entry)
-        seen = reach(report, entry, echo)
-        at_most = entry.applied_version if entry else 0
-        hear_by = partial(
-            merge_report,
-            role=role,
-            ownership=self._ownership,
-            echo=echo,
-            seen=seen,
-            seen_at_most=at_most,
-            has_waited=has_waited,
-            is_repeated=was_heard(state, origin) and not has_waited,
-        )
-        merged = hear_by(state, report)
-        refusals = self._proposals.judge(state, report, merged, role, self._ownership)
-        if isinstance(refusals, Waits):
-            return refusals
-        if refusals:
-            spoken = without(report, refusals)
-            merged = hear_by(state, spoken)
-            merged = refuse(merged, refusals)
-        posts = self._where(state, merged, report)
-        if isinstance(posts, Waits):
-            return posts
-        found = self._foreign_edits.note(asset_id, state, report, merged, refusals)
-        found += self.equipment.propose(leaving, said, self.assets)
-        if state is not None and not merged.changed and merged.links == state.links:
-            # Who vouches for a value, and when, is worth keeping, but it is no event: nothing about the asset changed.
-            vouched = {"said_by": merged.said_by, "said_at": merged.said_at, "heard_at": hear(state, origin)} | {
-                "words": merged.words
-            }
-            if (kept := state.model_copy(update=vouched)) != state:
-                self.assets.put(asset_id, kept)
-            return found
-        version = (state.version if state else 0) + 1
-        changed = merged.changed if merged.links == (state.links if state else {}) else (*merged.changed, "links")
-        new = AssetState(
-            asset_id=asset_id,
-            version=version,
-            fields=merged.fields,
-            said_by=merged.said_by,
-            links=merged.links,
-            said_at=merged.said_at,
-            heard_at=hear(state, origin),
-            words=merged.words,
-            sent=self._sent(state, version, report, merged),
-        )
-        self.assets.put(asset_id, new)
-        name, effective = name_event(state, new, merged.changed, origin.recorded_at.date())
-        period = posts.period
-        if period is None and name in {"AssetDisposed", "AssetPlacedInService"}:
-            period = self.gate.periods.period_of(new.fields.company, effective)
-        accepted = accepted_as(version, origin, effective, changed, Posts(period, posts.date), returned=merged.returned)
-        event = AssetEvent(asset_id=asset_id, accepted=accepted, fields=merged.fields, links=merged.links)
-        return [Outbound(ASSET_EVENTS, asset_id, Typed(name, event)), *found]
-
-    def _sent(self, state: AssetState | None, version: int, report: AssetReport, merged: Merged) -> dict[str, int]:
-        """The version each system is sent, as route will do it."""
-        flows = self._landscape.targets("asset", report.origin.system)
-        systems = {flow.target for flow in flows} | ({report.origin.system} if merged.returned else set())
-        return {**(state.sent if state else {}), **dict.fromkeys(systems, version)}
-
-    def _where(self, state: AssetState | None, merged: Merged, report: AssetReport) -> Posts | Waits:
-        """Where the in-service date or the disposal posts that this report would bring to the ERP (Invariant 10)."""
-        where = Posts(None)
-        for field, day in dates_to_post(state, merged, report, self._erps_of(report.origin)):
-            decided = self.gate.periods.decide(merged.fields.company, day, f"fields.{field}")
-            if isinstance(decided, Waits):
-                return decided
-            where = decided
-        return where
-
-    def _erps_of(self, origin: Origin) -> frozenset[str]:
-        """ERPs that learn of the system's asset records."""
-        flows = self._landscape.targets("asset", origin.system)
-        return frozenset(flow.target for flow in flows if self._landscape.role_of(flow.target) == ERP)
 
     def _period_of_line(self, company: str | None, book_id: str, line: ScheduleLine) -> str | None:
         """The period the ERP says a posting is in; that of its date where it does not say."""

@@ -1,9 +1,11 @@
-"""accepting: what stands on every event of what the hub accepted."""
+"""accepting: who speaks, and what stands on every event of what the hub accepted."""
 
 from __future__ import annotations
 
 import datetime as dt
 
+from tieline.kernel.errors import Rejected
+from tieline.kernel.landscape import Landscape
 from tieline.kernel.model import Accepted, Origin
 from tieline.processors.fiscal_periods import Posts
 
@@ -32,3 +34,14 @@ def accepted_as(
         posting_date=posts.date if posts else None,
         returned_fields=returned,
     )
+
+
+def role_of(landscape: Landscape, origin: Origin) -> str:
+    """The role of the system that speaks. Raises ``Rejected`` for one that the landscape does not know."""
+    if origin.system not in landscape.systems:
+        raise Rejected(
+            f"system {origin.system!r} is not in the landscape",
+            field="origin.system",
+            remedy="add the system to the landscape, then replay",
+        )
+    return landscape.role_of(origin.system)

@@ -24,6 +24,7 @@ from tieline.processors.accepting import accepted_as
 from tieline.processors.depreciation_runs import DepreciationRuns, PeriodOf
 from tieline.processors.fiscal_periods import Posts
 from tieline.processors.hearing import is_news, is_older
+from tieline.processors.index import Index
 from tieline.processors.orders import changed_names
 
 BOOK_EVENTS = "asset.book.event.v1"
@@ -36,12 +37,18 @@ class Books:
     def __init__(self, assets: Table[AssetState], runs: DepreciationRuns, period_of: PeriodOf) -> None:
         self._assets = assets
         self._period_of = period_of
+        self._runs = runs
+        self._of_asset = Index()
         self.table: Table[BookState] = Table(
             "asset.book.state.v1",
             BookState,
             partition_by=lambda key: key.split("|", 1)[0],
-            on_change=runs.follow_book,
+            on_change=self._follow,
         )
+
+    def of(self, asset_id: str) -> list[BookState]:
+        """The books of one asset, by key."""
+        return [row for key in self._of_asset.of(asset_id) if (row := self.table.get(key)) is not None]
 
     def accept(self, asset_id: str, report: BookReport) -> list[Outbound]:
         """The events of a book report; none for what is known. Raises ``Rejected`` for figures that cannot be."""
@@ -81,6 +88,14 @@ class Books:
                 for line, period in zip(posted, periods, strict=True)
             ),
         ]
+
+    def _follow(self, key: str, old: BookState | None, new: BookState | None) -> None:
+        self._runs.follow_book(key, old, new)
+        asset_id = key.split("|", 1)[0]
+        if new is not None:
+            self._of_asset.add(asset_id, key)
+        else:
+            self._of_asset.drop(asset_id, key)
 
 
 def replaces_plan(old: BookFields, new: BookFields) -> bool:

@@ -21,8 +21,9 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.books import Books
 from tieline.processors.hearing import MERGE
-from tieline.processors.vectors import HUB, digest_of
+from tieline.processors.vectors import HUB, as_text, digest_of
 
 ASSET_EVENTS = "asset.asset.event.v1"
 BOOK_EVENTS = "asset.book.event.v1"
@@ -35,7 +36,7 @@ class Duplicates:
     def __init__(
         self,
         assets: Table[AssetState],
-        books: Table[BookState],
+        books: Books,
         conflicts: Table[Conflict],
         hear: Hear,
         *,
@@ -71,13 +72,16 @@ class Duplicates:
             return []  # what has no accepted state yet will be heard under the survivor; a merge is done once
         systems = tuple(system for system in sorted(merged.links) if system not in before.links)
         written = [out for s in systems for out in self._hear(survivor_id, _said_by(s, merged, decision))]
-        books = self._move_books(merged_id, survivor_id, None)
+        after = self._keep_heard(survivor_id, merged, systems)
+        self._move_conflicts(merged_id, after, systems)
+        there = {book.fields.book_id for book in self._books.of(survivor_id)}
+        books = self._move_books(merged_id, survivor_id, lambda book_id: book_id not in there)
         row = AssetMerge(
             merged_id=merged_id,
             survivor_id=survivor_id,
             merged_before=merged,
             survivor_before=before,
-            survivor_after=self._assets.get(survivor_id) or before,
+            survivor_after=after,
             systems=systems,
             books=tuple(state.fields.book_id for state in books),
             by=decision.by,
@@ -100,12 +104,11 @@ class Duplicates:
         if row is None or marked is None or now is None:
             return []
         survivor, merged = separate_states(row, now, marked)
-        books = self._move_books(survivor_id, merged_id, row.books)
+        every = self._has_every_book(row, now)
+        books = self._move_books(survivor_id, merged_id, lambda book_id: every or book_id in row.books)
         self._assets.put(survivor_id, survivor)
         self._assets.put(merged_id, merged)
-        for system in row.systems:
-            for field in AssetFields.model_fields:
-                self._conflicts.delete(f"{survivor_id}|{field}|{system}")
+        self._move_conflicts(survivor_id, merged, row.systems)
         self.table.delete(merged_id)
         staying = next(iter(sorted(survivor.links)), "hub")
         return [
@@ -116,22 +119,51 @@ class Duplicates:
             *self._book_events(books, row.systems, decision),
         ]
 
-    def _move_books(self, source: str, target: str, only: tuple[str, ...] | None) -> list[BookState]:
+    def _move_books(self, source: str, target: str, moves: Callable[[str], bool]) -> list[BookState]:
         """The books at their new asset. Posted lines stay known there: none is published twice (Invariant 3)."""
         moved: list[BookState] = []
-        for key, state in list(self._books.items()):
+        for state in self._books.of(source):
             book_id = state.fields.book_id
             new_key = f"{target}|{book_id}"
-            there = self._books.get(new_key)
-            if state.asset_id != source or (only is not None and book_id not in only) or (only is None and there):
+            there = self._books.table.get(new_key)
+            if not moves(book_id):
                 continue
             version = max(state.version, there.version if there else 0) + 1
             book = state.model_copy(update={"asset_id": target, "version": version})
-            self._books.put(new_key, book)
-            if only is not None:
-                self._books.delete(key)
+            self._books.table.put(new_key, book)
+            # At one asset only: its lines count once in their depreciation run (T33).
+            self._books.table.delete(f"{source}|{book_id}")
             moved.append(book)
         return moved
+
+    def _has_every_book(self, row: AssetMerge, now: AssetState) -> bool:
+        """Whether all books at the survivor are those of the merged asset's records, also those reported since."""
+        keepers = {*row.survivor_before.links, *now.links} - set(row.systems)
+        return self._books_kept_by.isdisjoint(keepers)
+
+    def _keep_heard(self, survivor_id: str, merged: AssetState, systems: Collection[str]) -> AssetState:
+        """The survivor, with when the records spoke last that are its own now: older words stay older (4)."""
+        survivor = self._assets.get(survivor_id)
+        assert survivor is not None  # noqa: S101  - merge made sure of it
+        heard_at = survivor.heard_at | _heard_of(merged, systems, moved=True)
+        if heard_at != survivor.heard_at:
+            survivor = survivor.model_copy(update={"heard_at": heard_at})
+            self._assets.put(survivor_id, survivor)
+        return survivor
+
+    def _move_conflicts(self, source_id: str, target: AssetState, systems: Collection[str]) -> None:
+        """What the systems' records say otherwise goes with them (9), and with it what waits for a reference record."""
+        for system in systems:
+            for field in AssetFields.model_fields:
+                row = self._conflicts.get(f"{source_id}|{field}|{system}")
+                if row is None:
+                    continue
+                self._conflicts.delete(f"{source_id}|{field}|{system}")
+                owned, key = as_text(getattr(target.fields, field)), f"{target.asset_id}|{field}|{system}"
+                is_own = target.said_by.get(field) == system and row.proposal is None
+                if not is_own and row.foreign_value != owned and self._conflicts.get(key) is None:
+                    update = {"canonical_id": target.asset_id, "owned_value": owned, "owned_version": target.version}
+                    self._conflicts.put(key, row.model_copy(update=update))
 
     def _book_events(
         self, books: list[BookState], systems: Collection[str], decision: LinkDecision
@@ -139,7 +171,7 @@ class Duplicates:
         # In the name of the system that keeps them, so that those which show them are written.
         keeper = next((system for system in systems if system in self._books_kept_by), "hub")
         for book in books:
-            accepted = _accepted(book.version, keeper, decision.decision_id, decision, ("book_id",))
+            accepted = decided_as(book.version, keeper, decision.decision_id, decision, ("book_id",))
             body = AssetBookChanged(asset_id=book.asset_id, accepted=accepted, fields=book.fields)
             yield Outbound(BOOK_EVENTS, book.asset_id, Typed("AssetBookChanged", body))
 
@@ -225,7 +257,8 @@ def _said_by(system: str, state: AssetState, decision: LinkDecision) -> AssetRep
     return AssetReport(origin=origin, fields=AssetFields().model_copy(update=said))
 
 
-def _accepted(version: int, system: str, native_id: str, decision: LinkDecision, changed: tuple[str, ...]) -> Accepted:
+def decided_as(version: int, system: str, native_id: str, decision: LinkDecision, changed: tuple[str, ...]) -> Accepted:
+    """What stands on an event that a person's decision brings about in the name of a system's record."""
     return Accepted(
         version=version,
         origin_system=system,
@@ -237,7 +270,7 @@ def _accepted(version: int, system: str, native_id: str, decision: LinkDecision,
 
 
 def _merge_event(name: str, state: AssetState, survivor_id: str, decision: LinkDecision) -> Outbound:
-    accepted = _accepted(state.version, "hub", decision.decision_id, decision, ())
+    accepted = decided_as(state.version, "hub", decision.decision_id, decision, ())
     body = AssetMergeEvent(
         asset_id=state.asset_id, accepted=accepted, survivor_id=survivor_id, by=decision.by, reason=decision.reason
     )
@@ -247,6 +280,6 @@ def _merge_event(name: str, state: AssetState, survivor_id: str, decision: LinkD
 def _changed_event(was: AssetState, state: AssetState, system: str, decision: LinkDecision) -> Outbound:
     names = AssetFields.model_fields
     changed = tuple(name for name in names if getattr(was.fields, name) != getattr(state.fields, name))
-    accepted = _accepted(state.version, system, decision.decision_id, decision, (*changed, "links"))
+    accepted = decided_as(state.version, system, decision.decision_id, decision, (*changed, "links"))
     body = AssetEvent(asset_id=state.asset_id, accepted=accepted, fields=state.fields, links=state.links)
     return Outbound(ASSET_EVENTS, state.asset_id, Typed("AssetChanged", body))

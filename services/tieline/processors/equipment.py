@@ -7,7 +7,7 @@ other, and how many of its units. Work on equipment is borne by its assets; a un
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -20,10 +20,13 @@ from tieline.kernel.equipment_records import (
     PartialDisposalProposed,
 )
 from tieline.kernel.errors import Rejected
+from tieline.kernel.memory import LinkDecision
 from tieline.kernel.model import AssetReport, AssetState, CostFields, CostShare, Money, PhysicalStatus
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
+from tieline.processors.duplicates import decided_as
+from tieline.processors.index import Index
 
 LINK_EVENTS = "asset.equipment-link.event.v1"
 _LEAVING = ("physical_status", "disposal_date", "disposal_kind")
@@ -39,15 +42,19 @@ class Equipment:
             partition_by=lambda key: key.split("|", 1)[0],
             on_change=self._follow,
         )
-        self._keys: dict[str, set[str]] = {}
+        self._of_equipment = Index()
+        self._of_asset = Index()
+        self._of_record = Index()  # system/native id of the link
 
     def take(self, equipment_id: str, asset_id: str, report: EquipmentLinkReport) -> list[Outbound]:
         """A link as asset management has it now. Raises ``Rejected`` for shares that exceed the whole on some day."""
         origin, fields = report.origin, report.fields
         key = f"{equipment_id}|{origin.system}/{origin.native_id}"
-        known = self.table.get(key)
+        stood_at = self._of_record.one_of(f"{origin.system}/{origin.native_id}")
+        known = self.table.get(stood_at) if stood_at is not None else None
         if known is not None and (
-            origin.recorded_at < known.recorded_at or (known.fields, known.asset_id) == (fields, asset_id)
+            origin.recorded_at < known.recorded_at
+            or (known.fields, known.equipment_id, known.asset_id) == (fields, equipment_id, asset_id)
         ):
             return []  # Invariant 4
         _check(fields)
@@ -60,8 +67,10 @@ class Equipment:
             origin_native_id=origin.native_id,
             fields=fields,
             recorded_at=origin.recorded_at,
-            left_on=known.left_on if known else None,
+            left_on=known.left_on if known and stood_at == key else None,
         )
+        if stood_at not in {None, key}:
+            self.table.delete(stood_at)  # it is of another equipment now
         self.table.put(key, row)
         before = known.fields if known else None
         changed = tuple(n for n in type(fields).model_fields if getattr(before, n, None) != getattr(fields, n))
@@ -70,6 +79,43 @@ class Equipment:
         event = EquipmentLinkEvent(equipment_id=equipment_id, asset_id=asset_id, accepted=accepted, fields=fields)
         name = "EquipmentLinked" if known is None else "EquipmentLinkChanged"
         return [Outbound(LINK_EVENTS, equipment_id, Typed(name, event))]
+
+    def merge(self, decision: LinkDecision) -> list[Outbound]:
+        """What links say of the merged asset they say of the survivor. Raises ``Rejected`` for more than the whole."""
+        survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
+        return self._move(merged_id, survivor_id, lambda _system, _native_id: True, decision)
+
+    def separate(self, decision: LinkDecision, links: Mapping[str, str]) -> list[Outbound]:
+        """What they say of the records that are the merged asset's again (``links``), they say of it again (T39)."""
+        survivor_id, merged_id = decision.canonical_id or "", decision.other_id or ""
+        return self._move(survivor_id, merged_id, lambda system, native_id: links.get(system) == native_id, decision)
+
+    def _move(
+        self, source: str, target: str, is_of: Callable[[str, str], bool], decision: LinkDecision
+    ) -> list[Outbound]:
+        moved: list[Outbound] = []
+        for key in sorted({*self._of_equipment.of(source), *self._of_asset.of(source)}):
+            link = self.table.get(key)
+            if link is None:
+                continue
+            fields, ends = link.fields, dict[str, object]()
+            if link.equipment_id == source and is_of(link.origin_system, fields.equipment_native_id):
+                ends["equipment_id"] = target
+            if link.asset_id == source and is_of(fields.asset_system, fields.asset_native_id):
+                ends["asset_id"] = target
+            if not ends:
+                continue
+            row = link.model_copy(update={**ends, "version": link.version + 1})
+            if _key(row) != key:
+                self.table.delete(key)
+                self._check_sum(_key(row), row.equipment_id, fields)
+            self.table.put(_key(row), row)
+            accepted = decided_as(row.version, link.origin_system, link.origin_native_id, decision, tuple(ends))
+            body = EquipmentLinkEvent(
+                equipment_id=row.equipment_id, asset_id=row.asset_id, accepted=accepted, fields=fields
+            )
+            moved.append(Outbound(LINK_EVENTS, row.equipment_id, Typed("EquipmentLinkChanged", body)))
+        return moved
 
     def bearers(self, equipment_id: str | None, fields: CostFields) -> tuple[CostShare, ...]:
         """What each asset bears of a document on the equipment, by the day the work was done; none without links.
@@ -137,18 +183,22 @@ class Equipment:
                 )
 
     def _links(self, equipment_id: str) -> list[EquipmentLinkState]:
-        found = (self.table.get(key) for key in sorted(self._keys.get(equipment_id, ())))
+        found = (self.table.get(key) for key in self._of_equipment.of(equipment_id))
         return [link for link in found if link is not None]
 
     def _valid(self, equipment_id: str, day: dt.date) -> list[EquipmentLinkState]:
         return [link for link in self._links(equipment_id) if _holds(link.fields, day)]
 
-    def _follow(self, key: str, _old: EquipmentLinkState | None, new: EquipmentLinkState | None) -> None:
-        keys = self._keys.setdefault(key.split("|", 1)[0], set())
-        if new is None:
-            keys.discard(key)
-        else:
-            keys.add(key)
+    def _follow(self, key: str, old: EquipmentLinkState | None, new: EquipmentLinkState | None) -> None:
+        equipment_id, _, record = key.partition("|")
+        if old is not None:
+            self._of_equipment.drop(equipment_id, key)
+            self._of_asset.drop(old.asset_id, key)
+            self._of_record.drop(record, key)
+        if new is not None:
+            self._of_equipment.add(equipment_id, key)
+            self._of_asset.add(new.asset_id, key)
+            self._of_record.add(record, key)
 
 
 def share_of(fields: EquipmentLinkFields) -> Fraction:

@@ -92,14 +92,14 @@ class ForeignEdits:
         self._put(row.model_copy(update=explain(report, field, refusals[field])))
 
     def _put(self, row: Conflict) -> bool:
-        """Keep a conflict, unless it is known; whether it was new or says something else."""
+        """Keep a conflict, unless it is known; whether what does not stand is new, whatever it stands against now."""
         key = f"{row.canonical_id}|{row.field}|{row.system}"
         known = self._conflicts.get(key)
         said = (row.owned_value, row.foreign_value, row.reason)
         if known is not None and (known.owned_value, known.foreign_value, known.reason) == said:
             return False
         self._conflicts.put(key, row.model_copy(update={"detected_at": known.detected_at}) if known else row)
-        return True
+        return known is None or (known.foreign_value, known.reason) != (row.foreign_value, row.reason)
 
     def _settle(self, asset_id: str, field: str, report: AssetReport, merged: Merged) -> list[Outbound]:
         """The hub took over what another system had said: the two no longer differ."""

@@ -160,7 +160,7 @@ class _Merging:
         if repeats and is_form_of(said, known):
             self._agreed.append(name)
         elif _may_say(
-            replace(rule, open=False) if self._is_overtaken(name) else rule,
+            replace(rule, open=False) if self._is_overtaken(name, words) else rule,
             owns=owns,
             proposes=role in rule.proposers or rule.owner == role,
             known=known,
@@ -238,8 +238,10 @@ class _Merging:
             name, self._recorded_at
         )
 
-    def _is_overtaken(self, name: str) -> bool:
-        return self._has_waited and self._recorded_at < self._said_at.get(name, self._recorded_at)
+    def _is_overtaken(self, name: str, words: Words) -> bool:
+        # Two clocks are compared only where nothing tells whether the one had seen the other's word.
+        is_older = self._recorded_at < self._said_at.get(name, self._recorded_at)
+        return self._has_waited and is_older and not words.were_written()
 
     def _refuse(self, name: str, rule: FieldRule, words: Words, by: str | None = None) -> None:
         if self._speaker == HUB:

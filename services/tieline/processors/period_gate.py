@@ -21,6 +21,8 @@ from tieline.kernel.producing import CORRELATION
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.tables import Table
 from tieline.processors.fiscal_periods import FiscalPeriods, Posts, Waits
+from tieline.processors.hearing import is_older
+from tieline.processors.index import Index
 from tieline.processors.reversals import Reversals
 
 
@@ -29,7 +31,8 @@ class Arrival:
     """A report under its canonical id; ``asset_id`` is the asset a cost document is about.
 
     ``has_waited``: others may have spoken of the same thing since it was said. ``is_reheard``: what was refused is
-    tried again; its system has not taken it back since, whatever else it said of the record.
+    tried again; its system has not taken it back since, whatever else it said of the record. ``seen``: the hub's
+    version that the asset's system had seen when it spoke.
     """
 
     canonical_id: str
@@ -38,6 +41,7 @@ class Arrival:
     correlation_id: str | None
     has_waited: bool = False
     is_reheard: bool = False
+    seen: int = 0
 
     @property
     def record_name(self) -> str:
@@ -69,7 +73,7 @@ class PeriodGate:
             on_change=self._follow,
         )
         self._places: dict[str, set[int]] = {}
-        self._lane_of_cost: dict[str, str] = {}
+        self._held_as = Index()  # cost documents: system/native id
         self._reversals = Reversals()
 
     def lane_of(self, arrival: Arrival) -> str:
@@ -78,10 +82,10 @@ class PeriodGate:
         if isinstance(report, AssetReport):
             return f"asset/{arrival.canonical_id}"
         system, reversed_id = report.origin.system, report.fields.reversal_of
-        held = self._lane_of_cost.get(f"{system}/{report.origin.native_id}")
-        before = self._lane_of_cost.get(f"{system}/{reversed_id}") if reversed_id else None
+        held = self._held_as.one_of(f"{system}/{report.origin.native_id}")
+        before = self._held_as.one_of(f"{system}/{reversed_id}") if reversed_id else None
         own = f"asset/{arrival.asset_id}" if arrival.asset_id else f"cost/{arrival.canonical_id}"
-        return held or before or own
+        return _lane(held or before) or own
 
     def is_waiting(self, lane: str) -> bool:
         """Whether anything waits in the lane."""
@@ -89,7 +93,7 @@ class PeriodGate:
 
     def check_reversal(self, report: CostReport) -> None:
         """Raises ``Rejected`` for a document that cannot stand beside those held; not for one that is held itself."""
-        if f"{report.origin.system}/{report.origin.native_id}" not in self._lane_of_cost:
+        if f"{report.origin.system}/{report.origin.native_id}" not in self._held_as:
             self._reversals.check(report)
 
     def hold(self, lane: str, arrival: Arrival, waits: Waits | None = None) -> None:
@@ -122,6 +126,7 @@ class PeriodGate:
             asset=report if isinstance(report, AssetReport) else None,
             cost=report if isinstance(report, CostReport) else None,
             since=self._clock(),
+            seen=arrival.seen,
         )
         self.holds.put(_key(lane, row.place), row)
 
@@ -158,7 +163,7 @@ class PeriodGate:
                 continue
             update: dict[str, object] = {"lane": target, "place": max(self._places.get(target, ()), default=0) + 1}
             if row.asset is not None:
-                update["canonical_id"] = target_id
+                update |= {"canonical_id": target_id, "seen": 0}  # what it had seen was the other asset's
             else:
                 update["asset_id"] = target_id
             moved = row.model_copy(update=update)
@@ -192,8 +197,12 @@ class PeriodGate:
             return False
         last, report = same[-1], arrival.report
         if isinstance(report, AssetReport):
-            # Only the last word counts: a record that went there and back has said something new.
-            return last.asset is not None and (last.asset.fields, last.asset.deleted) == (report.fields, report.deleted)
+            # Only the last word counts: a record that went there and back has said something new. What it said before
+            # that comes again (T02): at its release it would be outdated (Invariant 4).
+            return last.asset is not None and (
+                is_older(report.origin, last.asset.origin.recorded_at)
+                or last.asset == report.model_copy(update={"origin": last.asset.origin})
+            )
         if last.cost is None or last.cost.fields != report.fields:
             raise changed_document()
         return True
@@ -203,7 +212,7 @@ class PeriodGate:
         assert row is not None  # noqa: S101  - the index follows the table
         return row
 
-    def _follow(self, _key_text: str, old: PeriodHold | None, new: PeriodHold | None) -> None:
+    def _follow(self, key: str, old: PeriodHold | None, new: PeriodHold | None) -> None:
         row = new or old
         if row is None:
             return
@@ -215,12 +224,14 @@ class PeriodGate:
         if not places:
             del self._places[row.lane]
         if row.cost is not None:
-            self._reversals.follow(row.canonical_id, _document(old), _document(new))
             name = f"{row.cost.origin.system}/{row.cost.origin.native_id}"
             if new is not None:
-                self._lane_of_cost[name] = row.lane
+                self._held_as.add(name, key)
             else:
-                self._lane_of_cost.pop(name, None)
+                self._held_as.drop(name, key)
+            # It is held until it is held nowhere: what moves to another lane may be read back there first.
+            still = new or (row if name in self._held_as else None)
+            self._reversals.follow(row.canonical_id, _document(old), _document(still))
 
 
 def changed_document() -> Rejected:
@@ -236,10 +247,14 @@ def _key(lane: str, place: int) -> str:
     return f"{lane}|{place:09d}"
 
 
+def _lane(key: str | None) -> str | None:
+    return key.rsplit("|", 1)[0] if key is not None else None
+
+
 def _arrival(row: PeriodHold) -> Arrival:
     report = row.asset or row.cost
     assert report is not None  # noqa: S101  - a row has one of the two
-    return Arrival(row.canonical_id, row.asset_id, report, row.correlation_id, has_waited=True)
+    return Arrival(row.canonical_id, row.asset_id, report, row.correlation_id, has_waited=True, seen=row.seen)
 
 
 def _document(row: PeriodHold | None) -> CostState | None:

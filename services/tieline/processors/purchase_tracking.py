@@ -26,7 +26,8 @@ class PurchaseTracking:
         self._due = due
         self._moved: dict[str, list[Row]] = {}  # order: rows that changed
         self._progress: dict[str, dict[str, LineProgress]] = {}  # order and line
-        self._in_service: dict[str, dt.date] = {}  # system/line id/unit
+        self._uses: dict[str, dict[str, dt.date]] = {}  # system/line id/unit: asset; of merged assets two have one
+        self._in_service: dict[str, dt.date] = {}  # system/line id/unit: the first of them
         self._order_of_ref: dict[str, str] = {}
         self.table: Table[PurchaseProcess] = Table(
             "procurement.process.state.v1", PurchaseProcess, on_change=self._follow_own
@@ -38,24 +39,30 @@ class PurchaseTracking:
         if isinstance(new, ProposedAsset) and new.po_line_ref is not None:
             self._order_of_ref[new.po_line_ref] = order_of(key)
 
-    def follow_asset(self, _key: str, old: AssetState | None, new: AssetState | None) -> None:
+    def follow_asset(self, key: str, old: AssetState | None, new: AssetState | None) -> None:
         """See ``Table.on_change``: the first use of what was bought."""
         before, after = _use(old), _use(new)
         if before == after:
             return
         if before is not None:
-            self._in_service.pop(before[0], None)
-            self._touch(before[0])
+            self._uses.get(before[0], {}).pop(key, None)
+            self._note_use(before[0])
         if after is not None:
-            self._in_service[after[0]] = after[1]
-            self._touch(after[0])
+            self._uses.setdefault(after[0], {})[key] = after[1]
+            self._note_use(after[0])
 
     def settle(self, orders: Orders) -> None:
         """Bring the rows of the orders that moved up to date."""
         for po_id in list(islice(self._moved, AT_ONCE)):
             self._write(po_id, orders, self._moved.pop(po_id))
 
-    def _touch(self, ref: str) -> None:
+    def _note_use(self, ref: str) -> None:
+        days = self._uses.get(ref)
+        if days:
+            self._in_service[ref] = min(days.values())
+        else:
+            self._uses.pop(ref, None)
+            self._in_service.pop(ref, None)
         if ref in self._order_of_ref:
             self._moved.setdefault(self._order_of_ref[ref], [])
 

@@ -27,8 +27,8 @@ from tieline.kernel.reference_records import (
 )
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
+from tieline.processors.index import Index
 
-_Record = tuple[str, str, str]  # family, system, native id
 # The code and the company are what a record is found by; the rest two systems may see differently.
 _COMPARED = tuple(name for name in ReferenceFields.model_fields if name not in {"code", "company"})
 
@@ -41,8 +41,8 @@ class References:
         self._systems = tuple(landscape.systems)
         self._conflicts = conflicts
         self._clock = clock
-        self._stands_at: dict[_Record, str] = {}
-        self._keys_of: dict[tuple[str, str], set[str]] = {}
+        self._stands_at = Index()  # by family, system, native id
+        self._of_code = Index()  # by family, code
         self.tables: Mapping[str, Table[ReferenceState]] = {
             family: Table(state_topic(family), ReferenceState, on_change=partial(self._follow, family))
             for family in FAMILIES
@@ -58,7 +58,7 @@ class References:
         if not self._is_owner(family, origin.system, key):
             self._note_foreign(family, key, report)
             return []
-        stood_at = self._stands_at.get((family, origin.system, origin.native_id))
+        stood_at = self._stands_at.one_of((family, origin.system, origin.native_id))
         before = self._record(family, stood_at, origin.native_id)
         if before is not None and origin.recorded_at < before.recorded_at:
             return []
@@ -76,8 +76,8 @@ class References:
 
     def anywhere(self, family: str, code: str) -> list[ReferenceState]:
         """What is known of a code, whichever company it belongs to."""
-        table, keys = self.tables[family], sorted(self._keys_of.get((family, code), ()))
-        return [state for key in keys if (state := table.get(key)) is not None]
+        table = self.tables[family]
+        return [state for key in self._of_code.of((family, code)) if (state := table.get(key)) is not None]
 
     def owner_of(self, family: str) -> str:
         """The system that owns a family, for people."""
@@ -179,15 +179,12 @@ class References:
     def _follow(self, family: str, key: str, old: ReferenceState | None, new: ReferenceState | None) -> None:
         if old is not None:
             for record in old.records:
-                self._stands_at.pop((family, old.origin_system, record.native_id), None)
+                self._stands_at.drop((family, old.origin_system, record.native_id), key)
+        self._of_code.drop((family, key.partition("|")[2]), key)
         if new is not None:
             for record in new.records:
-                self._stands_at[family, new.origin_system, record.native_id] = key
-        keys = self._keys_of.setdefault((family, key.partition("|")[2]), set())
-        if new is not None:
-            keys.add(key)
-        else:
-            keys.discard(key)
+                self._stands_at.add((family, new.origin_system, record.native_id), key)
+            self._of_code.add((family, key.partition("|")[2]), key)
 
 
 def _event(name: str, origin: Origin, version: int, fields: ReferenceFields, changed: tuple[str, ...]) -> Outbound:

@@ -42,13 +42,11 @@ class RollForwards:
         key = _key(report.origin.system, report.asset_native_id, fields.book_id)
         posted = sum((line.depreciation for line in fields.lines if line.posted), _ZERO)
         known = self.table.get(key)
-        if known is not None and known.currency != fields.currency:
-            known = None  # figures in another currency: an opening of their own
         if known is not None and at < known.closing_at:
-            if at < known.opening_at:
+            if at < known.opening_at and known.currency == fields.currency:
                 self._settle(key, _opened_by(_opening(asset_id, report, posted), known))
             return  # Invariant 4: later figures are the closing
-        if known is None:
+        if known is None or known.currency != fields.currency:  # figures in another currency: an opening of their own
             known = _opening(asset_id, report, posted)
         closing = {
             "asset_id": asset_id,

@@ -25,11 +25,13 @@ from tieline.kernel.model import (
     WriteAsset,
     WriteBook,
 )
-from tieline.kernel.ownership import ERP, Ownership, cleared_fields, expects_asset
+from tieline.kernel.ownership import ERP, Ownership, cleared_fields
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.processors.capitalise import propose_assets, report_acquisition
+from tieline.processors.index import Index
+from tieline.processors.recipients import asset_flows, speaker_of
 
 ASSET_REPORTS = "asset.asset.report.v1"
 
@@ -47,14 +49,14 @@ class Route:
         self.assets: Table[AssetState] = Table("asset.asset.state.v1", AssetState)
         self.books: Table[BookState] = Table("asset.book.state.v1", BookState, on_change=self._index_book)
         self._shapes = shapes_of(landscape.families)
-        self._books_of: dict[str, set[str]] = {}
+        self._books_of = Index()  # by asset id
 
     def handle(self, record: Inbound, value: Typed) -> Iterable[Outbound]:
         """See ``Processor``."""
         match value.body:
             case AssetEvent() as event:
                 self.assets.load(event.asset_id, self._state_of(event))
-                commands = [self._write_asset(event, flow) for flow in self._asset_flows(event)]
+                commands = [self._write_asset(event, flow) for flow in asset_flows(self._landscape, event)]
                 return [*commands, *self._return(event), *self._books_for_new_links(event)]
             case AssetMergeEvent() | CostEvent(treatment=CostTreatment.CAPITALISE):
                 # What a merge changes follows from the events beside it; what is capital is no expense, and the books
@@ -91,27 +93,12 @@ class Route:
         )
         return _command(flow, event.record_id, body)
 
-    def _asset_flows(self, event: AssetEvent) -> list[Flow]:
-        accepted = event.accepted
-        state = self._state_of(event)
-        # What an order line says travels with its order; the asset flows carry what asset records say.
-        ordered = event.fields.po_line_ref == f"{accepted.origin_system}/{accepted.origin_native_id}"
-        flows = self._flows("purchase-order" if ordered else "asset", accepted.origin_system)
-        only_links = not set(accepted.changed_fields) - {"links"}
-
-        def concerns(flow: Flow) -> bool:
-            if flow.target in event.links:
-                return not only_links
-            return expects_asset(state, self._landscape.role_of(flow.target))
-
-        return [flow for flow in flows if concerns(flow)]
-
     def _state_of(self, event: AssetEvent) -> AssetState:
         """The asset as of this event. The followed state tells who said what; it may be a little older or newer."""
         known = self.assets.get(event.asset_id)
         said_by = dict(known.said_by) if known else {}
         if known is None or known.version < event.accepted.version:
-            said_by |= dict.fromkeys(event.accepted.changed_fields, event.accepted.origin_system)
+            said_by |= dict.fromkeys(event.accepted.changed_fields, speaker_of(event))
         return AssetState(
             asset_id=event.asset_id,
             version=event.accepted.version,
@@ -150,7 +137,7 @@ class Route:
         target = event.accepted.origin_system
         if "links" not in event.accepted.changed_fields:
             return []
-        books = [self.books.get(key) for key in sorted(self._books_of.get(event.asset_id, ()))]
+        books = [self.books.get(key) for key in self._books_of.of(event.asset_id)]
         flows = [f for source in self._landscape.systems for f in self._flows("book", source) if f.target == target]
         return [out for book in books if book for flow in flows for out in self._write_book(book, flow)]
 
@@ -169,11 +156,11 @@ class Route:
         return [_command(flow, book.asset_id, body)]
 
     def _index_book(self, key: str, _old: BookState | None, new: BookState | None) -> None:
-        keys = self._books_of.setdefault(key.split("|", 1)[0], set())
+        asset_id = key.split("|", 1)[0]
         if new is None:
-            keys.discard(key)
+            self._books_of.drop(asset_id, key)
         else:
-            keys.add(key)
+            self._books_of.add(asset_id, key)
 
     def _post_cost(self, event: CostEvent, flow: Flow) -> Outbound:
         state = self.assets.get(event.asset_id) if event.asset_id and not event.shares else None

@@ -85,6 +85,10 @@ class Words:
         said = any(word.system == self._speaker for word in self._standing)
         return self.author is None or said or self.author.version <= self._seen
 
+    def were_written(self) -> bool:
+        """Whether what stands was written into the speaker's record before it spoke."""
+        return self.author is not None and self.author.version <= self._written
+
     def repeats(self, value: object) -> Word | None:
         """The word that the speaker's record held before, if the value is only that: nobody edited it since."""
         digest, own = digest_of(value), [word for word in self.all if word.system == self._speaker]

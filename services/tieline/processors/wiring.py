@@ -53,7 +53,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
         accept = Accept(landscape, load_ownership(landscape.ownership), clock)
         bought = accept.purchasing
         documents = (bought.receipts.table, bought.invoices.table, bought.proposals.table)
-        things = (accept.assets, accept.books.table, accept.conflicts, accept.duplicates.table)
+        things = (accept.assets.table, accept.books.table, accept.conflicts, accept.duplicates.table)
         tables: tuple[Table[Any], ...] = (
             *things,
             bought.orders,
@@ -70,7 +70,9 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             *accept.references.tables.values(),
             *accept.families.tables.values(),
         )
-        return Processor(name, (IDENTIFIED, PERIOD_REPORTS, RUN_REPORTS), accept.handle, tables, (accept.ledger,))
+        return Processor(
+            name, (IDENTIFIED, PERIOD_REPORTS, RUN_REPORTS), accept.handle, tables, (accept.assets.ledger,)
+        )
     if name == "route":
         route = Route(landscape, load_ownership(landscape.ownership))
         events = (*EVENTS, *(family.topic("event") for family in landscape.families))

@@ -221,6 +221,9 @@ class Hub:
     def _pass_on(self, outbound: Outbound) -> None:
         value = outbound.value
         if value is None:
+            for table in (table for stage in self.stages.values() for table in stage.processor.followed):
+                if outbound.topic == table.topic:
+                    table.load(str(outbound.key), None)
             return
         data = encode(value) if isinstance(value, Typed) else value
         assert isinstance(outbound.key, str)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, asset_events, conflicts, landscape, named
 from tests.unit.processors.offices import Office, come_to_rest, estate, play
 from tests.unit.processors.test_accept import wrote
+from tests.unit.processors.test_period_gate import period
 
 from tieline.kernel.conflict_records import ConflictFound, ConflictOutcome
 from tieline.kernel.landscape import Landscape, OwnershipRule
-from tieline.kernel.memory import Conflict, Stage
+from tieline.kernel.memory import Conflict, PeriodHold, Stage
 from tieline.kernel.model import AssetEvent, AssetFields
 from tieline.processors.vectors import KEPT_STANDING, Words, reach
 
@@ -385,3 +386,61 @@ def test_events_say_which_fields_go_back_to_their_own_system() -> None:
     assert isinstance(event, AssetEvent)
     assert (name, event.accepted.returned_fields) == ("AssetCostCentreChanged", ("cost_centre",))
     assert event.fields == AssetFields(**{**event.fields.model_dump(), "cost_centre": "CC-ERP"})
+
+
+# ---- what is under way, and what had been seen ------------------------------------------------------------------
+
+
+def test_nothing_is_returned_over_an_edit_where_nothing_was_sent() -> None:
+    hub, offices = estate(erp_has_it=False, landscape=ALL_POLICIES)
+    come_to_rest(hub, offices)  # asset management's record was made in the ERP: its link is told to nobody
+    offices[AM].edit(cost_centre="CC1")
+    offices[AM].poll()
+    hub.rest()
+    offices[AM].edit(cost_centre="CC2")
+    assert not offices[AM].deliver(), "nothing is on its way that the first word must be put back over"
+    come_to_rest(hub, offices)
+    assert hub.the_asset().fields.cost_centre == "CC2"
+
+
+def test_what_waited_for_a_period_is_judged_by_what_had_been_seen_when_it_was_said() -> None:
+    hub, offices = linked()
+    hub.say(period(3, "closed"))
+    offices[ERP].edit(company="ACME", cost_centre="CC1")
+    hub.rest()
+    offices[ERP].poll()
+    hub.rest()
+    offices[AM].deliver()
+    hub.rest()
+    offices[AM].edit(cost_centre="CC2", disposal_date=dt.date(2026, 3, 17))  # of a record that shows CC1
+    offices[AM].poll()
+    hub.rest()
+    assert len(hub.rows(PeriodHold)) == 1
+    offices[ERP].edit(asset_class="MACHINE")  # our write of it is the last one that the ledger knows
+    offices[ERP].poll()
+    hub.rest()
+    offices[AM].deliver()
+    hub.rest()
+    hub.say(period(3, "open", recorded_at=NOW + dt.timedelta(days=1)))
+    assert hub.rows(PeriodHold) == {}
+    assert hub.the_asset().fields.cost_centre == "CC2"
+    assert found(hub) == []
+
+
+def test_the_owners_word_is_put_back_over_a_proposal_that_was_on_its_way() -> None:
+    hub, offices = estate(erp_has_it=False, landscape=ALL_POLICIES)
+    offices[AM].poll()
+    hub.rest()
+    offices[ERP].deliver()  # made there, and not read yet
+    hub.rest()
+    offices[AM].edit(tag="T1")  # its write carries the class too, which nobody but asset management has said
+    offices[AM].poll()
+    hub.rest()
+    for number in (1, 2):  # the second word is put back because the first one is
+        offices[ERP].edit(asset_class=f"MACHINE{number}")
+        offices[ERP].poll()
+        hub.rest()
+    come_to_rest(hub, offices)
+    for office in offices.values():
+        assert office.fields is not None
+        assert office.fields.asset_class == "MACHINE2", office.name

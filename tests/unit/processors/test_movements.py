@@ -708,6 +708,14 @@ def test_a_book_in_a_new_currency_begins_anew() -> None:
     assert unexplained(hub) == {f"{ERP}/5|main": NOTHING}
 
 
+def test_an_older_word_in_the_former_currency_does_not_begin_anew() -> None:
+    hub = estate()
+    hub.say(BOOKS[0], figures("5", "1300.00", "520.00", 3, currency="USD"))
+    before = hub.rows(RollForward)
+    hub.say(BOOKS[0], BOOKS[1])
+    assert hub.rows(RollForward) == before
+
+
 def test_a_restart_forgets_neither_openings_nor_halves_nor_reversals() -> None:
     before, after = estate(), Hub()
     sent = movement("M5", hours=5, **SENT_AWAY)

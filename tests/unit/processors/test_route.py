@@ -309,3 +309,21 @@ def test_what_the_target_itself_said_is_not_written_back_to_it() -> None:
     [command] = writes(hand_over(stage, "AssetChanged", moved(5, ERP, asset_number="FA2")), AM)
     assert "cost_centre" not in command.writable_fields
     assert "location" in command.writable_fields
+
+
+def test_what_an_order_proposed_is_written_where_the_asset_is_made_although_the_state_lags() -> None:
+    hub = Hub()
+    hub.say(line(**BOUGHT))
+    [made] = [v.body for v in named(hub.written, "AssetRegistered") if isinstance(v.body, AssetEvent)]
+    hub.say(asset(AM, "9", hub_ref=made.asset_id, **WORKING))
+    [moved] = [v.body for v in named(hub.written, "AssetPlacedInService") if isinstance(v.body, AssetEvent)]
+    route = Stage(build_processor("route", landscape(), ticking()))  # it has read no state yet
+    told = [
+        _pass(route, Typed(name, event)) for name, event in (("AssetRegistered", made), ("AssetPlacedInService", moved))
+    ]
+    [command] = writes(told[-1], ERP)
+    assert "acquisition_cost" in command.writable_fields
+
+
+def _pass(stage: Stage, value: Typed) -> list[Outbound]:
+    return stage.handle(Inbound("asset.asset.event.v1", 0, 0, b"a1", encode(value)))
