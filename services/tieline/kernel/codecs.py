@@ -7,7 +7,6 @@ a stock deserialiser accepts the id of any subject, and a foreign schema can cra
 from __future__ import annotations
 
 import io
-import json
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -32,7 +31,7 @@ from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subje
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
 from tieline.kernel.records import Typed
-from tieline.kernel.serialising import Write, reader_of, writer_of
+from tieline.kernel.serialising import Write, parsed, reader_of, writer_of
 
 MAGIC = 0
 HEAD_BYTES = 5  # the frame: one magic byte, four of schema id
@@ -195,7 +194,7 @@ class Codec:
         schema_id = self._registry.id_of(subject_name, self._shapes.schema_text(name))
         if schema_id is None:
             raise Stop(f"{subject_name} has not this version of {name}; run: tieline topics apply")
-        return struct.pack(">bI", MAGIC, schema_id), writer_of(self._shapes.parsed_schema(name))
+        return struct.pack(">bI", MAGIC, schema_id), writer_of(self._shapes.schema_text(name))
 
     def _reader(self, topic: str, schema_id: int) -> _Reader | None:
         declared = self._topics.get(topic)
@@ -207,15 +206,15 @@ class Codec:
         text, subjects = found
         for name in declared.records:
             if subject(declared, name) in subjects:
-                written = fastavro.schema.parse_schema(json.loads(text))
-                return name, self._shapes.model_of(name), _body_reader(written, self._shapes.parsed_schema(name))
+                return name, self._shapes.model_of(name), _body_reader(text, self._shapes.schema_text(name))
         return None
 
 
-def _body_reader(written: Any, wanted: dict[str, Any]) -> Callable[[bytes], tuple[Any, bool]]:
+def _body_reader(written_text: str, wanted_text: str) -> Callable[[bytes], tuple[Any, bool]]:
     """What reads a frame's body: the content, as our schema has it, and whether it ends where the frame does."""
+    written, wanted = parsed(written_text), parsed(wanted_text)
     if written == wanted:
-        read = reader_of(wanted)
+        read = reader_of(wanted_text)
 
         def read_own(data: bytes) -> tuple[Any, bool]:
             content, end = read(data, HEAD_BYTES)

@@ -8,10 +8,14 @@ those that fastavro writes, and what is read from them is the same (a test holds
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Callable, Mapping
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import cache
 from keyword import iskeyword
 from typing import Any, TypeAlias, cast
+
+from fastavro.schema import parse_schema
 
 Schema: TypeAlias = "str | list[Any] | dict[str, Any]"
 Write = Callable[[bytearray, object], None]
@@ -26,8 +30,10 @@ _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _LONG_BITS = 64
 
 
-def writer_of(schema: Mapping[str, Any]) -> Write:
-    """The function that writes the records of a parsed schema. Raises ``TypeError`` for a type it does not know."""
+@cache
+def writer_of(text: str) -> Write:
+    """The function that writes the records of a schema (JSON). Raises ``TypeError`` for a type it does not know."""
+    schema = parsed(text)
     source = _Source(schema, {"long": write_long, "day": _EPOCH_DAY, "epoch": _EPOCH, "ms": _MILLISECOND})
     source.line("def function(out, v0):")
     with source:
@@ -35,8 +41,10 @@ def writer_of(schema: Mapping[str, Any]) -> Write:
     return cast("Write", source.compiled())
 
 
-def reader_of(schema: Mapping[str, Any]) -> Read:
-    """The function that reads the records of a parsed schema. Raises ``TypeError`` for a type it does not know."""
+@cache
+def reader_of(text: str) -> Read:
+    """The function that reads the records of a schema (JSON). Raises ``TypeError`` for a type it does not know."""
+    schema = parsed(text)
     source = _Source(
         schema,
         {"long": read_long, "day": _EPOCH_DAY, "epoch": _EPOCH, "ms": _MILLISECOND, "date": dt.date},
@@ -46,6 +54,11 @@ def reader_of(schema: Mapping[str, Any]) -> Read:
         _read(source, cast("Schema", schema), "v0")
         source.line("return v0, at")
     return cast("Read", source.compiled())
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """A schema (JSON) as fastavro wants it, every name with its namespace."""
+    return cast("dict[str, Any]", parse_schema(json.loads(text)))
 
 
 class _Source:
@@ -256,7 +269,7 @@ def _decimal_writer(precision: int, scale: int) -> Callable[[bytearray, Decimal]
             # Invariant 11: a digit that does not fit is never left out.
             raise ValueError(f"{value} has not at most {precision} digits, {scale} of them after the point")
         size = number.bit_length() // 8 + 1
-        write_long(out, size)
+        out.append(size + size)  # a length of one byte: the schemas' decimals have less than 64
         out += number.to_bytes(size, "big", signed=True)
 
     return write
