@@ -206,7 +206,8 @@ class Codec:
         text, subjects = found
         for name in declared.records:
             if subject(declared, name) in subjects:
-                return name, self._shapes.model_of(name), _body_reader(text, self._shapes.schema_text(name))
+                read = _body_reader(text, self._shapes.schema_text(name))
+                return name, self._shapes.model_of(name), read
         return None
 
 
