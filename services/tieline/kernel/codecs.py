@@ -7,9 +7,8 @@ a stock deserialiser accepts the id of any subject, and a foreign schema can cra
 from __future__ import annotations
 
 import io
-import json
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 import fastavro
@@ -32,8 +31,10 @@ from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subje
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
 from tieline.kernel.records import Typed
+from tieline.kernel.serialising import Write, parsed, reader_of, writer_of
 
 MAGIC = 0
+HEAD_BYTES = 5  # the frame: one magic byte, four of schema id
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
 MIRRORS = (
@@ -117,6 +118,10 @@ class OwnShapes:
         return parsed_schema(name)
 
 
+_Reader = tuple[str, type[Model], Callable[[bytes], tuple[Any, bool]]]
+"""Name and class of a record, and what reads its body: the content, and whether bytes are left over."""
+
+
 class SchemaIds(Protocol):
     """What the codec asks of a registry."""
 
@@ -136,8 +141,8 @@ class Codec:
         self._shapes = shapes or OwnShapes()
         self._topics = topics
         self._registry = registry
-        self._writers: dict[tuple[str, str], tuple[bytes, Any]] = {}
-        self._readers: dict[tuple[str, int], tuple[str, Any, Any] | None] = {}
+        self._writers: dict[tuple[str, str], tuple[bytes, Write]] = {}
+        self._readers: dict[tuple[str, int], _Reader | None] = {}
 
     def is_raw(self, topic: str) -> bool:
         """Whether the topic carries bytes without a schema. Raises ``Stop`` for an undeclared topic."""
@@ -150,40 +155,38 @@ class Codec:
         key = (topic, value.name)
         if key not in self._writers:
             self._writers[key] = self._writer(topic, value.name)
-        head, schema = self._writers[key]
-        out = io.BytesIO()
-        out.write(head)
-        fastavro.schemaless_writer(out, schema, value.body.model_dump(mode="python"))
-        return out.getvalue()
+        head, write = self._writers[key]
+        out = bytearray(head)
+        write(out, value.body)
+        return bytes(out)
 
     def decode(self, topic: str, data: bytes) -> Typed:
         """The typed value in ``data``. Raises ``Rejected`` with the reason for bytes that are not a valid one."""
         if len(data) > MAX_VALUE_BYTES:
             raise Rejected(f"{len(data)} bytes; at most {MAX_VALUE_BYTES} are read")
-        if len(data) < 5 or data[0] != MAGIC:  # noqa: PLR2004  - the frame: one magic byte, four of schema id
+        if len(data) < HEAD_BYTES or data[0] != MAGIC:
             raise Rejected("not in Confluent framing (magic byte 0 and a schema id)", remedy="produce it with Avro")
-        schema_id = struct.unpack(">I", data[1:5])[0]
+        schema_id = struct.unpack(">I", data[1:HEAD_BYTES])[0]
         key = (topic, schema_id)
         if key not in self._readers:
             self._readers[key] = self._reader(topic, schema_id)
         reader = self._readers[key]
         if reader is None:
             raise Rejected(f"schema id {schema_id} is not registered under a subject of {topic}")
-        name, writer_schema, reader_schema = reader
-        body = io.BytesIO(data[5:])
+        name, kind, read = reader
         try:
-            content: Any = fastavro.schemaless_reader(body, writer_schema, reader_schema)
-        except Exception as error:  # fastavro raises whatever the bytes provoke; all of it means bad bytes
+            content, is_whole = read(data)
+        except Exception as error:  # reading raises whatever the bytes provoke; all of it means bad bytes
             raise Rejected(f"{name}: cannot be decoded ({type(error).__name__}: {error})") from error
-        if body.read(1):
+        if not is_whole:
             raise Rejected(f"{name}: bytes are left over after the record")
         try:
-            return Typed(name, self._shapes.model_of(name).model_validate(content, strict=False))
+            return Typed(name, kind.model_validate(content, strict=False))
         except ValidationError as error:
             first = error.errors()[0]
             raise Rejected(str(first["msg"]), field=".".join(str(p) for p in first["loc"])) from error
 
-    def _writer(self, topic: str, name: str) -> tuple[bytes, Any]:
+    def _writer(self, topic: str, name: str) -> tuple[bytes, Write]:
         declared = self._topics.get(topic)
         if declared is None or name not in declared.records:
             raise Stop(f"{topic} does not declare the record {name}; see topics/")
@@ -191,9 +194,9 @@ class Codec:
         schema_id = self._registry.id_of(subject_name, self._shapes.schema_text(name))
         if schema_id is None:
             raise Stop(f"{subject_name} has not this version of {name}; run: tieline topics apply")
-        return struct.pack(">bI", MAGIC, schema_id), self._shapes.parsed_schema(name)
+        return struct.pack(">bI", MAGIC, schema_id), writer_of(self._shapes.schema_text(name))
 
-    def _reader(self, topic: str, schema_id: int) -> tuple[str, Any, Any] | None:
+    def _reader(self, topic: str, schema_id: int) -> _Reader | None:
         declared = self._topics.get(topic)
         if declared is None:
             raise Stop(f"{topic} is not a declared topic; see topics/")
@@ -203,8 +206,28 @@ class Codec:
         text, subjects = found
         for name in declared.records:
             if subject(declared, name) in subjects:
-                return name, fastavro.schema.parse_schema(json.loads(text)), self._shapes.parsed_schema(name)
+                read = _body_reader(text, self._shapes.schema_text(name))
+                return name, self._shapes.model_of(name), read
         return None
+
+
+def _body_reader(written_text: str, wanted_text: str) -> Callable[[bytes], tuple[Any, bool]]:
+    """What reads a frame's body: the content, as our schema has it, and whether it ends where the frame does."""
+    written, wanted = parsed(written_text), parsed(wanted_text)
+    if written == wanted:
+        read = reader_of(wanted_text)
+
+        def read_own(data: bytes) -> tuple[Any, bool]:
+            content, end = read(data, HEAD_BYTES)
+            return content, end == len(data)
+
+        return read_own
+
+    def read_other(data: bytes) -> tuple[Any, bool]:
+        body = io.BytesIO(data[HEAD_BYTES:])
+        return fastavro.schemaless_reader(body, written, wanted), not body.read(1)
+
+    return read_other
 
 
 class ConfluentSchemaIds:

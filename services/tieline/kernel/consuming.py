@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import gc
 import inspect
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -258,7 +259,14 @@ def load_tables(tables: Mapping[str, Table[Any]], runtime: Runtime) -> dict[tupl
         table.clear()
     if not tables:
         return {}
-    return broker.read_to_end(runtime.kafka, list(tables), lambda record: apply_row(tables, runtime.codec, record))
+    # What is read stays: to search it for garbage again and again while it grows takes longer than to read it.
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        return broker.read_to_end(runtime.kafka, list(tables), lambda record: apply_row(tables, runtime.codec, record))
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def apply_row(tables: Mapping[str, Table[Any]], codec: Codec, record: Inbound) -> None:

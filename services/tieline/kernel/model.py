@@ -28,7 +28,12 @@ Period = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{3}$")]
 
 
 def _exact(digits: int, scale: int) -> AfterValidator:
+    usual = Decimal(1).scaleb(-scale)
+
     def check(value: Decimal) -> Decimal:
+        # As Avro gives it: exactly so many digits after the point, which no infinity has. The rest is for the others.
+        if value.same_quantum(usual) and value.adjusted() < digits - scale:
+            return value
         # Invariant 11: NaN, infinities and over-long numbers never enter the hub as money.
         if not value.is_finite():
             raise ValueError("must be a finite number")

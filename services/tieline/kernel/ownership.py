@@ -62,12 +62,14 @@ class Ownership:
         A company's rule holds for that company only; one that names none holds for all.
         """
         begun = [one for one in self.overrides if one.valid_from <= day and one.company in {None, company}]
+        if not begun:
+            return self
         rules = dict(self.rules)
         for one in sorted(begun, key=lambda rule: (rule.company is not None, rule.valid_from)):
             for field in one.fields:
                 group, policy = rules[field].group, Policy(one.policy)
                 rules[field] = FieldRule(group, one.owner, frozenset(one.proposers), one.open, policy)
-        return replace(self, rules=rules, overrides=()) if begun else self
+        return replace(self, rules=rules, overrides=())
 
     def owner_of(self, field: str) -> str:
         """Role that owns the field."""

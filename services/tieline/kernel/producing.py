@@ -60,7 +60,7 @@ class Writer:
         """Queue one record. ``ordinal`` counts what one cause gave, so that the event id is the same after a retry."""
         value = record.value
         data = self._codec.encode(record.topic, value) if isinstance(value, Typed) else value
-        headers = dict(record.headers)
+        headers = record.headers
         if isinstance(value, Typed):
             headers = {**self._event_headers(value, cause, ordinal), **headers}
         arguments: dict[str, Any] = {}

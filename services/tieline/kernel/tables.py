@@ -76,13 +76,16 @@ class Table(Generic[M]):
 
     def drain(self) -> list[Outbound]:
         """The records queued by the handling of the current record, and forget them."""
+        if not self._pending:  # asked of every table after every record, and most have nothing to say
+            return []
         pending, self._pending = self._pending, []
         return pending
 
     def keep_record(self) -> None:
         """The current record was handled: its changes now stand or fall with the transaction."""
-        self._batch_undo.extend(self._record_undo)
-        self._record_undo.clear()
+        if self._record_undo:
+            self._batch_undo.extend(self._record_undo)
+            self._record_undo.clear()
 
     def drop_record(self) -> None:
         """The current record failed: undo its changes and forget its queued records."""

@@ -117,11 +117,17 @@ class DepreciationRuns:
         return [_run_event("DepreciationRunCompleted", new, "completed")]
 
     def _count(self, key: str, book: BookState | None) -> None:
-        """Take a book's lines out of the sums, and put in those it has now."""
-        for name, added in self._counted.pop(key, {}).items():
-            self._add(name, (-added[0], -added[1]))
-        if book is None:
-            return
+        """Bring the sums from the lines that a book had to those it has now; only a run that they differ in moves."""
+        before, now = self._counted.pop(key, {}), self._sums_of(book) if book is not None else {}
+        for name in before.keys() | now.keys():
+            (count, total), (count_now, total_now) = before.get(name, _NOTHING), now.get(name, _NOTHING)
+            if (count, total) != (count_now, total_now):
+                self._add(name, (count_now - count, total_now - total))
+        if book is not None:
+            self._counted[key] = now
+
+    def _sums_of(self, book: BookState) -> dict[str, _Sum]:
+        """What the book's posted lines add to each run and currency."""
         company = self._companies.get(book.asset_id) or self._default_company
         found: dict[str, _Sum] = {}
         for line in book.fields.lines:
@@ -130,9 +136,7 @@ class DepreciationRuns:
                 name = f"{_run_id(company, book.fields.book_id, period)}|{book.fields.currency}"
                 count, total = found.get(name, _NOTHING)
                 found[name] = (count + 1, total + line.depreciation)
-        for name, added in found.items():
-            self._add(name, added)
-        self._counted[key] = found
+        return found
 
     def _add(self, name: str, added: _Sum) -> None:
         count, total = self._sums.get(name, _NOTHING)

@@ -62,6 +62,12 @@ class Route:
                 # What a merge changes follows from the events beside it; what is capital is no expense, and the books
                 # are the ERP's own to adjust (T31).
                 return []
+                state = self._state_of(event)
+                self.assets.load(event.asset_id, state)
+                commands = [self._write_asset(event, state, flow) for flow in self._asset_flows(event, state)]
+                return [*commands, *self._return(event, state), *self._books_for_new_links(event)]
+            case AssetMergeEvent():
+                return []  # what changes in the systems follows from the events beside it
             case AssetBookChanged() as event:
                 book = BookState(asset_id=event.asset_id, version=event.accepted.version, fields=event.fields)
                 self.books.load(f"{event.asset_id}|{event.fields.book_id}", book)
@@ -93,6 +99,20 @@ class Route:
         )
         return _command(flow, event.record_id, body)
 
+    def _asset_flows(self, event: AssetEvent, state: AssetState) -> list[Flow]:
+        accepted = event.accepted
+        # What an order line says travels with its order; the asset flows carry what asset records say.
+        ordered = event.fields.po_line_ref == f"{accepted.origin_system}/{accepted.origin_native_id}"
+        flows = self._flows("purchase-order" if ordered else "asset", accepted.origin_system)
+        only_links = not set(accepted.changed_fields) - {"links"}
+
+        def concerns(flow: Flow) -> bool:
+            if flow.target in event.links:
+                return not only_links
+            return expects_asset(state, self._landscape.role_of(flow.target))
+
+        return [flow for flow in flows if concerns(flow)]
+
     def _state_of(self, event: AssetEvent) -> AssetState:
         """The asset as of this event. The followed state tells who said what; it may be a little older or newer."""
         known = self.assets.get(event.asset_id)
@@ -107,8 +127,10 @@ class Route:
             links=event.links,
         )
 
-    def _write_asset(self, event: AssetEvent, flow: Flow, only: tuple[str, ...] | None = None) -> Outbound:
-        role, said_by = self._landscape.role_of(flow.target), self._state_of(event).said_by
+    def _write_asset(
+        self, event: AssetEvent, state: AssetState, flow: Flow, only: tuple[str, ...] | None = None
+    ) -> Outbound:
+        role, said_by = self._landscape.role_of(flow.target), state.said_by
         # What the target itself said it holds already; written back late it would undo what it said since (4, 8).
         said_there = {field for field, author in said_by.items() if author == flow.target}
         ownership = self._ownership.effective(event.fields.company, event.accepted.recorded_at.date())
@@ -125,12 +147,14 @@ class Route:
         )
         return _command(flow, event.asset_id, body)
 
-    def _return(self, event: AssetEvent) -> list[Outbound]:
+    def _return(self, event: AssetEvent, state: AssetState) -> list[Outbound]:
         """The write that puts the origin's own word back, behind the older ones on their way there."""
         origin, fields = event.accepted.origin_system, event.accepted.returned_fields
+        if not fields or origin not in event.links:
+            return []
         flows = (flow for source in self._landscape.systems for flow in self._flows("asset", source))
-        flow = next((flow for flow in flows if flow.target == origin and fields and origin in event.links), None)
-        return [self._write_asset(event, flow, only=fields)] if flow else []
+        flow = next((flow for flow in flows if flow.target == origin), None)
+        return [self._write_asset(event, state, flow, only=fields)] if flow else []
 
     def _books_for_new_links(self, event: AssetEvent) -> list[Outbound]:
         """Books of an asset that a target has just told us it holds."""

@@ -92,6 +92,18 @@ def test_t33_the_figures_may_come_before_the_lines() -> None:
     assert completed(hub) == 1
 
 
+def test_t33_a_book_with_another_line_in_the_period_adds_that_line_only() -> None:
+    hub = estate(1)
+    schedule = book("0", posted=["01", "02"]).fields.lines
+    both = tuple(line.model_copy(update={"posting_period": "2026-001"}) for line in schedule)
+    first = tuple(line.model_copy(update={"posted": line.date.month == 1}) for line in both)
+    hub.say(run(2, "200.00"), book("0", posted=["01"], lines=first))
+    assert (state(hub).posted_count, state(hub).posted_total) == (1, euros("100.00"))
+    hub.say(book("0", posted=["01", "02"], lines=both))
+    assert (state(hub).posted_count, state(hub).posted_total) == (2, euros("200.00"))
+    assert completed(hub) == 1
+
+
 def test_t33_lines_of_other_companies_books_and_periods_do_not_count() -> None:
     hub = estate(1)
     hub.say(asset(ERP, "8", company="OTHER"), posted(8))

@@ -1,0 +1,306 @@
+"""Avro bodies by functions written for one schema each: straight-line code instead of a walk through the schema.
+
+``writer_of`` and ``reader_of`` make the source of such a function and compile it, once a schema. They know the types
+that the hub's schemas may have (``linting.avro_type``): a union is a type or null, a decimal is bytes. The bytes are
+those that fastavro writes, and what is read from them is the same (a test holds every schema against it).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import cache
+from keyword import iskeyword
+from typing import Any, TypeAlias, cast
+
+from fastavro.schema import parse_schema
+
+Schema: TypeAlias = "str | list[Any] | dict[str, Any]"
+Write = Callable[[bytearray, object], None]
+"""Appends the Avro body of a record, given as an object with its fields as attributes."""
+Read = Callable[[bytes, int], tuple[dict[str, Any], int]]
+"""The record in bytes from a place on, and the place after it. Raises whatever the bytes provoke."""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
+_MILLISECOND = dt.timedelta(milliseconds=1)
+_EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+_LONG_BITS = 64
+
+
+@cache
+def writer_of(text: str) -> Write:
+    """The function that writes the records of a schema (JSON). Raises ``TypeError`` for a type it does not know."""
+    schema = parsed(text)
+    source = _Source(schema, {"long": write_long, "day": _EPOCH_DAY, "epoch": _EPOCH, "ms": _MILLISECOND})
+    source.line("def function(out, v0):")
+    with source:
+        _write(source, cast("Schema", schema), "v0")
+    return cast("Write", source.compiled())
+
+
+@cache
+def reader_of(text: str) -> Read:
+    """The function that reads the records of a schema (JSON). Raises ``TypeError`` for a type it does not know."""
+    schema = parsed(text)
+    source = _Source(
+        schema,
+        {"long": read_long, "day": _EPOCH_DAY, "epoch": _EPOCH, "ms": _MILLISECOND, "date": dt.date},
+    )
+    source.line("def function(data, at):")
+    with source:
+        _read(source, cast("Schema", schema), "v0")
+        source.line("return v0, at")
+    return cast("Read", source.compiled())
+
+
+def parsed(text: str) -> dict[str, Any]:
+    """A schema (JSON) as fastavro wants it, every name with its namespace."""
+    return cast("dict[str, Any]", parse_schema(json.loads(text)))
+
+
+class _Source:
+    """Source text as it grows: its indentation, the names it uses, the types that the schema has named."""
+
+    def __init__(self, schema: Mapping[str, Any], names: Mapping[str, object]) -> None:
+        self._lines: list[str] = []
+        self._depth = 0
+        self._names = dict(names)
+        self._variables = 0
+        self._types: dict[str, dict[str, Any]] = {}
+        self._title = str(schema.get("name", "record"))
+
+    def __enter__(self) -> None:
+        self._depth += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._depth -= 1
+
+    def line(self, text: str) -> None:
+        """One line, at the depth of now."""
+        self._lines.append("    " * self._depth + text)
+
+    def variable(self) -> str:
+        """A name that nothing else has."""
+        self._variables += 1
+        return f"v{self._variables}"
+
+    def constant(self, value: object) -> str:
+        """The name under which the function finds a value."""
+        name = f"c{len(self._names)}"
+        self._names[name] = value
+        return name
+
+    def kind_of(self, schema: Schema) -> tuple[str, dict[str, Any]]:
+        """Kind and content of a type; one that was named before is looked up."""
+        whole: dict[str, Any] = self._types.get(schema, {"type": schema}) if isinstance(schema, str) else {}
+        if isinstance(schema, dict):
+            whole = schema
+            if "name" in schema:
+                self._types[schema["name"]] = schema
+        return str(whole.get("logicalType", whole.get("type", "union"))), whole
+
+    def compiled(self) -> object:
+        """The function. Of the schema its source has numbers and names only, and Avro's names are plain words."""
+        exec(compile("\n".join(self._lines), f"<avro {self._title}>", "exec"), self._names)  # noqa: S102  - see above
+        return self._names["function"]
+
+
+def _write(source: _Source, schema: Schema, value: str) -> None:
+    """Lines that append ``value``, the name of a variable."""
+    kind, whole = source.kind_of(schema)
+    if isinstance(schema, list):
+        none, other = _branches(schema)
+        source.line(f"if {value} is None: out.append({2 * none})")
+        source.line("else:")
+        with source:
+            source.line(f"out.append({2 - 2 * none})")
+            _write(source, other, value)
+    elif kind == "record":
+        for field in whole["fields"]:
+            inner = source.variable()
+            source.line(f"{inner} = {_attribute(value, field['name'])}")
+            _write(source, field["type"], inner)
+    elif kind in {"array", "map"}:
+        _write_many(source, kind, whole, value)
+    elif kind == "decimal":
+        source.line(f"{source.constant(_decimal_writer(whole['precision'], whole.get('scale', 0)))}(out, {value})")
+    elif kind == "enum":
+        places = {symbol: _long_bytes(place) for place, symbol in enumerate(whole["symbols"])}
+        source.line(f"out += {source.constant(places)}[str({value})]")
+    elif kind in {"string", "bytes"}:
+        if kind == "string":
+            source.line(f"{value} = {value}.encode()")
+        source.line(f"n = len({value})")
+        source.line("if n < 64: out.append(n + n)")
+        source.line("else: long(out, n)")
+        source.line(f"out += {value}")
+    else:
+        source.line(_written(kind, value))
+
+
+def _written(kind: str, value: str) -> str:
+    match kind:
+        case "boolean":
+            return f"out.append(1 if {value} else 0)"
+        case "int" | "long":
+            return f"long(out, {value})"
+        case "date":
+            return f"long(out, {value}.toordinal() - day)"
+        case "timestamp-millis":
+            return f"long(out, ({value} - epoch) // ms)"
+        case _:
+            raise _unknown(kind)
+
+
+def _write_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str) -> None:
+    item = source.variable()
+    source.line(f"if {value}:")
+    with source:
+        source.line(f"long(out, len({value}))")
+        if kind == "array":
+            source.line(f"for {item} in {value}:")
+        else:
+            key = source.variable()
+            source.line(f"for {key}, {item} in {value}.items():")
+        with source:
+            if kind == "map":
+                _write(source, "string", key)
+            _write(source, whole["items" if kind == "array" else "values"], item)
+    source.line("out.append(0)")
+
+
+def _read(source: _Source, schema: Schema, value: str) -> None:
+    """Lines that read what stands at ``at`` into the variable ``value`` and move on."""
+    kind, whole = source.kind_of(schema)
+    if isinstance(schema, list):
+        none, other = _branches(schema)
+        source.line("n = data[at]; at += 1")
+        source.line(f"if n == {2 * none}: {value} = None")
+        source.line(f"elif n != {2 - 2 * none}: raise ValueError('no branch of a union')")
+        source.line("else:")
+        with source:
+            _read(source, other, value)
+    elif kind == "record":
+        inner = {field["name"]: source.variable() for field in whole["fields"]}
+        for field in whole["fields"]:
+            _read(source, field["type"], inner[field["name"]])
+        source.line(f"{value} = {{{', '.join(f'{name!r}: {one}' for name, one in inner.items())}}}")
+    elif kind in {"array", "map"}:
+        _read_many(source, kind, whole, value)
+    elif kind in {"string", "bytes", "decimal"}:
+        source.line("n = data[at]; at += 1")
+        # Longer than a byte, or odd, which would be negative: seldom, and looked at closely.
+        source.line("if n & 129: n, at = long(data, at - 1)")
+        source.line("else: n >>= 1")
+        source.line("end = at + n")
+        source.line("if n < 0 or end > len(data): raise EOFError('the bytes end within a value')")
+        chunk = "data[at:end]"
+        if kind == "decimal":
+            scaleb = source.constant(Context(prec=whole["precision"]).scaleb)
+            source.line(f"{value} = {scaleb}(int.from_bytes({chunk}, 'big', signed=True), -{whole.get('scale', 0)})")
+        else:
+            source.line(f"{value} = {chunk}" + (".decode()" if kind == "string" else ""))
+        source.line("at = end")
+    elif kind == "boolean":
+        source.line(f"{value} = data[at] != 0; at += 1")
+    else:
+        source.line("n, at = long(data, at)")
+        source.line(_number_read(source, kind, whole, value))
+
+
+def _number_read(source: _Source, kind: str, whole: Mapping[str, Any], value: str) -> str:
+    match kind:
+        case "int" | "long":
+            return f"{value} = n"
+        case "date":
+            return f"{value} = date.fromordinal(n + day)"
+        case "timestamp-millis":
+            return f"{value} = epoch + n * ms"
+        case "enum":
+            return f"{value} = {source.constant(dict(enumerate(whole['symbols'])))}[n]"
+        case _:
+            raise _unknown(kind)
+
+
+def _read_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str) -> None:
+    item, count, key = source.variable(), source.variable(), source.variable()
+    source.line(f"{value} = {'[]' if kind == 'array' else '{}'}")
+    source.line(f"{count}, at = long(data, at)")
+    source.line(f"while {count}:")
+    with source:
+        # A block may say how long it is: then its count is negative.
+        source.line(f"if {count} < 0: n, at = long(data, at)")
+        source.line(f"for _ in range(abs({count})):")
+        with source:
+            if kind == "map":
+                _read(source, "string", key)
+            _read(source, whole["items" if kind == "array" else "values"], item)
+            source.line(f"{value}.append({item})" if kind == "array" else f"{value}[{key}] = {item}")
+        source.line(f"{count}, at = long(data, at)")
+
+
+def _branches(union: list[Any]) -> tuple[int, Schema]:
+    """Which branch of a union is null, and the other one."""
+    if len(union) != 2 or "null" not in union:  # noqa: PLR2004  - a type or null
+        raise TypeError(f"{union}: a union is a type or null")
+    none = union.index("null")
+    return none, union[1 - none]
+
+
+def _attribute(value: str, name: str) -> str:
+    # A family may call a field ``class``, which Python lets nobody write after a dot.
+    return f"getattr({value}, {name!r})" if iskeyword(name) else f"{value}.{name}"
+
+
+def _unknown(kind: str) -> TypeError:
+    return TypeError(f"{kind} is no type that the hub's schemas may have; see linting.avro_type")
+
+
+def _decimal_writer(precision: int, scale: int) -> Callable[[bytearray, Decimal], None]:
+    limit, scaleb = 10**precision, _EXACT.scaleb
+
+    def write(out: bytearray, value: Decimal) -> None:
+        scaled = scaleb(value, scale)
+        number = int(scaled)
+        if number != scaled or not -limit < number < limit:
+            # Invariant 11: a digit that does not fit is never left out.
+            raise ValueError(f"{value} has not at most {precision} digits, {scale} of them after the point")
+        size = number.bit_length() // 8 + 1
+        out.append(size + size)  # a length of one byte: the schemas' decimals have less than 64
+        out += number.to_bytes(size, "big", signed=True)
+
+    return write
+
+
+def write_long(out: bytearray, number: int) -> None:
+    """Append a whole number of 64 bits: zigzag, seven bits a byte, the lowest first. Raises ``OverflowError``."""
+    rest = (number << 1) ^ (number >> _LONG_BITS - 1)
+    if rest >> _LONG_BITS:
+        raise OverflowError(f"{number} is longer than 64 bits")
+    while rest > 127:  # noqa: PLR2004  - seven bits, and one that says that more follow
+        out.append(rest & 127 | 128)
+        rest >>= 7
+    out.append(rest)
+
+
+def read_long(data: bytes, at: int) -> tuple[int, int]:
+    """A whole number of 64 bits, and the place after it. Raises ``IndexError`` where the bytes end, ``ValueError``."""
+    byte = data[at]
+    rest, shift = byte & 127, 7
+    while byte > 127:  # noqa: PLR2004  - as above
+        at += 1
+        byte = data[at]
+        rest |= (byte & 127) << shift
+        shift += 7
+        if rest >> _LONG_BITS:
+            raise ValueError("a number is longer than 64 bits")
+    return (rest >> 1) ^ -(rest & 1), at + 1
+
+
+def _long_bytes(number: int) -> bytes:
+    out = bytearray()
+    write_long(out, number)
+    return bytes(out)
