@@ -51,7 +51,7 @@ types: setup ## mypy --strict
 	$(BIN)/mypy
 
 test: setup ## Every test, with real Kafka, registry and ERP; ONLY=docker: only those so marked
-	$(BIN)/pytest --numprocesses 2 --no-loadscope-reorder $(if $(ONLY),-m $(ONLY))
+	$(BIN)/pytest --numprocesses 3 --no-loadscope-reorder $(if $(ONLY),-m $(ONLY))
 
 acceptance: setup ## The long sizes: 400 real orders, 50,000 reports, an outage of five minutes (an hour)
 	TIELINE_ORDERS=400 TIELINE_LOAD=50000 TIELINE_OUTAGE_SECS=300 $(BIN)/pytest tests/main_job tests/hard/test_adventureworks.py tests/load

@@ -55,19 +55,14 @@ class Route:
         """See ``Processor``."""
         match value.body:
             case AssetEvent() as event:
-                self.assets.load(event.asset_id, self._state_of(event))
-                commands = [self._write_asset(event, flow) for flow in asset_flows(self._landscape, event)]
-                return [*commands, *self._return(event), *self._books_for_new_links(event)]
+                state = self._state_of(event)
+                self.assets.load(event.asset_id, state)
+                commands = [self._write_asset(event, state, flow) for flow in asset_flows(self._landscape, event)]
+                return [*commands, *self._return(event, state), *self._books_for_new_links(event)]
             case AssetMergeEvent() | CostEvent(treatment=CostTreatment.CAPITALISE):
                 # What a merge changes follows from the events beside it; what is capital is no expense, and the books
                 # are the ERP's own to adjust (T31).
                 return []
-                state = self._state_of(event)
-                self.assets.load(event.asset_id, state)
-                commands = [self._write_asset(event, state, flow) for flow in self._asset_flows(event, state)]
-                return [*commands, *self._return(event, state), *self._books_for_new_links(event)]
-            case AssetMergeEvent():
-                return []  # what changes in the systems follows from the events beside it
             case AssetBookChanged() as event:
                 book = BookState(asset_id=event.asset_id, version=event.accepted.version, fields=event.fields)
                 self.books.load(f"{event.asset_id}|{event.fields.book_id}", book)
@@ -98,20 +93,6 @@ class Route:
             fields=event.fields,
         )
         return _command(flow, event.record_id, body)
-
-    def _asset_flows(self, event: AssetEvent, state: AssetState) -> list[Flow]:
-        accepted = event.accepted
-        # What an order line says travels with its order; the asset flows carry what asset records say.
-        ordered = event.fields.po_line_ref == f"{accepted.origin_system}/{accepted.origin_native_id}"
-        flows = self._flows("purchase-order" if ordered else "asset", accepted.origin_system)
-        only_links = not set(accepted.changed_fields) - {"links"}
-
-        def concerns(flow: Flow) -> bool:
-            if flow.target in event.links:
-                return not only_links
-            return expects_asset(state, self._landscape.role_of(flow.target))
-
-        return [flow for flow in flows if concerns(flow)]
 
     def _state_of(self, event: AssetEvent) -> AssetState:
         """The asset as of this event. The followed state tells who said what; it may be a little older or newer."""
