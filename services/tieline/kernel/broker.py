@@ -49,9 +49,9 @@ def open_consumer(kafka: Kafka, group: str, *, tell_ends: bool = False, committe
             "isolation.level": "read_committed" if committed_only else "read_uncommitted",
             "enable.partition.eof": tell_ends,
             "allow.auto.create.topics": False,
-            # A record is given at once whatever this says; it is how often a reader learns that there is none. Loops wait
-            # for records, and asking for them twenty times a second costs every idle process and the broker a twentieth
-            # of a core; who reads to an end waits for that answer.
+            # A record is given at once whatever this says; it is how soon a reader learns that there is none. Loops
+            # wait for records, and to ask for them twenty times a second costs each idle process, and the broker, a
+            # share of a core; who reads to an end waits for that answer.
             "fetch.wait.max.ms": 50 if tell_ends else 500,
             "queued.max.messages.kbytes": 16_384,
             "reconnect.backoff.ms": FIRST_RECONNECT_MS,
