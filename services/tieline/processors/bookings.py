@@ -9,7 +9,6 @@ from decimal import Decimal
 
 from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.model import (
-    Accepted,
     AcquiredRecord,
     AcquisitionEvent,
     Money,
@@ -17,6 +16,7 @@ from tieline.kernel.model import (
     Origin,
     ProposedAsset,
 )
+from tieline.processors.accepting import accepted_as
 from tieline.processors.acquisitions import BOOKED
 from tieline.processors.capitalise import share_amount
 
@@ -80,7 +80,8 @@ def book_changes(
                 po_id=row.po_id,
                 proposal=key,
                 po_line_ref=booked.po_line_ref or ref,
-                accepted=_accepted(row, cause, acquired_on, _changed(old, new)),
+                # T09: the date of the acquisition is kept, however late the document came.
+                accepted=accepted_as(row.version, cause.origin, acquired_on, _changed(old, new)),
                 treatment=booked.treatment,
                 rule=booked.rule,
                 quantity=quantity,
@@ -122,17 +123,6 @@ def _amount(row: ProposedAsset | None) -> Decimal:
 def _changed(old: ProposedAsset | None, new: ProposedAsset | None) -> tuple[str, ...]:
     names = ("quantity", "cost", "treatment", "status")
     return tuple(name for name in names if getattr(old, name, None) != getattr(new, name, None))
-
-
-def _accepted(row: ProposedAsset, cause: Cause, acquired_on: dt.date, changed: tuple[str, ...]) -> Accepted:
-    return Accepted(
-        version=row.version,
-        origin_system=cause.origin.system,
-        origin_native_id=cause.origin.native_id,
-        effective_date=acquired_on,  # T09: the date of the acquisition is kept, however late the document came
-        recorded_at=cause.origin.recorded_at,
-        changed_fields=changed,
-    )
 
 
 def _shell(row: ProposedAsset, order: OrderFields, acquired_on: dt.date, rule: Capitalisation) -> AcquiredRecord:

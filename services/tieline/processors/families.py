@@ -21,6 +21,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import FamilyShapes
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
+from tieline.processors.conflicts import keep_conflict
 from tieline.processors.linking import Linking, identified, key_of
 from tieline.processors.links import ATTACHED
 from tieline.processors.merging import is_form_of
@@ -141,7 +142,6 @@ class FamilyRecords:
             if said is None or _is_form_of(said, getattr(state.fields, name)):
                 self._conflicts.delete(key)
                 continue
-            known = self._conflicts.get(key)
             row = Conflict(
                 canonical_id=record_id,
                 field=name,
@@ -149,12 +149,11 @@ class FamilyRecords:
                 system=system,
                 owned_value=_text(state.fields, name),
                 foreign_value=_text(report.fields, name),
-                detected_at=known.detected_at if known else self._clock(),
+                detected_at=self._clock(),
                 owned_version=state.version,
                 foreign_version=report.origin.source_version,
             )
-            if row != known:
-                self._conflicts.put(key, row)
+            keep_conflict(self._conflicts, row)
 
     def _settle(self, record_id: str, name: str, value: str | None) -> None:
         """The owner says now what another system had said: the two no longer differ."""

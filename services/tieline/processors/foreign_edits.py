@@ -10,6 +10,7 @@ from tieline.kernel.memory import Conflict
 from tieline.kernel.model import CLEARABLE, AssetFields, AssetReport, AssetState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.conflicts import conflict_key
 from tieline.processors.merging import Collision, Merged
 from tieline.processors.proposals import Refusals, explain
 from tieline.processors.vectors import as_text
@@ -93,7 +94,7 @@ class ForeignEdits:
 
     def _put(self, row: Conflict) -> bool:
         """Keep a conflict, unless it is known; whether what does not stand is new, whatever it stands against now."""
-        key = f"{row.canonical_id}|{row.field}|{row.system}"
+        key = conflict_key(row)
         known = self._conflicts.get(key)
         said = (row.owned_value, row.foreign_value, row.reason)
         if known is not None and (known.owned_value, known.foreign_value, known.reason) == said:

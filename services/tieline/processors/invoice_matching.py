@@ -19,6 +19,7 @@ from tieline.kernel.memory import Conflict
 from tieline.kernel.model import MatchType, OrderLine
 from tieline.kernel.tables import Table
 from tieline.processors.acquisitions import Documents
+from tieline.processors.conflicts import keep_conflict
 from tieline.processors.documents import LineDocuments, deliveries
 
 
@@ -49,7 +50,6 @@ class Matching:
     def _keep(self, documents: Documents, line_id: str, wrong: Sequence[InvoiceMismatch]) -> None:
         field, system, currency = f"lines.{line_id}.invoiced", documents.system, documents.order.currency
         key = f"{documents.po_id}|{field}|{system}"
-        known = self._conflicts.get(key)
         if not wrong:
             self._conflicts.delete(key)
             return
@@ -61,12 +61,11 @@ class Matching:
             system=system,
             owned_value=f"{first.expected_quantity:f} for {first.expected_amount:f} {currency}",
             foreign_value=f"{first.invoiced_quantity:f} for {first.invoiced_amount:f} {currency}",
-            detected_at=known.detected_at if known else self._clock(),
+            detected_at=self._clock(),
             reason=f"the {first.measure.lower()} invoiced is beyond the tolerance of {first.tolerance_percent:f} %",
             remedy="clear it with the supplier: a credit, a reversal or the missing receipt ends it",
         )
-        if row != known:
-            self._conflicts.put(key, row)
+        keep_conflict(self._conflicts, row)
 
 
 def mismatches(

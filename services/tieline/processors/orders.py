@@ -35,6 +35,7 @@ from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
 from tieline.processors.acquisitions import Documents, acquire, proposal_id
 from tieline.processors.bookings import Cause, Rows, acquired_records, book_changes
+from tieline.processors.conflicts import keep_conflict
 from tieline.processors.cost_sources import CostSources
 from tieline.processors.documents import document_date, document_ref
 from tieline.processors.hearing import is_news, is_older
@@ -247,7 +248,6 @@ class Orders:
         if not disputed:
             self._conflicts.delete(key)
             return
-        known = self._conflicts.get(key)
         row = Conflict(
             canonical_id=po_id,
             field="acquisitions",
@@ -255,10 +255,9 @@ class Orders:
             system=system,
             owned_value=f"{len(disputed)} decided for lines {', '.join(sorted({row.line_id for row in disputed}))}",
             foreign_value=disputed[0].conflict,
-            detected_at=known.detected_at if known else self._clock(),
+            detected_at=self._clock(),
         )
-        if row != known:
-            self._conflicts.put(key, row)
+        keep_conflict(self._conflicts, row)
 
 
 def check_sum(total: Decimal, parts: Iterable[Decimal], field: str) -> None:

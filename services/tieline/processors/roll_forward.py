@@ -16,6 +16,7 @@ from tieline.kernel.memory import Conflict
 from tieline.kernel.model import BookReport
 from tieline.kernel.movement_records import MovementState, RollForward
 from tieline.kernel.tables import Table
+from tieline.processors.conflicts import keep_conflict
 
 _ZERO = Decimal(0)
 
@@ -81,7 +82,6 @@ class RollForwards:
         given = _words(
             row.closing_cost - row.unexplained_cost, row.closing_accumulated - row.unexplained_accumulated, row.currency
         )
-        known = self._conflicts.get(key)
         conflict = Conflict(
             canonical_id=row.asset_id,
             field=_field(row),
@@ -89,10 +89,9 @@ class RollForwards:
             system=row.system,
             owned_value=f"{given} by opening, posted depreciation and movements ({row.movements})",
             foreign_value=_words(row.closing_cost, row.closing_accumulated, row.currency),
-            detected_at=known.detected_at if known else self._clock(),
+            detected_at=self._clock(),
         )
-        if conflict != known:
-            self._conflicts.put(key, conflict)
+        keep_conflict(self._conflicts, conflict)
 
 
 def explain(row: RollForward, movements: tuple[MovementState, ...]) -> RollForward:
