@@ -21,6 +21,7 @@ import yaml
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
 from tests.parts.estate import TIELINE
+from tests.parts.organisation import OFTEN
 
 from tieline.kernel import broker
 from tieline.kernel.applying import apply, plan
@@ -42,22 +43,6 @@ SMALL = ASSETS < 1_000  # a small organisation is a short one, in which everythi
 MONTHS = int(os.environ.get("TIELINE_SYNTHETIC_MONTHS", "3" if SMALL else "12"))
 BOOK_REPORTS = int(os.environ.get("TIELINE_SYNTHETIC_BOOK_REPORTS", "12"))
 SEED = int(os.environ.get("TIELINE_SYNTHETIC_SEED", "2"))
-OFTEN = Rates(
-    move=0.1,
-    disposal=0.06,
-    revaluation=0.05,
-    adjustment=0.05,
-    late=0.3,
-    duplicate=0.05,
-    out_of_order=0.05,
-    conflict=0.04,
-    reversal=0.1,
-    twice=0.1,
-    identical=0.2,
-    orders_a_month=0.2,
-    asset_lines=0.25,
-    costs_a_month=0.3,
-)
 SHAPE = Shape(
     assets=ASSETS, seed=SEED, months=MONTHS, book_reports_a_year=BOOK_REPORTS, rates=OFTEN if SMALL else Rates()
 )

@@ -53,6 +53,25 @@ def disposal(**more: Any) -> Any:
     return asset(AM, "1", tag="T1", location="L1", disposal_date=MARCH, **more)
 
 
+def booked_and_waiting() -> Hub:
+    """One asset in the books, and another that waits for its period."""
+    hub = Hub()
+    hub.say(
+        period(PeriodStatus.CLOSED),
+        asset(ERP, "5", asset_number="FA5", company="ACME"),
+        asset(
+            AM,
+            "1",
+            tag="T1",
+            company="ACME",
+            in_service_date=MARCH,
+            asset_class="PUMP",
+            acquisition_cost=euros("1200.00"),
+        ),
+    )
+    return hub
+
+
 def test_a_release_after_a_merge_leaves_the_merged_asset_merged() -> None:
     hub, booked, typed = held_disposal()
     hub.say(decided("MERGE", canonical_id=typed, other_id=booked))
@@ -109,20 +128,7 @@ def test_t39_what_waits_for_a_period_goes_back_when_the_merge_is_undone() -> Non
 
 
 def test_an_asset_that_was_never_accepted_reaches_the_survivor_when_its_period_opens() -> None:
-    hub = Hub()
-    hub.say(
-        period(PeriodStatus.CLOSED),
-        asset(ERP, "5", asset_number="FA5", company="ACME"),
-        asset(
-            AM,
-            "1",
-            tag="T1",
-            company="ACME",
-            in_service_date=MARCH,
-            asset_class="PUMP",
-            acquisition_cost=euros("1200.00"),
-        ),
-    )
+    hub = booked_and_waiting()
     survivor, merged = links(hub)["tryton/asset/5"], links(hub)["unio24/asset/1"]
     assert lanes(hub) == {f"asset/{merged}"}
     hub.say(decided("MERGE", canonical_id=survivor, other_id=merged))
@@ -133,20 +139,7 @@ def test_an_asset_that_was_never_accepted_reaches_the_survivor_when_its_period_o
 
 
 def test_a_merge_into_an_asset_that_waits_is_said_to_be_undone_and_can_be_replayed() -> None:
-    hub = Hub()
-    hub.say(
-        period(PeriodStatus.CLOSED),
-        asset(ERP, "5", asset_number="FA5", company="ACME"),
-        asset(
-            AM,
-            "1",
-            tag="T1",
-            company="ACME",
-            in_service_date=MARCH,
-            asset_class="PUMP",
-            acquisition_cost=euros("1200.00"),
-        ),
-    )
+    hub = booked_and_waiting()
     booked, waiting = links(hub)["tryton/asset/5"], links(hub)["unio24/asset/1"]
     hub.publish(decided("MERGE", canonical_id=waiting, other_id=booked))
     hub.step("identify")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.synthetic.test_year import OFTEN
+from tests.parts.organisation import OFTEN
 from typer.testing import CliRunner
 
 from tieline.cli import app

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 import yaml
+from tests.parts.organisation import OFTEN
 from tests.unit.processors.bench import Hub
 
 from tieline.kernel.landscape import Landscape
@@ -18,27 +19,10 @@ from tieline.synthetic.checking import differences
 from tieline.synthetic.estate import landscape_text
 from tieline.synthetic.gathering import Gathered
 from tieline.synthetic.labels import AssetLabel, BookLabel, CostLabel, Label, OrderLabel, Summary
-from tieline.synthetic.shape import COMPANIES, ERP, WORKS, Kind, Rates, Shape
+from tieline.synthetic.shape import COMPANIES, ERP, WORKS, Kind, Shape
 from tieline.synthetic.totals import summarise
 from tieline.synthetic.year import Arrival, Year, key_of, make_year, outbound
 
-# Rates at which everything happens in a few dozen assets.
-OFTEN = Rates(
-    move=0.1,
-    disposal=0.06,
-    revaluation=0.05,
-    adjustment=0.05,
-    late=0.3,
-    duplicate=0.05,
-    out_of_order=0.05,
-    conflict=0.04,
-    reversal=0.1,
-    twice=0.1,
-    identical=0.2,
-    orders_a_month=0.2,
-    asset_lines=0.25,
-    costs_a_month=0.3,
-)
 SHAPE = Shape(assets=60, seed=2, months=6, rates=OFTEN)
 TOLD, MESSY = Arrival(), Arrival(order="shuffled", duplicates_percent=20, mint="/again")
 

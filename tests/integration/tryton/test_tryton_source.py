@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from tests.parts.tryton import TrytonPart, post_cost, start_tryton, write_asset
+from tests.parts.tryton import TrytonPart, post_cost, write_asset
 
 from tieline.connectors.tryton import demo, wire
 from tieline.connectors.tryton.client import TrytonClient
@@ -35,30 +35,9 @@ pytestmark = pytest.mark.integration
 Position = Mapping[str, str]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("tryton")
-
-
-@pytest.fixture(scope="module")
-def part(folder: Path) -> Iterator[TrytonPart]:
-    with start_tryton(folder) as running:
-        yield running
-
-
 @pytest.fixture
-async def client(part: TrytonPart) -> AsyncIterator[TrytonClient]:
-    async with part.client() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def connector(part: TrytonPart) -> AsyncIterator[Connector]:
-    opened = connect("tryton", part.settings(read_timeout_secs=20))
-    yield opened
-    closing = opened.close()
-    assert hasattr(closing, "__await__")
-    await closing
+def connector(connecting: Callable[..., Connector]) -> Connector:
+    return connecting(read_timeout_secs=20)
 
 
 async def drain(connector: Connector, position: Position, limit: int = 200) -> tuple[list[RawItem], Position]:

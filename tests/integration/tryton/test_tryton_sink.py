@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any
@@ -16,14 +16,12 @@ from tests.parts.tryton import (
     dispatch,
     persistently,
     post_cost,
-    start_tryton,
     write_asset,
 )
 
 from tieline.connectors.tryton import demo
 from tieline.connectors.tryton import wire as wire_form
 from tieline.connectors.tryton.client import TrytonClient
-from tieline.connectors.tryton.connector import connect
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
 from tieline.kernel.model import (
@@ -47,33 +45,6 @@ from tieline.kernel.protocols import Connector, Sink, Written
 pytestmark = pytest.mark.integration
 Connecting = Callable[..., Connector]
 PHYSICAL = ("tag", "serial_number", "description", "location", "physical_status")
-
-
-@pytest.fixture(scope="module")
-def part(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonPart]:
-    with start_tryton(tmp_path_factory.mktemp("tryton")) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(part: TrytonPart) -> AsyncIterator[TrytonClient]:
-    async with part.client() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def connecting(part: TrytonPart) -> AsyncIterator[Connecting]:
-    opened: list[Connector] = []
-
-    def open_one(**more: object) -> Connector:
-        opened.append(connect("tryton", part.settings(**more)))
-        return opened[-1]
-
-    yield open_one
-    for connector in opened:
-        closing = connector.close()
-        assert hasattr(closing, "__await__")
-        await closing
 
 
 @pytest.fixture

@@ -6,15 +6,13 @@ Tryton computes each schedule itself; the library gets nothing but the book's te
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from tests.parts.tryton import TrytonPart, start_tryton
 
 from tieline.connectors.tryton import demo
 from tieline.connectors.tryton.client import TrytonClient
-from tieline.connectors.tryton.connector import connect
 from tieline.depreciation.dialects import Dialect, check_schedule
 from tieline.kernel.balances import read_balances
 from tieline.kernel.ledger_records import LedgerBalance
@@ -29,25 +27,9 @@ ACCOUNTS = (
 )
 
 
-@pytest.fixture(scope="module")
-def part(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonPart]:
-    with start_tryton(tmp_path_factory.mktemp("tryton")) as running:
-        yield running
-
-
 @pytest.fixture
-async def client(part: TrytonPart) -> AsyncIterator[TrytonClient]:
-    async with part.client() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def connector(part: TrytonPart) -> AsyncIterator[Connector]:
-    opened = connect("tryton", part.settings(control_accounts=ACCOUNTS))
-    yield opened
-    closing = opened.close()
-    assert hasattr(closing, "__await__")
-    await closing
+def connector(connecting: Callable[..., Connector]) -> Connector:
+    return connecting(control_accounts=ACCOUNTS)
 
 
 async def _id_of(client: TrytonClient, model: str, code: str) -> int:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import sqlite3
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
-from tests.parts.tryton import PASSWORD, FaultyWire, TrytonPart, post_cost, start_tryton
+from tests.parts.tryton import PASSWORD, FaultyWire, TrytonPart, post_cost
 
 from tieline.connectors.tryton import demo, wire
 from tieline.connectors.tryton.client import TrytonClient
@@ -22,23 +22,6 @@ from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Tie
 pytestmark = pytest.mark.integration
 CREATE = "model.party.party.create"
 SEARCH = "model.party.party.search"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("tryton")
-
-
-@pytest.fixture(scope="module")
-def part(folder: Path) -> Iterator[TrytonPart]:
-    with start_tryton(folder) as running:
-        yield running
-
-
-@pytest.fixture
-async def client(part: TrytonPart) -> AsyncIterator[TrytonClient]:
-    async with part.client() as opened:
-        yield opened
 
 
 @pytest.fixture

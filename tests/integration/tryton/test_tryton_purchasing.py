@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
-from tests.parts.tryton import TrytonPart, start_tryton
+from tests.parts.tryton import TrytonPart
 
 from tieline.connectors.tryton import demo, demo_purchasing
 from tieline.connectors.tryton.client import TrytonClient
-from tieline.connectors.tryton.connector import connect
 from tieline.connectors.tryton.mapping import INVOICES, RECEIPTS, RUNS
 from tieline.kernel.model import BookReport, DepreciationRunReport, InvoiceReport, OrderReport, ReceiptReport, Report
 from tieline.kernel.protocols import Connector, Page
@@ -20,25 +19,9 @@ pytestmark = pytest.mark.integration
 ORDERED = dt.date(2025, 1, 2)
 
 
-@pytest.fixture(scope="module")
-def part(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TrytonPart]:
-    with start_tryton(tmp_path_factory.mktemp("tryton")) as running:
-        yield running
-
-
 @pytest.fixture
-async def client(part: TrytonPart) -> AsyncIterator[TrytonClient]:
-    async with part.client() as opened:
-        yield opened
-
-
-@pytest.fixture
-async def connector(part: TrytonPart) -> AsyncIterator[Connector]:
-    opened = connect("tryton", part.settings(read_timeout_secs=20))
-    yield opened
-    closing = opened.close()
-    assert hasattr(closing, "__await__")
-    await closing
+def connector(connecting: Callable[..., Connector]) -> Connector:
+    return connecting(read_timeout_secs=20)
 
 
 class Reading:
