@@ -27,7 +27,7 @@ from tieline.kernel import (
     procurement_records,
     reference_records,
 )
-from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
+from tieline.kernel.declarations import Topic, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.model import Model
 from tieline.kernel.records import Typed
@@ -97,10 +97,6 @@ class Shapes(Protocol):
         """Its schema as the registry gets it. Raises ``Stop`` if there is none."""
         ...
 
-    def parsed_schema(self, name: str) -> dict[str, Any]:
-        """Its schema as fastavro wants it. Raises ``Stop`` if there is none."""
-        ...
-
 
 class OwnShapes:
     """The hub's own records."""
@@ -112,10 +108,6 @@ class OwnShapes:
     def schema_text(self, name: str) -> str:
         """See ``Shapes``."""
         return schema_text(name)
-
-    def parsed_schema(self, name: str) -> dict[str, Any]:
-        """See ``Shapes``."""
-        return parsed_schema(name)
 
 
 _Reader = tuple[str, type[Model], Callable[[bytes], tuple[Any, bool]]]

@@ -83,10 +83,6 @@ class FamilyShapes:
         """See ``codecs.Shapes``."""
         return schema_text(name, *self.folders)
 
-    def parsed_schema(self, name: str) -> dict[str, Any]:
-        """See ``codecs.Shapes``."""
-        return parsed_schema(name, *self.folders)
-
 
 @cache
 def shapes_of(families: Families) -> FamilyShapes:

@@ -27,6 +27,7 @@ from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import load_landscape
 from tieline.kernel.model import Origin
 from tieline.kernel.records import Typed
+from tieline.kernel.serialising import parsed
 from tieline.kernel.shapes import FamilyShapes, shapes_of
 
 REPORTS = "sales.sales-order.report.v1"
@@ -125,7 +126,7 @@ def test_bytes_that_say_nonsense_are_refused_with_the_field() -> None:
     good = codec.encode(REPORTS, Typed("SalesOrderReport", report()))
     out = io.BytesIO()
     content = report().model_dump() | {"fields": report().fields.model_dump() | {"currency": "euro"}}
-    fastavro.schemaless_writer(out, shapes().parsed_schema("SalesOrderReport"), content)
+    fastavro.schemaless_writer(out, parsed(shapes().schema_text("SalesOrderReport")), content)
     with pytest.raises(Rejected, match=r"fields\.currency"):
         codec.decode(REPORTS, good[:5] + out.getvalue())
     with pytest.raises(Rejected, match="bytes are left over"):
