@@ -22,13 +22,13 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.families import NO_FAMILIES, Families
 from tieline.kernel.fleet import consumers
 from tieline.kernel.landscape import Landscape
+from tieline.kernel.topic_names import IDENTIFIED
 
 T = TypeVar("T")
 
 NAMESPACE = "tieline"
 SYSTEM = "{system}"
 CONSUMER = "{consumer}"
-IDENTIFIED = "hub.identified.report.v1"
 COMMANDS = "sink.{system}.command.v1"
 
 _KEY_ORDER = ("type", "name", "namespace", "logicalType", "precision", "scale", "items", "values", "symbols", "fields")

@@ -51,6 +51,7 @@ from tieline.kernel.settling import (
     settle,
 )
 from tieline.kernel.tables import Table
+from tieline.kernel.topic_names import commands_of
 
 BATCH_COMMANDS = 200
 LANES = 16
@@ -77,7 +78,7 @@ class DeliveryLoop:
         self, system: str, sink: Sink, runtime: Runtime, *, close: Callable[[], object] = lambda: None
     ) -> None:
         self._name = f"sink-{system}"
-        self._topic = f"sink.{system}.command.v1"
+        self._topic = commands_of(system)
         self._sink = MeteredSink(system, sink, runtime.metrics)
         self._close = close
         self._runtime = runtime

@@ -22,10 +22,10 @@ from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, Wr
 from tieline.kernel.parking import coordinates_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import aggregate_of, is_superseded, ledger_key
+from tieline.kernel.topic_names import LEDGER
 
 CASES = "hub.case.state.v1"
 PARKED = "hub.parked.state.v1"
-LEDGER = "hub.delivery-ledger.state.v1"
 DEFAULT_LIMIT = 1000
 _MAX_DIGITS = 18  # of an offset in a header; more is nobody's offset
 

@@ -31,9 +31,9 @@ from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport
+from tieline.kernel.topic_names import RUN_TOPIC, commands_of
 
 BATCH_RECORDS = 500
-RUN_TOPIC = "recon.run.event.v1"
 
 
 def cut_topics(system: str) -> tuple[str, ...]:
@@ -44,7 +44,7 @@ def cut_topics(system: str) -> tuple[str, ...]:
         "procurement.purchase-order.state.v1",
         "cost.document.state.v1",
         "hub.delivery-ledger.state.v1",
-        f"sink.{system}.command.v1",
+        commands_of(system),
     )
 
 

@@ -11,13 +11,14 @@ from tieline.kernel.protocols import Written
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.settling import aggregate_of, entity_of, ledger_key
 from tieline.kernel.tables import Table
+from tieline.kernel.topic_names import results_of
 
 
 class Recorder:
     """Writes one target's ledger rows and results."""
 
     def __init__(self, system: str, ledger: Table[LedgerEntry], clock: Clock) -> None:
-        self._topic = f"sink.{system}.result.v1"
+        self._topic = results_of(system)
         self._ledger = ledger
         self._clock = clock
 

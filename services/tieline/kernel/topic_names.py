@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+IDENTIFIED = "hub.identified.report.v1"
+PERIOD_HOLDS = "hub.period-hold.state.v1"
+LEDGER = "hub.delivery-ledger.state.v1"
+RUN_TOPIC = "recon.run.event.v1"
 ASSET_EVENTS = "asset.asset.event.v1"
 BOOK_EVENTS = "asset.book.event.v1"
 COST_EVENTS = "cost.document.event.v1"

@@ -15,11 +15,12 @@ from typing import get_args
 from tieline.kernel.dead_letters import first_coordinates
 from tieline.kernel.inspecting import LogReader, Where, Window, read_rows, read_spans, read_tail, read_windows
 from tieline.kernel.landscape import Flow, Landscape, ObjectName
-from tieline.kernel.letters import LEDGER, PARKED
+from tieline.kernel.letters import PARKED
 from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
 from tieline.kernel.model import CommandSettled, SettledAs
 from tieline.kernel.producing import CORRELATION, source_of
 from tieline.kernel.records import Inbound
+from tieline.kernel.topic_names import LEDGER, results_of
 from tieline.operating.processes import Sample
 
 COMMANDS: Mapping[str, str] = {
@@ -136,7 +137,7 @@ def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[float]]:
     """
     systems = list(log.landscape.systems)
     ends: list[tuple[str, str, str, int]] = []  # object, target, raw coordinates, milliseconds
-    for record in read_tail(log, [f"sink.{system}.result.v1" for system in systems], RESULTS)[0]:
+    for record in read_tail(log, [results_of(system) for system in systems], RESULTS)[0]:
         body = None if record.value is None else log.codec.decode(record.topic, record.value).body
         cause = record.header(CORRELATION)
         if isinstance(body, CommandSettled) and body.outcome is SettledAs.CONFIRMED and cause:

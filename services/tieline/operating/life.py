@@ -12,18 +12,18 @@ from dataclasses import dataclass, field
 from tieline.kernel.errors import Rejected
 from tieline.kernel.fleet import consumers
 from tieline.kernel.inspecting import LogReader, Where, Window, read_latest, read_rows, read_spans, read_windows
-from tieline.kernel.letters import LEDGER, PARKED, read_book
+from tieline.kernel.letters import PARKED, read_book
 from tieline.kernel.memory import Conflict, Drift, LedgerEntry, ParkedKey, PeriodHold, XRef
 from tieline.kernel.model import AssetState, BookState, CostState
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import aggregate_of
+from tieline.kernel.topic_names import LEDGER, PERIOD_HOLDS, commands_of, results_of
 from tieline.operating.finding import ASSET_ENTITIES, ASSETS, LINKS
 from tieline.operating.telling import Told, tell
 
 SCAN_OFFSETS = 50_000  # newest offsets looked at, by partition
 LETTERS = 1000
-PERIOD_HOLDS = "hub.period-hold.state.v1"
 _ORDER = ("report", "decision", "identified", "event", "posting", "cost", "command", "result", "ledger")
 _STATE_TOPICS = {"drift": "recon.drift.state.v1", "conflict": "hub.conflict.state.v1"}
 
@@ -103,8 +103,8 @@ def keys_by_topic(
         "cost.document.event.v1": ids - {asset_id},
     }
     for system in log.landscape.systems:
-        wanted[f"sink.{system}.command.v1"] = ids
-        wanted[f"sink.{system}.result.v1"] = ids
+        wanted[commands_of(system)] = ids
+        wanted[results_of(system)] = ids
     return wanted
 
 

@@ -24,9 +24,9 @@ from tieline.kernel.inspecting import (
 from tieline.kernel.letters import PARKED, Book, Standing, input_topics
 from tieline.kernel.memory import ParkedKey, SourcePosition
 from tieline.kernel.records import Inbound
+from tieline.kernel.topic_names import RUN_TOPIC
 
 VIEWS = "views"
-REQUESTS = "recon.run.event.v1"  # read by a source under a group of its own
 # Offsets looked at for the newest record: the last ones of a partition are often transaction markers.
 LAST_OFFSETS = 6
 SAMPLE_PAUSE_SECS = 1.0
@@ -165,7 +165,7 @@ def take_sample(log: LogReader, names: Sequence[str]) -> Sample:
 
 def group_for(name: str, topic: str) -> str:
     """The consumer group under which a process reads a topic."""
-    return f"{group_of(name)}-requests" if topic == REQUESTS and name.startswith("source-") else group_of(name)
+    return f"{group_of(name)}-requests" if topic == RUN_TOPIC and name.startswith("source-") else group_of(name)
 
 
 def _inputs_by_group(log: LogReader, names: Sequence[str]) -> dict[str, list[Where]]:

@@ -16,11 +16,11 @@ from tieline.kernel.fleet import consumers
 from tieline.kernel.inspecting import LogReader, read_latest, read_rows
 from tieline.kernel.letters import read_book
 from tieline.kernel.procurement_records import PurchaseProcess
+from tieline.kernel.topic_names import PERIOD_HOLDS
 from tieline.operating.flows import FlowStatus, read_flows
 from tieline.operating.processes import ProcessStatus, State, process_names, read_processes, take_sample
 from tieline.operating.purchases import PROCESSES, count_late
 
-PERIOD_HOLDS = "hub.period-hold.state.v1"
 _STYLES = {State.STALLED: "bold red", State.BEHIND: "yellow", State.FLOWING: "green"}
 
 

@@ -29,8 +29,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.movement_records import MovementEvent, MovementReport
 from tieline.kernel.records import Inbound, Typed
-
-IDENTIFIED = "hub.identified.report.v1"
+from tieline.kernel.topic_names import IDENTIFIED
 
 
 @dataclass(frozen=True, slots=True)

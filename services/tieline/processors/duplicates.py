@@ -21,12 +21,11 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.kernel.topic_names import ASSET_EVENTS, BOOK_EVENTS
 from tieline.processors.books import Books
 from tieline.processors.hearing import MERGE
 from tieline.processors.vectors import HUB, as_text, digest_of
 
-ASSET_EVENTS = "asset.asset.event.v1"
-BOOK_EVENTS = "asset.book.event.v1"
 Hear = Callable[[str, AssetReport], list[Outbound]]
 
 

@@ -10,9 +10,9 @@ from tieline.kernel.memory import HeldReport, LinkStatus, XRef
 from tieline.kernel.model import Origin
 from tieline.kernel.producing import pass_on
 from tieline.kernel.records import Inbound, Outbound
+from tieline.kernel.topic_names import IDENTIFIED
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xref_key
 
-IDENTIFIED = "hub.identified.report.v1"
 SECOND_RECORD = "tl_second_record"
 EQUIPMENT_LINK = "equipment-link"
 COUNTERPART = "tl_counterpart_id"

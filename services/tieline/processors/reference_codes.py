@@ -7,7 +7,8 @@ import datetime as dt
 from tieline.kernel.code_lists import CodeLists, codes_of
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import FAMILIES, ReferenceFields, ReferenceReport
-from tieline.processors.linking import IDENTIFIED, identified
+from tieline.kernel.topic_names import IDENTIFIED
+from tieline.processors.linking import identified
 
 
 def identify_reference(record: Inbound, report: ReferenceReport, lists: CodeLists) -> Outbound:

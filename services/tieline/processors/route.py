@@ -29,6 +29,7 @@ from tieline.kernel.ownership import ERP, Ownership, cleared_fields
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
+from tieline.kernel.topic_names import commands_of
 from tieline.processors.capitalise import propose_assets, report_acquisition
 from tieline.processors.index import Index
 from tieline.processors.recipients import asset_flows, speaker_of
@@ -211,4 +212,4 @@ def _dispatch(flow: Flow, entity: str, canonical_id: str, version: int) -> Dispa
 
 
 def _command(flow: Flow, canonical_id: str, body: Model) -> Outbound:
-    return Outbound(f"sink.{flow.target}.command.v1", canonical_id, Typed(type(body).__name__, body))
+    return Outbound(commands_of(flow.target), canonical_id, Typed(type(body).__name__, body))

@@ -12,12 +12,12 @@ from tieline.kernel.landscape import Landscape
 from tieline.kernel.ownership import ERP, load_ownership
 from tieline.kernel.reference_records import REFERENCE_REPORTS
 from tieline.kernel.tables import Table
+from tieline.kernel.topic_names import IDENTIFIED, results_of
 from tieline.processors.accept import Accept
 from tieline.processors.depreciation_runs import RUN_REPORTS
 from tieline.processors.fiscal_periods import PERIOD_REPORTS
 from tieline.processors.identify import Identify
 from tieline.processors.identity import Entropy
-from tieline.processors.linking import IDENTIFIED
 from tieline.processors.route import Route
 
 REPORTS = (
@@ -46,7 +46,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
     if name == "identify":
         books = landscape.having_role(ERP)
         identify = Identify(clock, entropy, books_kept_by=books, code_lists=landscape.code_lists)
-        results = tuple(f"sink.{system}.result.v1" for system in landscape.systems)
+        results = tuple(results_of(system) for system in landscape.systems)
         reports = (*REPORTS, *(family.topic("report") for family in landscape.families))
         return Processor(name, (*reports, *results), identify.handle, (identify.links.table, identify.holds.table))
     if name == "accept":

@@ -25,9 +25,9 @@ from tieline.kernel.memory import (
 )
 from tieline.kernel.model import AssetState, BookState, CostState, Model
 from tieline.kernel.records import Typed
-from tieline.reconciliation.evidence import ASSET_STATE, BOOK_STATE, COST_STATE, LEDGER, Evidence, Placed
+from tieline.kernel.topic_names import IDENTIFIED, LEDGER, commands_of
+from tieline.reconciliation.evidence import ASSET_STATE, BOOK_STATE, COST_STATE, Evidence, Placed
 
-RUN_TOPIC = "recon.run.event.v1"
 DRIFT_TOPIC = "recon.drift.state.v1"
 REPORT_TOPICS = (
     "asset.asset.report.v1",
@@ -37,7 +37,6 @@ REPORT_TOPICS = (
     "procurement.invoice.report.v1",
     "cost.document.report.v1",
 )
-IDENTIFIED_TOPIC = "hub.identified.report.v1"
 EVENT_TOPICS = (
     "asset.asset.event.v1",
     "asset.book.event.v1",
@@ -163,7 +162,7 @@ def close_cut(
         _pass(log, wait, f"source-{system}", answer.reported, closing)
     stages = (
         ("identify", (*REPORT_TOPICS, *result_topics)),
-        ("accept", (IDENTIFIED_TOPIC,)),
+        ("accept", (IDENTIFIED,)),
         ("route", EVENT_TOPICS),
     )
     for consumer, topics in stages:
@@ -229,7 +228,7 @@ def _is_work_left(log: Log, behind: Mapping[str, int], upto: Mapping[str, int]) 
 
 def _pending(log: Log, system: str) -> Mapping[str, str]:
     waiting: dict[str, str] = {}
-    for record in log.read_from(log.committed(f"sink-{system}", [f"sink.{system}.command.v1"])):
+    for record in log.read_from(log.committed(f"sink-{system}", [commands_of(system)])):
         waiting.setdefault(record.key, f"{record.topic}/{record.partition}/{record.offset}")
     return waiting
 

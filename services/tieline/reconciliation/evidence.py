@@ -30,7 +30,6 @@ LEDGER_BALANCE = "ledger-balance"
 ASSET_STATE = "asset.asset.state.v1"
 BOOK_STATE = "asset.book.state.v1"
 COST_STATE = "cost.document.state.v1"
-LEDGER = "hub.delivery-ledger.state.v1"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tieline.kernel.memory import A_PERSON, ParkedKey, Stage
+from tieline.kernel.topic_names import LEDGER
 from tieline.reconciliation.evidence import (
     ASSET,
     ASSET_STATE,
@@ -13,7 +14,6 @@ from tieline.reconciliation.evidence import (
     BOOK_STATE,
     COST,
     COST_STATE,
-    LEDGER,
     Evidence,
     Placed,
 )

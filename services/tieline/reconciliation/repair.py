@@ -15,6 +15,7 @@ from tieline.kernel.model import Command, Dispatch, PostCost, RemoveRecord, Writ
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, cleared_fields
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.settling import entity_of
+from tieline.kernel.topic_names import commands_of
 from tieline.reconciliation.compare import Comparison
 from tieline.reconciliation.evidence import ASSET, BOOK, COST, Evidence, book_key
 from tieline.reconciliation.findings import ABSENT, SURPLUS, Finding, Remedy, stable_id
@@ -99,7 +100,7 @@ def check_plan(plan: Plan, plan_hash: str, *, max_keys: int = MAX_KEYS) -> None:
 def to_records(plan: Plan) -> Sequence[Outbound]:
     """The plan's commands, on the command topics of their targets, in order per key."""
     return [
-        Outbound(f"sink.{step.system}.command.v1", step.key, Typed(type(command).__name__, command))
+        Outbound(commands_of(step.system), step.key, Typed(type(command).__name__, command))
         for step in plan.steps
         for command in step.commands
     ]

@@ -14,10 +14,10 @@ from tieline.kernel.memory import Drift, DriftKind, RunFinished, RunRequested
 from tieline.kernel.model import AssetFields
 from tieline.kernel.ownership import load_ownership
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.topic_names import RUN_TOPIC, results_of
 from tieline.reconciliation.compare import Comparison, compare
 from tieline.reconciliation.cut import (
     DRIFT_TOPIC,
-    RUN_TOPIC,
     Inconclusive,
     Log,
     Patience,
@@ -88,7 +88,7 @@ def reconcile(hub: Hub, systems: Sequence[str] = ()) -> Result:
     request = RunRequested(run_id=run_id, systems=wanted, requested_at=hub.clock())
     hub.publish([Outbound(RUN_TOPIC, run_id, Typed("RunRequested", request))])
     wait = Wait(hub.patience, hub.say)
-    results = [f"sink.{system}.result.v1" for system in hub.landscape.systems]
+    results = [results_of(system) for system in hub.landscape.systems]
     try:
         observed = observe_systems(hub.log, wait, run_id, wanted, start)
         closing = close_cut(hub.log, wait, observed, results)

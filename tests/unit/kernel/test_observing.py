@@ -20,10 +20,11 @@ from tieline.kernel.landscape import Kafka
 from tieline.kernel.ledger_records import ControlMeasure, LedgerBalance
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
 from tieline.kernel.model import AssetFields, AssetReport, Origin, Report
-from tieline.kernel.observing import RUN_TOPIC, Observer
+from tieline.kernel.observing import Observer
 from tieline.kernel.protocols import Connector, ControlAccounts, Page, RawItem, Sink
 from tieline.kernel.records import Inbound, Typed
 from tieline.kernel.telemetry import Log
+from tieline.kernel.topic_names import RUN_TOPIC
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 OBSERVED = "observed.erp.record.state.v1"

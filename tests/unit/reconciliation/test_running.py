@@ -19,13 +19,12 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.memory import DriftKind, RunFinished, RunRequested
 from tieline.kernel.model import PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.topic_names import IDENTIFIED, RUN_TOPIC
 from tieline.reconciliation.commands import repair, report, run
 from tieline.reconciliation.cut import (
     DRIFT_TOPIC,
     EVENT_TOPICS,
-    IDENTIFIED_TOPIC,
     REPORT_TOPICS,
-    RUN_TOPIC,
     Patience,
     gather,
 )
@@ -39,7 +38,7 @@ NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 RAW = {ERP: "src.tryton.raw.v1", AM: "src.unio24.raw.v1"}
 RESULTS = ("sink.tryton.result.v1", "sink.unio24.result.v1")
 COMMANDS = {ERP: "sink.tryton.command.v1", AM: "sink.unio24.command.v1"}
-STAGES = {"identify": (*REPORT_TOPICS, *RESULTS), "accept": (IDENTIFIED_TOPIC,), "route": EVENT_TOPICS}
+STAGES = {"identify": (*REPORT_TOPICS, *RESULTS), "accept": (IDENTIFIED,), "route": EVENT_TOPICS}
 TABLES = {
     "assets": ("asset.asset.state.v1", "AssetState"),
     "books": ("asset.book.state.v1", "BookState"),
@@ -269,7 +268,7 @@ def test_the_run_waits_until_the_lagging_stage_has_passed(world: World, lagging:
 
 
 def test_a_stage_that_never_passes_makes_the_run_inconclusive(world: World) -> None:
-    world.log.publish([Outbound(IDENTIFIED_TOPIC, "k", b"bytes")])
+    world.log.publish([Outbound(IDENTIFIED, "k", b"bytes")])
     world.catch_up(but=["accept"])
     result = reconcile(world.hub)
     assert not result.finished.conclusive
