@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import fcntl
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from decimal import Decimal
@@ -84,7 +83,6 @@ def start_tryton(folder: Path) -> TrytonPart:
     """
     folder.mkdir(parents=True, exist_ok=True)
     downloads = StackPaths(CHECKOUT / ".tieline").downloads
-    downloads.mkdir(parents=True, exist_ok=True)
     password = folder / "password"
     password.write_text(PASSWORD, encoding="utf-8")
     port = free_ports(1)[0]
@@ -99,12 +97,9 @@ def start_tryton(folder: Path) -> TrytonPart:
         template=downloads / "tryton-template",
         port=port,
     )
-    with (downloads / "tryton.lock").open("w") as held:
-        # Several test sessions of one checkout share the environment and the template.
-        fcntl.flock(held, fcntl.LOCK_EX)
-        erp.install(place)
-        erp.configure(place)
-        erp.seed(place)
+    erp.install(place)
+    erp.configure(place)
+    erp.seed(place)
     part = TrytonPart(name="tryton", argv=place.argv(), log=folder / "tryton.log", is_ready=lambda: erp.is_ready(port))
     part.port = port
     part.start()

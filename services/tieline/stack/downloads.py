@@ -14,6 +14,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from tieline.stack.alone import alone
 from tieline.stack.artifacts import Artifact, Bundle
 from tieline.stack.errors import StackError
 from tieline.stack.repository import local_cache, remote_base
@@ -30,28 +31,37 @@ Advance = Callable[[int], None]
 def ensure(bundle: Bundle, downloads: Path, *, base: str | None = None) -> Path:
     """The bundle's folder under ``downloads``, fetched if it is not there; needs no network when it is.
 
-    ``base`` is the Maven repository, by default what the user's settings say. Blocks for as long as the network takes.
-    Raises ``StackError`` when the network or the disk does not suffice.
+    ``base`` is the Maven repository, by default what the user's settings say. Blocks for as long as the network takes,
+    also while another process fetches the same bundle. Raises ``StackError`` when the network or the disk does not
+    suffice.
     """
     folder = downloads / bundle.name
     if folder.is_dir():
-        # The rename below is the last step, so a folder of this name is complete.
+        # The rename in _fetch_all is the last step, so a folder of this name is complete.
         return folder
     _check_disk(downloads)
-    partial = downloads / f"{bundle.name}.partial"
-    partial.mkdir(parents=True, exist_ok=True)
-    with _Progress(bundle) as advance, httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client:
-        source = base or remote_base()
-        with ThreadPoolExecutor(_PARALLEL) as pool:
-            jobs = [pool.submit(fetch, client, source, artifact, partial, advance) for artifact in bundle.artifacts]
-            for job in jobs:
-                job.result()
+    with alone(downloads / f"{bundle.name}.lock"):
+        if not folder.is_dir():
+            _fetch_all(bundle, folder, base or remote_base())
+    return folder
+
+
+def _fetch_all(bundle: Bundle, folder: Path, base: str) -> None:
+    partial = folder.with_name(f"{bundle.name}.partial")
+    partial.mkdir(exist_ok=True)
+    with (
+        _Progress(bundle) as advance,
+        httpx.Client(timeout=_TIMEOUT, follow_redirects=True) as client,
+        ThreadPoolExecutor(_PARALLEL) as pool,
+    ):
+        jobs = [pool.submit(fetch, client, base, artifact, partial, advance) for artifact in bundle.artifacts]
+        for job in jobs:
+            job.result()
     if bundle.archive:
         _unpack(partial / bundle.artifacts[0].file_name, folder)
         shutil.rmtree(partial)
     else:
         partial.rename(folder)
-    return folder
 
 
 def fetch(client: httpx.Client, base: str, artifact: Artifact, folder: Path, advance: Advance) -> Path:

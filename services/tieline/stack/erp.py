@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tieline.stack.alone import alone
 from tieline.stack.errors import StackError
 from tieline.stack.ports import HOST
 
@@ -49,6 +50,11 @@ def install(erp: Erp) -> None:
 
     Blocks a minute the first time. Raises ``StackError``.
     """
+    with alone(erp.environment.with_name(f"{erp.environment.name}.lock")):
+        _install(erp)
+
+
+def _install(erp: Erp) -> None:
     stamp = erp.environment / "complete"
     wanted = _digest(erp.lock)
     if stamp.is_file() and stamp.read_text(encoding="utf-8") == wanted:
@@ -85,6 +91,12 @@ def seed(erp: Erp) -> None:
     A finished database is kept as a template beside the environment, so that starting over is quick.
     Raises ``StackError``.
     """
+    with alone(erp.template.with_name(f"{erp.template.name}.lock")):
+        # Several that seed at once, each its own database, make one template.
+        _seed(erp)
+
+
+def _seed(erp: Erp) -> None:
     stamp = erp.data / "seeded"
     recipe = _digest(erp.setup, erp.lock)
     wanted = recipe + _digest(erp.password_file)
