@@ -11,19 +11,9 @@ import typer
 from confluent_kafka import KafkaError, KafkaException
 from rich.console import Console
 
-from tieline.catalogue.commands import catalogue_command
-from tieline.connectors.unio24 import sandbox as unio24_sandbox
-from tieline.deadletters.commands import app as dead_letters
-from tieline.demo.commands import app as demo
-from tieline.kernel import commands_topics
 from tieline.kernel.errors import Stop, TielineError
 from tieline.kernel.telemetry import configure_logging
-from tieline.operating.commands import status_command, trace_command
-from tieline.operating.custodians import custodians_command
-from tieline.operating.links_commands import app as links
-from tieline.operating.orders_commands import app as orders
-from tieline.stack.commands import app as stack
-from tieline.synthetic.commands import app as synthetic
+from tieline.rooms import Rooms
 
 DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
 
@@ -39,37 +29,28 @@ SystemsOption = Annotated[list[str] | None, typer.Option("--system", help="Only 
 
 app = typer.Typer(
     name="tieline",
+    cls=Rooms,
     help="Keeps asset-management systems and ERPs telling the same story, over Kafka.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-run = typer.Typer(help="Run one process of the hub in the foreground, until SIGTERM.", no_args_is_help=True)
 topics = typer.Typer(
-    help="Topics and schemas as code: see what would change, change it, lint it.", no_args_is_help=True
+    cls=Rooms,
+    help="Topics and schemas as code: see what would change, change it, lint it.",
+    no_args_is_help=True,
 )
+sandboxes = typer.Typer(
+    cls=Rooms, help="Run a simulator of a vendor's API, to try a flow without a tenant.", no_args_is_help=True
+)
+run = typer.Typer(help="Run one process of the hub in the foreground, until SIGTERM.", no_args_is_help=True)
 reconcile = typer.Typer(help="Do the systems agree? Read them back, report, plan the repair.", no_args_is_help=True)
 landscapes = typer.Typer(help="The landscape file.", no_args_is_help=True)
-sandboxes = typer.Typer(help="Run a simulator of a vendor's API, to try a flow without a tenant.", no_args_is_help=True)
 app.add_typer(run, name="run")
-app.add_typer(topics, name="topics")
 app.add_typer(reconcile, name="reconcile")
-app.add_typer(dead_letters, name="dead-letters")
-app.add_typer(links, name="links")
-app.add_typer(orders, name="orders")
 app.add_typer(landscapes, name="landscape")
-app.add_typer(demo, name="demo")
+app.add_typer(topics, name="topics")
 app.add_typer(sandboxes, name="sandbox")
-app.add_typer(stack, name="stack")
-app.add_typer(synthetic, name="synthetic")
-app.command("status")(status_command)
-app.command("trace")(trace_command)
-app.command("custodians")(custodians_command)
-topics.command("plan")(commands_topics.plan_command)
-topics.command("apply")(commands_topics.apply_command)
-topics.command("lint")(commands_topics.lint_command)
-topics.command("catalogue")(catalogue_command)
-sandboxes.command("unio24")(unio24_sandbox.run)
 
 
 @run.command("identify")
