@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.simulation.estate import AM, ERP, estate
-from tests.simulation.test_simulation import check, thing
+from tests.simulation.test_simulation import a_cost, check, thing
 
 from tieline.kernel.delivering import LANES, PAUSES_SECS
 from tieline.kernel.model import PhysicalStatus
@@ -36,3 +36,23 @@ def test_an_outage_of_a_quarter_of_an_hour_costs_one_question_a_pause_and_no_rec
         paused = [event for event, _ in hub.notes.seen if event in {"target-paused", "target-resumed"}]
         assert paused[-1] == "target-resumed"
         assert paused.count("target-resumed") == 1
+
+
+def test_what_was_sent_before_an_outage_is_looked_for_after_it() -> None:
+    with estate(1) as hub:
+        hub.trouble.on = False
+        am, erp = hub.systems[AM], hub.systems[ERP]
+        native_id = am.create(thing(0).model_copy(update={"physical_status": PhysicalStatus.IN_SERVICE}))
+        hub.rest()
+        # The document is posted, its answer is lost, and before it can be looked for the ERP goes down.
+        ahead = ["unanswered", "out", "out"]
+
+        def fate(kind: str) -> str:
+            has_begun = len(ahead) < 3 or kind == "write"
+            return ahead.pop(0) if ahead and has_begun else "ok"
+
+        erp.fate = fate
+        am.enter_cost(a_cost(native_id, "12.34"))
+        hub.rest()
+        assert ahead == [], "the outage was not met"
+        check(hub)
