@@ -104,10 +104,18 @@ class Consumer:
         self._tells_ends = tells_ends
         self._positions: dict[Where, int] = {}
         self._told: dict[Where, int] = {}
+        self._paused: set[Where] = set()
 
     def assign(self, wanted: Sequence[TopicPartition]) -> None:
         self._positions = {(tp.topic, tp.partition): 0 if tp.offset == OFFSET_BEGINNING else tp.offset for tp in wanted}
         self._told = {}
+        self._paused = set()
+
+    def pause(self, wanted: Sequence[TopicPartition]) -> None:
+        self._paused |= {(tp.topic, tp.partition) for tp in wanted}
+
+    def resume(self, wanted: Sequence[TopicPartition]) -> None:
+        self._paused -= {(tp.topic, tp.partition) for tp in wanted}
 
     def poll(self, timeout: float) -> Message | None:
         found = self.consume(1, timeout)
@@ -116,7 +124,8 @@ class Consumer:
     def consume(self, count: int, timeout: float) -> list[Message]:
         del timeout
         found: list[Message] = []
-        for where in self._log.dice.sample(sorted(self._positions), len(self._positions)):
+        giving = sorted(self._positions.keys() - self._paused)
+        for where in self._log.dice.sample(giving, len(giving)):
             found += self._read(where, count - len(found))
             if len(found) >= count:
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.simulation.estate import AM, ERP, estate
 from tests.simulation.test_simulation import a_cost, check, thing
 
-from tieline.kernel.delivering import LANES, PAUSES_SECS
+from tieline.kernel.calling import LANES, PAUSES_SECS
 from tieline.kernel.model import PhysicalStatus
 
 OUTAGE_SECS = 900.0

@@ -1,35 +1,51 @@
 """The delivery loop: commands of one target, in order per key, side by side across keys, through the ledger.
 
-A batch settles as a whole before the position moves: intents in one transaction, calls in per-key lanes, outcomes and
-position in another. A key that fails is parked: its letter and everything behind it wait, in order, until the desk
-replays or discards them. A target that does not answer pauses the loop; nothing is dead-lettered (Invariant 7).
+One thread turns round and round (``run_once``)::
+
+    take in ──▶ lanes by key ──▶ move: ONE transaction ──▶ calls go on until the first ends, or for a moment ──▶ move
+                  (lanes.py)      outcomes of what ended      (calling.py)
+                                  intents of what comes next
+                                  dead letters, positions
+
+A lane's next command is called for once the transaction is committed that has the outcome of the one before it; the
+others do not wait for it. Between two moves nothing but the calls is under way, and nothing is written but in a move.
+The position of a partition stops before its lowest record that is not settled (tracking.py); a partition that has too
+much on its way is paused, never the polling (intake.py). A version that waits before a newer one that says all of it is
+passed over (coalescing.py).
+
+Whatever breaks a transaction off, nothing in memory is trusted after it: calls at work are waited for, their outcomes
+forgotten, and everything is taken up again from position and ledger, whose intents say what to read back.
+
+A key that fails is parked: its letter and everything behind it wait, in order, until the desk replays or discards them.
+A target that does not answer pauses the loop; nothing is dead-lettered (Invariant 7).
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 
 from confluent_kafka import KafkaException, Producer
 
 from tieline.kernel import broker
+from tieline.kernel.calling import NEVER, Calls
+from tieline.kernel.coalescing import count_passed_over, tell_passed_over
 from tieline.kernel.consuming import (
     Runtime,
-    close_connector,
     decode,
     group_of,
     load_tables,
-    next_offsets,
     patiently,
-    poll_batch,
     start_producer,
     stop_if_fenced,
 )
-from tieline.kernel.dead_letters import bury
-from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.dead_letters import ACTION, REPLAY_OF, bury
+from tieline.kernel.errors import Rejected, Retryable, Stop, TielineError
 from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.intake import Intake
+from tieline.kernel.lanes import Lanes, Task
 from tieline.kernel.memory import LedgerEntry, ParkedKey
 from tieline.kernel.metering import LoopMeter, MeteredSink, TargetMeter, sources_of
 from tieline.kernel.metrics import Cause
@@ -42,33 +58,37 @@ from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.settling import (
     Confirmed,
     Failed,
-    Outcome,
     Superseded,
     aggregate_of,
     is_superseded,
     ledger_key,
     needs_read_back,
-    settle,
+    overtaken_by,
 )
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import commands_of
 
 BATCH_COMMANDS = 200
-LANES = 16
-PAUSES_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
-# How long after a transaction of its own a process takes it that no other has replaced it. One that was paused between
-# its intent and its call would write an old version over a newer one.
-FRESH_SECS = 10.0
+MOMENT_SECS = 0.05
+"""How long calls go on before new records are looked for: far less than a third of ``max.poll.interval.ms``."""
+FINISH_SECS = 30.0
+"""How long a call may still take before its command is taken up again: at most a tenth of ``max.poll.interval.ms``."""
+CLOSE_SECS = 5.0
+SHOWN_SECS = 1.0  # what waits is looked through as a whole, so not at every turn
 
 
 @dataclass(slots=True)
-class Task:
-    """One command on its way: where it came from, and how it ended once it has."""
+class Move:
+    """What one transaction holds: records to write, each with its cause; what is settled by it, and what is begun."""
 
-    record: Inbound
-    command: Command
-    outcome: Outcome | None = None
-    uncertain: bool = False
+    outbounds: list[tuple[Inbound, Outbound]] = field(default_factory=list)
+    settled: list[Inbound] = field(default_factory=list)
+    concluded: list[Task] = field(default_factory=list)  # those of the settled that have an outcome
+    begun: list[Task] = field(default_factory=list)
+
+    def write(self, record: Inbound, outbounds: Iterable[Outbound]) -> None:
+        """What a record gives."""
+        self.outbounds += [(record, outbound) for outbound in outbounds]
 
 
 class DeliveryLoop:
@@ -78,11 +98,8 @@ class DeliveryLoop:
         self, system: str, sink: Sink, runtime: Runtime, *, close: Callable[[], object] = lambda: None
     ) -> None:
         self._name = f"sink-{system}"
-        self._topic = commands_of(system)
-        self._sink = MeteredSink(system, sink, runtime.metrics)
         self._close = close
         self._runtime = runtime
-        self._runner = asyncio.Runner()
         self._target = TargetMeter(system, runtime.metrics, runtime.clock, sources_of(runtime.partitions))
         self._ledger: Table[LedgerEntry] = Table(
             "hub.delivery-ledger.state.v1", LedgerEntry, partition_by=aggregate_of, keep=lambda key: _mine(key, system)
@@ -99,8 +116,17 @@ class DeliveryLoop:
         self._recorder = Recorder(system, self._ledger, runtime.clock)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
         self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
+        self._intake = Intake(self._consumer, commands_of(system))
+        self._calls = Calls(MeteredSink(system, sink, runtime.metrics), self._ledger, self._target, runtime.log)
         self._producer: Producer | None = None
-        self._confirmed_at = 0.0
+        self._shown_at = NEVER
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self._lanes = Lanes()
+        self._next = Move()
+        self._is_whole = True
+        self._meter.forget()
 
     def start(self) -> None:
         """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""
@@ -108,53 +134,67 @@ class DeliveryLoop:
         def take_up() -> None:
             self._producer = start_producer(self._name, self._runtime)
             load_tables({t.topic: t for t in (self._ledger, self._parked)}, self._runtime)
-            self._consumer.assign(broker.committed_positions(self._consumer, [self._topic]))
+            self._intake.start()
 
+        # What is still at work must not be met by its own repetition; its outcome is read back like any other.
+        self._calls.finish(FINISH_SECS)
+        self._begin_anew()
         patiently(take_up, self._runtime)
 
     def run_once(self, timeout_secs: float) -> int:
-        """Settle at most one batch. Returns its size. Raises ``Stop`` when another copy has taken over."""
+        """One turn; waits up to ``timeout_secs`` for a record if nothing is at work.
+
+        Returns the number of records settled for good. Raises ``Stop`` when another copy has taken over, or when the
+        process is to end while its target is out.
+        """
         self._meter.turned()
-        batch = poll_batch(self._consumer, timeout_secs, BATCH_COMMANDS)
-        if not batch:
-            return 0
+        self._is_whole = False
         try:
-            self._deliver(batch)
+            settled = self._turn(timeout_secs)
         except KafkaException as error:
             stop_if_fenced(self._name, error)
             # Effects may have happened whose outcome is not durable: the ledger's intents say which to read back.
-            self._runtime.log.warning("transaction-repeated", reason=str(error))
-            self._meter.repeated()
-            self.start()
+            self._repeat(error)
+            return 0
         except Retryable as error:
-            self._runtime.log.warning("transaction-repeated", reason=str(error))
-            self._meter.repeated()
             time.sleep(1.0)
-            self.start()
-        return len(batch)
+            self._repeat(error)
+            return 0
+        self._is_whole = True
+        return settled
 
     def close(self) -> None:
-        """Leave; what was not settled is read back or done at the next start."""
+        """Leave; what is at work has a moment to end. What was not settled is read back or done at the next start."""
+        if self._is_whole and len(self._calls):
+            try:
+                self._move(self._calls.finish(CLOSE_SECS), 0)
+            except (KafkaException, TielineError) as error:
+                self._runtime.log.warning("left-without-outcomes", reason=str(error)[:300])
         self._consumer.close()
-        close_connector(self._close, self._runner)
-        self._runner.close()
+        self._calls.close(self._close)
 
-    def _deliver(self, batch: Sequence[Inbound]) -> None:
-        buried: list[tuple[Inbound, Outbound]] = []
-        self._meter.forget()
-        lanes = self._sort(batch, buried)
-        last = False
-        while not last:
-            self._target.unsettled((task.record, task.command) for tasks in lanes.values() for task in tasks)
-            wave = self._next_wave(lanes, buried)
-            self._settle_wave(wave)
-            last = not any(lanes.values())
-            self._write_outcomes(wave, buried, batch if last else ())
-        self._target.unsettled(())
+    def _repeat(self, error: Exception) -> None:
+        self._runtime.log.warning("transaction-repeated", reason=str(error))
+        self._meter.repeated()
+        self.start()
 
-    def _sort(self, batch: Sequence[Inbound], buried: list[tuple[Inbound, Outbound]]) -> dict[str, list[Task]]:
-        """Commands by key, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
-        lanes: dict[str, list[Task]] = {}
+    # ---- a turn ----
+
+    def _turn(self, timeout_secs: float) -> int:
+        pause_secs = self._calls.outage.left_secs(time.monotonic())
+        if self._calls.outage.failures and self._runtime.stopping():
+            raise Stop(f"{self._name}: stopped while its target was out")
+        if len(self._calls) or (self._lanes and not pause_secs):
+            timeout_secs = 0.0  # the waiting is done beside the calls
+        elif pause_secs:
+            timeout_secs = min(timeout_secs, pause_secs)
+        self._sort(self._intake.poll(timeout_secs, BATCH_COMMANDS))
+        settled = self._move((), self._calls.room())
+        ended = self._calls.wait(MOMENT_SECS)
+        return settled + (self._move(ended, self._calls.room()) if ended else 0)
+
+    def _sort(self, batch: Sequence[Inbound]) -> None:
+        """Commands into their lanes, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
         for record in batch:
             try:
                 command = _command(decode(self._runtime.codec, record).body)
@@ -164,158 +204,128 @@ class DeliveryLoop:
                 )
                 letter = bury(self._name, record, rejection, self._runtime.clock())
                 self._meter.note(Cause.UNREADABLE, [letter])
-                buried.append((record, letter))
+                self._next.write(record, [letter])
+                self._next.settled.append(record)
             else:
-                lanes.setdefault(record.key_text, []).append(Task(record, command))
-        return lanes
+                self._lanes.put(Task(record, command))
 
-    def _next_wave(self, lanes: dict[str, list[Task]], buried: list[tuple[Inbound, Outbound]]) -> list[Task]:
-        """The first command of each lane that is neither parked nor superseded within its own lane."""
-        wave: list[Task] = []
-        for key, tasks in lanes.items():
-            if not tasks:
-                continue
-            task = tasks.pop(0)
-            waiting = self._parking.admit(key, task.record, task.command)
-            if waiting is not None:
-                self._meter.note(Cause.WAITING, waiting)
-                buried += [(task.record, letter) for letter in waiting]
-                continue
-            wave.append(task)
-        return wave
-
-    def _settle_wave(self, wave: Sequence[Task]) -> None:
-        todo: list[Task] = []
-        for task in wave:
-            entry = self._ledger.get(ledger_key(task.command))
-            if entry is not None and is_superseded(task.command, entry):
-                task.outcome = Superseded(entry)
+    def _move(self, ended: Sequence[Task], room: int) -> int:
+        """Write what has ended and what comes next, then call for that. Returns the number of records settled."""
+        move, self._next = self._next, Move()
+        for task in ended:
+            if task.outcome is None:
+                self._lanes.put_back(task)
             else:
+                self._conclude(task, move)
+                self._lanes.close(task)
+        while len(move.begun) < room and (first := self._lanes.take()) is not None:
+            self._admit(first, move)
+        # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who was
+        # replaced meanwhile learns it from this transaction, before the call.
+        for task in move.begun:
+            move.write(task.record, self._recorder.intend(task.command))
+        self._transact(move)
+        self._show_waiting()
+        self._calls.begin(move.begun)
+        return len(move.settled)
+
+    def _admit(self, task: Task, move: Move) -> None:
+        """Begin a task of a lane, or another for which it is passed over, or settle it if it needs no call."""
+        waiting = self._parking.admit(task.key, task.record, task.command)
+        entry = self._ledger.get(ledger_key(task.command))
+        newer = overtaken_by(task.command, entry)
+        if waiting is not None:
+            self._meter.note(Cause.WAITING, waiting)
+            move.write(task.record, waiting)
+            move.settled.append(task.record)
+            self._lanes.close(task)
+        elif newer is not None or (entry is not None and is_superseded(task.command, entry)):
+            task.outcome = Superseded(entry, newer)
+            self._conclude(task, move)
+            self._lanes.close(task)
+        else:
+            if task.uncertain is None:
                 task.uncertain = needs_read_back(task.command, entry)
-                todo.append(task)
-        if not todo:
-            return
-        failures = 0
-        while todo:
-            calling = todo[:1] if failures else todo  # while the target is out, one command asks for all
-            # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who
-            # was replaced meanwhile learns it from this transaction, before the call.
-            self._transact([(t.record, o) for t in calling for o in self._recorder.intend(t.command)], ())
-            reason = self._runner.run(self._call_all(calling))
-            todo = [task for task in todo if task.outcome is None]
-            if reason is None:
-                failures = self._resume(failures)
-                continue
-            # Invariant 7: an outage is not poison; the target pauses, the others of this batch keep their outcome.
-            self._target.paused()
-            self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=len(todo))
-            self._wait(max(PAUSES_SECS[min(failures, len(PAUSES_SECS) - 1)], _retry_after(reason)))
-            failures += 1
+            move.begun.append(self._stand_in(task, entry, move))
 
-    def _resume(self, failures: int) -> int:
-        self._target.answered()
-        if failures:
-            self._runtime.log.info("target-resumed")
-        return 0
+    def _stand_in(self, task: Task, entry: LedgerEntry | None, move: Move) -> Task:
+        """The command to call for: this one, or a newer one that says all of it. Those between are settled."""
+        if self._parking.holds(task.key) or not _is_untouched(task, entry):
+            return task
+        run = [task, *takewhile(lambda one: _is_untouched(one, entry), self._lanes.behind(task))]
+        count = count_passed_over([one.command for one in run])
+        chosen = run[count]
+        for one in run[:count]:
+            one.outcome = Superseded(entry, chosen.command.dispatch.version)
+            self._conclude(one, move)
+            self._lanes.follow(one)
+        chosen.uncertain = False
+        chosen.stands_for = [*task.stands_for, *(one.command.dispatch.version for one in run[:count])]
+        return chosen
 
-    async def _call_all(self, tasks: Sequence[Task]) -> Unavailable | None:
-        """Call for every task; returns the outage if there was one. Some may be left without outcome even if not."""
-        limit = asyncio.Semaphore(LANES)
-        outage: list[Unavailable] = []
+    def _conclude(self, task: Task, move: Move) -> None:
+        """What an outcome gives to write."""
+        match task.outcome:
+            case Confirmed(written):
+                found = self._recorder.confirm(task.command, written)
+                found += self._parking.release(task.record)
+            case Superseded(entry, by_version):
+                found = self._recorder.supersede(task.command, entry, by_version)
+                found += self._parking.release(task.record)
+            case Failed(rejection, _, in_doubt, cause):
+                refusal = tell_passed_over(rejection, task.stands_for)
+                found = self._recorder.reject(task.command, refusal, in_doubt=in_doubt)
+                found += self._parking.park(task.record, task.command, refusal)
+                self._meter.note(cause, found)
+                self._runtime.log.warning(
+                    "key-parked", record=task.record.coordinates, key=task.key, reason=str(refusal)[:300]
+                )
+            case None:
+                raise Stop(f"{self._name}: a command was left without an outcome")
+        move.write(task.record, found)
+        move.settled.append(task.record)
+        move.concluded.append(task)
 
-        async def call(task: Task) -> None:
-            async with limit:
-                if outage or time.monotonic() - self._confirmed_at > FRESH_SECS:
-                    return
-                try:
-                    task.outcome = await settle(
-                        task.command, self._native_id(task.command), self._sink, uncertain=task.uncertain
-                    )
-                except Unavailable as error:
-                    task.uncertain = True
-                    outage.append(error)
-                except Stop:
-                    raise
-                except Exception as error:  # noqa: BLE001  - a defect in a connector must cost one record, not the flow
-                    self._runtime.log.fault("handler-failed", record=task.record.coordinates)
-                    reason = f"internal fault: {type(error).__name__}"
-                    rejection = Rejected(reason, remedy="see the log")
-                    task.outcome = Failed(rejection, 1, in_doubt=True, cause=Cause.DEFECT)
+    # ---- a transaction ----
 
-        await asyncio.gather(*(call(task) for task in tasks))
-        return outage[0] if outage else None
-
-    def _native_id(self, command: Command) -> str | None:
-        """The target's id of the record: what the target itself answered last, else what the hub knew."""
-        if isinstance(command, PostCost):
-            return None
-        if isinstance(command, RemoveRecord):
-            return command.native_id
-        if isinstance(command, FamilyCommand):
-            known = self._ledger.get(ledger_key(command))
-            return (known.native_id if known else None) or command.native_id
-        entry = self._ledger.get(f"{command.dispatch.target}/asset/{command.asset_id}")
-        return (entry.native_id if entry else None) or command.native_id
-
-    def _wait(self, secs: float) -> None:
-        deadline = time.monotonic() + secs
-        while time.monotonic() < deadline:
-            if self._runtime.stopping():
-                raise Stop(f"{self._name}: stopped while its target was out")
-            self._meter.turned()
-            time.sleep(0.1)
-
-    def _write_outcomes(
-        self, wave: Sequence[Task], buried: list[tuple[Inbound, Outbound]], settled: Sequence[Inbound]
-    ) -> None:
-        outbounds = list(buried)
-        buried.clear()
-        for task in wave:
-            match task.outcome:
-                case Confirmed(written):
-                    found = self._recorder.confirm(task.command, written)
-                    found += self._parking.release(task.record)
-                case Superseded(entry):
-                    found = self._recorder.supersede(task.command, entry)
-                    found += self._parking.release(task.record)
-                case Failed(rejection, _, in_doubt, cause):
-                    found = self._recorder.reject(task.command, rejection, in_doubt=in_doubt)
-                    found += self._parking.park(task.record, task.command, rejection)
-                    self._meter.note(cause, found)
-                    self._runtime.log.warning(
-                        "key-parked",
-                        record=task.record.coordinates,
-                        key=task.record.key_text,
-                        reason=str(rejection)[:300],
-                    )
-                case None:
-                    raise Stop(f"{self._name}: a command was left without an outcome")
-            outbounds += [(task.record, outbound) for outbound in found]
-        self._transact(outbounds, settled)
-        self._meter.committed(settled)
-        for task in wave:
-            self._target.settled(task.record, task.command, task.outcome)
-
-    def _transact(self, outbounds: Sequence[tuple[Inbound, Outbound]], settled: Sequence[Inbound]) -> None:
+    def _transact(self, move: Move) -> None:
         if self._producer is None:
             raise Stop("the delivery loop was not started")
-        if not outbounds and not settled:
+        positions = self._intake.settle(move.settled)
+        if not move.outbounds and not positions:
             return
         opened = time.monotonic()
         self._producer.begin_transaction()
-        for ordinal, (cause, outbound) in enumerate(outbounds):
+        for ordinal, (cause, outbound) in enumerate(move.outbounds):
             self._writer.write(self._producer, outbound, cause, ordinal)
-        if settled:
-            # Invariant 1: the position moves in the transaction that makes the last outcomes durable.
+        if positions:
+            # Invariant 1: the position moves in the transaction that makes the outcomes before it durable.
             self._producer.send_offsets_to_transaction(
-                next_offsets(settled), self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
+                positions, self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
             )
         began = time.monotonic()  # it may have slept since the broker answered
         self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
-        self._confirmed_at = began
+        self._calls.vouch(began)
         self._meter.transacted(time.monotonic() - opened)
         self._ledger.commit()
         self._parked.commit()
+        self._meter.committed(move.settled)
+        for task in move.concluded:
+            self._target.settled(task.record, task.command, task.outcome)
+
+    def _show_waiting(self) -> None:
+        if not self._lanes and self._shown_at != NEVER:
+            self._target.unsettled(())
+            self._shown_at = NEVER
+        elif self._lanes and time.monotonic() - self._shown_at >= SHOWN_SECS:
+            self._target.unsettled((task.record, task.command) for task in self._lanes)
+            self._shown_at = time.monotonic()
+
+
+def _is_untouched(task: Task, entry: LedgerEntry | None) -> bool:
+    """Whether neither an attempt nor a person has had a hand in a command: only then may another be written for it."""
+    sent_again = task.record.header(REPLAY_OF) is not None or task.record.header(ACTION) is not None
+    return not sent_again and not task.uncertain and not needs_read_back(task.command, entry)
 
 
 def _command(body: Model) -> Command:
@@ -326,7 +336,3 @@ def _command(body: Model) -> Command:
 
 def _mine(key: str, system: str) -> bool:
     return key.startswith(f"{system}/")
-
-
-def _retry_after(error: Unavailable | None) -> float:
-    return min(error.retry_after_secs or 0.0, 300.0) if error is not None else 0.0

@@ -47,6 +47,10 @@ class Parking:
         reason = Rejected(f"waits behind {waiting[0]}", remedy="resolve the first letter of this key")
         return [*self._parked.drain(), bury(self._consumer, record, reason, self._clock())]
 
+    def holds(self, lane: str) -> bool:
+        """Whether the key is parked."""
+        return self._parked.get(self._key(lane)) is not None
+
     def park(self, record: Inbound, command: Command, rejection: Rejected) -> list[Outbound]:
         """Park the command's key behind its letter; a letter that fails again keeps its place."""
         lane = record.key_text

@@ -52,10 +52,14 @@ class Recorder:
         self._put(command, Stage.UNKNOWN if in_doubt else Stage.REJECTED, {"reason": reason, **held})
         return [*self._ledger.drain(), self._result(command, SettledAs.REJECTED, None, None, reason)]
 
-    def supersede(self, command: Command, entry: LedgerEntry) -> list[Outbound]:
-        """Nothing was sent; the ledger stands as it is."""
-        reason = f"version {entry.applied_version} is applied"
-        return [self._result(command, SettledAs.SUPERSEDED, entry.native_id, entry.number, reason)]
+    def supersede(self, command: Command, entry: LedgerEntry | None, by_version: int | None = None) -> list[Outbound]:
+        """Nothing was sent; the ledger stands as it is, or ``by_version`` is sent instead."""
+        if by_version is not None:
+            reason = f"passed over for version {by_version}, which waited behind it and says all of it"
+        else:
+            reason = f"version {entry.applied_version if entry else 0} is applied"
+        native_id, number = (entry.native_id, entry.number) if entry else (None, None)
+        return [self._result(command, SettledAs.SUPERSEDED, native_id, number, reason)]
 
     def _put(self, command: Command, stage: Stage, update: dict[str, object]) -> None:
         key = ledger_key(command)

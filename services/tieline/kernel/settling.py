@@ -54,9 +54,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Superseded:
-    """Nothing was sent: the target already holds this version or a newer one."""
+    """Nothing was sent: the target already holds this version or a newer one, or gets ``by_version`` in its stead."""
 
-    entry: LedgerEntry
+    entry: LedgerEntry | None
+    by_version: int | None = None
 
 
 Outcome = Confirmed | Failed | Superseded
@@ -99,6 +100,17 @@ def is_superseded(command: Command, entry: LedgerEntry | None) -> bool:
         # A repair writes the version that is already applied once more; never an older one.
         return dispatch.version < entry.applied_version
     return dispatch.version <= entry.applied_version  # Invariant 4: an older version never overwrites a newer one
+
+
+def overtaken_by(command: Command, entry: LedgerEntry | None) -> int | None:
+    """The newer version that was begun when this command was passed over for it; None if it was not.
+
+    Asked of the first of a lane, after a restart: what was begun before it lies behind it in the log, so the command
+    was settled then. To write it now would put an older version over one that may have arrived (Invariants 4 and 5).
+    """
+    if entry is None or entry.stage is not Stage.INTENT or command.dispatch.repair_id is not None:
+        return None
+    return entry.version if entry.version > command.dispatch.version else None
 
 
 def needs_read_back(command: Command, entry: LedgerEntry | None) -> bool:

@@ -1,0 +1,72 @@
+"""What a consumer takes in and how far its position may go, with partitions paused while too much is on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from confluent_kafka import Consumer, TopicPartition
+
+from tieline.kernel import broker
+from tieline.kernel.consuming import poll_batch
+from tieline.kernel.records import Inbound
+from tieline.kernel.tracking import PositionTracker, Where
+
+MAX_UNSETTLED = 500
+"""Commands of one partition in memory; it is paused there, and resumed at half of it."""
+MAX_AHEAD = 10_000
+"""Settled records behind one that is not: a restart reads them again, and passes them over by the ledger."""
+
+
+class Intake:
+    """The reading side of a loop that settles in any order. ``start`` before anything else, and to begin anew.
+
+    ``poll`` never stops being called while commands are at work: a client that is not polled counts as dead.
+    """
+
+    def __init__(self, consumer: Consumer, topic: str) -> None:
+        self._consumer = consumer
+        self._topic = topic
+        self._tracker = PositionTracker()
+        self._paused: set[Where] = set()
+
+    def start(self) -> None:
+        """Take up the committed position; what was taken and not settled before is read again."""
+        self._tracker = PositionTracker()
+        positions = broker.committed_positions(self._consumer, [self._topic])
+        self._consumer.assign(positions)
+        self._consumer.resume(positions)
+        self._paused = set()
+
+    def poll(self, timeout_secs: float, limit: int) -> list[Inbound]:
+        """What is there, up to ``limit`` records, of the partitions that have room; waits for the first only."""
+        self._throttle()
+        batch = poll_batch(self._consumer, timeout_secs, limit)
+        for record in batch:
+            self._tracker.take((record.topic, record.partition), record.offset)
+        return batch
+
+    def settle(self, records: Iterable[Inbound]) -> list[TopicPartition]:
+        """The positions to commit with the outcomes of ``records``: none of them passes one that is not settled."""
+        for record in records:
+            self._tracker.settle((record.topic, record.partition), record.offset)
+        return [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._moved()]
+
+    def _moved(self) -> list[tuple[Where, int]]:
+        return sorted(self._tracker.moved().items())
+
+    def _throttle(self) -> None:
+        full = {where for where in self._tracker.partitions() if self._is_full(where)}
+        if full - self._paused:
+            self._consumer.pause(_listed(full - self._paused))
+        if self._paused - full:
+            self._consumer.resume(_listed(self._paused - full))
+        self._paused = full
+
+    def _is_full(self, where: Where) -> bool:
+        unsettled, ahead = self._tracker.unsettled(where), self._tracker.ahead(where)
+        share = 2 if where in self._paused else 1  # once paused, it stays so until there is room worth a fetch
+        return unsettled >= MAX_UNSETTLED // share or ahead >= MAX_AHEAD // share
+
+
+def _listed(wheres: Iterable[Where]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition) for topic, partition in sorted(wheres)]
