@@ -169,7 +169,7 @@ class DeliveryLoop:
             try:
                 self._move(self._calls.finish(CLOSE_SECS), 0)
             except (KafkaException, TielineError) as error:
-                self._runtime.log.warning("left-without-outcomes", reason=str(error)[:300])
+                self._runtime.log.warning("calls-left", reason=str(error)[:300])
         self._consumer.close()
         self._calls.close(self._close)
 

@@ -17,6 +17,7 @@ Event = Literal[
     "record-dead-lettered",  # a record went to the dead-letter topic
     "target-paused",  # a target does not answer; nothing is dead-lettered
     "target-resumed",  # it answers again
+    "calls-left",  # a process ended before the outcome of calls was durable; the next start reads them back
     "key-parked",  # a key waits behind its dead letter
     "key-released",  # it flows again
     "source-unavailable",  # a source system does not answer; trying again
