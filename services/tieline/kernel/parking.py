@@ -42,6 +42,8 @@ class Parking:
                 return None
         elif record.coordinates != where:
             return [] if discard else None  # a replay of something resolved long ago: the ledger knows
+        elif _lies_before(record, row.letters[0]):
+            return []  # what is before the first letter was settled before it; a restart has read it again
         else:
             self._append(lane, row, record, command)
         reason = Rejected(f"waits behind {waiting[0]}", remedy="resolve the first letter of this key")
@@ -100,6 +102,11 @@ class Parking:
 def coordinates_of(letter: WaitingLetter) -> str:
     """``topic/partition/offset`` of a waiting letter."""
     return f"{letter.topic}/{letter.partition}/{letter.offset}"
+
+
+def _lies_before(record: Inbound, letter: WaitingLetter) -> bool:
+    here = (letter.topic, letter.partition)
+    return (record.topic, record.partition) == here and record.offset < letter.offset
 
 
 def _letter(record: Inbound, command: Command) -> WaitingLetter:

@@ -102,3 +102,15 @@ def test_text_from_outside_is_cut_and_made_inert() -> None:
     reason = str(letter.headers[REASON])
     assert len(reason) == 1000
     assert reason.isprintable()
+
+
+def test_what_was_settled_before_its_key_was_parked_becomes_no_letter_when_it_is_read_again() -> None:
+    parking, table = parked_after(11)
+    assert parking.admit("A", record(9), command(0)) == []
+    assert waiting(table) == [f"{TOPIC}/0/10", f"{TOPIC}/0/11"]
+
+
+def test_a_parked_key_is_known_as_such() -> None:
+    parking, _ = parked_after()
+    assert parking.holds("A")
+    assert not parking.holds("B")
