@@ -137,7 +137,7 @@ class Estate:
     trouble: Trouble
     log: Log
     systems: Mapping[str, System]
-    make: Mapping[str, Callable[[], Loop]]
+    make: dict[str, Callable[[], Loop]]
     notes: Notes
     codec: Codec
     metrics: Metrics  # of all processes together: their labels tell them apart

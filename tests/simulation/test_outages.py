@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain, pairwise, repeat
+
 from tests.simulation.estate import AM, ERP, estate
 from tests.simulation.test_simulation import a_cost, check, thing
 
@@ -36,6 +38,33 @@ def test_an_outage_of_a_quarter_of_an_hour_costs_one_question_a_pause_and_no_rec
         paused = [event for event, _ in hub.notes.seen if event in {"target-paused", "target-resumed"}]
         assert paused[-1] == "target-resumed"
         assert paused.count("target-resumed") == 1
+
+
+def test_the_ones_at_work_meet_the_outage_and_from_then_on_one_asks_after_each_pause() -> None:
+    with estate(1) as hub:
+        hub.trouble.on = False
+        for number in range(THINGS):
+            hub.systems[AM].create(thing(number).model_copy(update={"physical_status": PhysicalStatus.IN_SERVICE}))
+        for name in (f"source-{AM}", "identify", "accept", "route") * 2:
+            hub.time.sleep(2.0)
+            hub.step(name)
+        asked: list[float] = []
+
+        def fate(kind: str) -> str:
+            if kind == "write":
+                asked.append(hub.time.monotonic())
+            return "out" if kind == "write" else "ok"
+
+        hub.systems[ERP].fate = fate
+        ends = hub.time.monotonic() + 60.0
+        while hub.time.monotonic() < ends:
+            hub.step(f"sink-{ERP}")
+        gaps = [later - earlier for earlier, later in pairwise(asked[LANES - 1 :])]
+        assert len(gaps) > len(PAUSES_SECS)
+        assert all(gap >= secs for gap, secs in zip(gaps, chain(PAUSES_SECS, repeat(PAUSES_SECS[-1])), strict=False))
+        hub.systems[ERP].fate = lambda _: "ok"
+        hub.rest()
+        check(hub)
 
 
 def test_what_was_sent_before_an_outage_is_looked_for_after_it() -> None:

@@ -2,15 +2,15 @@
 
 One thread turns round and round (``run_once``)::
 
-    take in ──▶ lanes by key ──▶ move: ONE transaction ──▶ calls go on until the first ends, or for a moment ──▶ move
-                  (lanes.py)      outcomes of what ended      (calling.py)
-                                  intents of what comes next
+    take in ──▶ lanes by key ──▶ advance: ONE transaction ──▶ calls go on until one ends, or for a moment ──▶ advance
+    (intake.py)   (lanes.py)      outcomes of what ended       (calling.py)
+                                  intents of what is next
                                   dead letters, positions
 
 A lane's next command is called for once the transaction is committed that has the outcome of the one before it; the
-others do not wait for it. Between two moves nothing but the calls is under way, and nothing is written but in a move.
-The position of a partition stops before its lowest record that is not settled (tracking.py); a partition that has too
-much on its way is paused, never the polling (intake.py). A version that waits before a newer one that says all of it is
+others do not wait for it. While calls go on, nothing is written; while a transaction is written, no call goes on. The
+position of a partition stops before its lowest record that is not settled (tracking.py); a partition that has too much
+on its way is paused, never the polling (intake.py). A version that waits before a newer one that says all of it is
 passed over (coalescing.py).
 
 Whatever breaks a transaction off, nothing in memory is trusted after it: calls at work are waited for, their outcomes
@@ -78,7 +78,7 @@ SHOWN_SECS = 1.0  # what waits is looked through as a whole, so not at every tur
 
 
 @dataclass(slots=True)
-class Move:
+class Transaction:
     """What one transaction holds: records to write, each with its cause; what is settled by it, and what is begun."""
 
     outbounds: list[tuple[Inbound, Outbound]] = field(default_factory=list)
@@ -124,7 +124,7 @@ class DeliveryLoop:
 
     def _begin_anew(self) -> None:
         self._lanes = Lanes()
-        self._next = Move()
+        self._next = Transaction()
         self._is_whole = True
         self._meter.forget()
 
@@ -167,7 +167,7 @@ class DeliveryLoop:
         """Leave; what is at work has a moment to end. What was not settled is read back or done at the next start."""
         if self._is_whole and len(self._calls):
             try:
-                self._move(self._calls.finish(CLOSE_SECS), 0)
+                self._advance(self._calls.finish(CLOSE_SECS), 0)
             except (KafkaException, TielineError) as error:
                 self._runtime.log.warning("calls-left", reason=str(error)[:300])
         self._consumer.close()
@@ -189,9 +189,9 @@ class DeliveryLoop:
         elif pause_secs:
             timeout_secs = min(timeout_secs, pause_secs)
         self._sort(self._intake.poll(timeout_secs, BATCH_COMMANDS))
-        settled = self._move((), self._calls.room())
+        settled = self._advance((), self._calls.room())
         ended = self._calls.wait(MOMENT_SECS)
-        return settled + (self._move(ended, self._calls.room()) if ended else 0)
+        return settled + (self._advance(ended, self._calls.room()) if ended else 0)
 
     def _sort(self, batch: Sequence[Inbound]) -> None:
         """Commands into their lanes, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
@@ -209,46 +209,46 @@ class DeliveryLoop:
             else:
                 self._lanes.put(Task(record, command))
 
-    def _move(self, ended: Sequence[Task], room: int) -> int:
+    def _advance(self, ended: Sequence[Task], room: int) -> int:
         """Write what has ended and what comes next, then call for that. Returns the number of records settled."""
-        move, self._next = self._next, Move()
+        transaction, self._next = self._next, Transaction()
         for task in ended:
             if task.outcome is None:
                 self._lanes.put_back(task)
             else:
-                self._conclude(task, move)
+                self._conclude(task, transaction)
                 self._lanes.close(task)
-        while len(move.begun) < room and (first := self._lanes.take()) is not None:
-            self._admit(first, move)
+        while len(transaction.begun) < room and (first := self._lanes.take()) is not None:
+            self._admit(first, transaction)
         # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who was
         # replaced meanwhile learns it from this transaction, before the call.
-        for task in move.begun:
-            move.write(task.record, self._recorder.intend(task.command))
-        self._transact(move)
+        for task in transaction.begun:
+            transaction.write(task.record, self._recorder.intend(task.command))
+        self._transact(transaction)
         self._show_waiting()
-        self._calls.begin(move.begun)
-        return len(move.settled)
+        self._calls.begin(transaction.begun)
+        return len(transaction.settled)
 
-    def _admit(self, task: Task, move: Move) -> None:
+    def _admit(self, task: Task, transaction: Transaction) -> None:
         """Begin a task of a lane, or another for which it is passed over, or settle it if it needs no call."""
         waiting = self._parking.admit(task.key, task.record, task.command)
         entry = self._ledger.get(ledger_key(task.command))
         newer = overtaken_by(task.command, entry)
         if waiting is not None:
             self._meter.note(Cause.WAITING, waiting)
-            move.write(task.record, waiting)
-            move.settled.append(task.record)
+            transaction.write(task.record, waiting)
+            transaction.settled.append(task.record)
             self._lanes.close(task)
         elif newer is not None or (entry is not None and is_superseded(task.command, entry)):
             task.outcome = Superseded(entry, newer)
-            self._conclude(task, move)
+            self._conclude(task, transaction)
             self._lanes.close(task)
         else:
             if task.uncertain is None:
                 task.uncertain = needs_read_back(task.command, entry)
-            move.begun.append(self._stand_in(task, entry, move))
+            transaction.begun.append(self._stand_in(task, entry, transaction))
 
-    def _stand_in(self, task: Task, entry: LedgerEntry | None, move: Move) -> Task:
+    def _stand_in(self, task: Task, entry: LedgerEntry | None, transaction: Transaction) -> Task:
         """The command to call for: this one, or a newer one that says all of it. Those between are settled."""
         if self._parking.holds(task.key) or not _is_untouched(task, entry):
             return task
@@ -257,13 +257,13 @@ class DeliveryLoop:
         chosen = run[count]
         for one in run[:count]:
             one.outcome = Superseded(entry, chosen.command.dispatch.version)
-            self._conclude(one, move)
+            self._conclude(one, transaction)
             self._lanes.follow(one)
         chosen.uncertain = False
         chosen.stands_for = [*task.stands_for, *(one.command.dispatch.version for one in run[:count])]
         return chosen
 
-    def _conclude(self, task: Task, move: Move) -> None:
+    def _conclude(self, task: Task, transaction: Transaction) -> None:
         """What an outcome gives to write."""
         match task.outcome:
             case Confirmed(written):
@@ -282,21 +282,21 @@ class DeliveryLoop:
                 )
             case None:
                 raise Stop(f"{self._name}: a command was left without an outcome")
-        move.write(task.record, found)
-        move.settled.append(task.record)
-        move.concluded.append(task)
+        transaction.write(task.record, found)
+        transaction.settled.append(task.record)
+        transaction.concluded.append(task)
 
     # ---- a transaction ----
 
-    def _transact(self, move: Move) -> None:
+    def _transact(self, transaction: Transaction) -> None:
         if self._producer is None:
             raise Stop("the delivery loop was not started")
-        positions = self._intake.settle(move.settled)
-        if not move.outbounds and not positions:
+        positions = self._intake.settle(transaction.settled)
+        if not transaction.outbounds and not positions:
             return
         opened = time.monotonic()
         self._producer.begin_transaction()
-        for ordinal, (cause, outbound) in enumerate(move.outbounds):
+        for ordinal, (cause, outbound) in enumerate(transaction.outbounds):
             self._writer.write(self._producer, outbound, cause, ordinal)
         if positions:
             # Invariant 1: the position moves in the transaction that makes the outcomes before it durable.
@@ -309,8 +309,8 @@ class DeliveryLoop:
         self._meter.transacted(time.monotonic() - opened)
         self._ledger.commit()
         self._parked.commit()
-        self._meter.committed(move.settled)
-        for task in move.concluded:
+        self._meter.committed(transaction.settled)
+        for task in transaction.concluded:
             self._target.settled(task.record, task.command, task.outcome)
 
     def _show_waiting(self) -> None:
