@@ -9,7 +9,7 @@ from functools import partial
 from typing import cast
 
 import pytest
-from tests.simulation.estate import AM, ERP, Estate, estate
+from tests.simulation.estate import AM, ERP, Estate, estate, lost_answer
 from tests.simulation.log import Killed, Message
 from tests.simulation.test_simulation import a_cost, check, thing
 
@@ -298,6 +298,35 @@ def test_a_process_that_is_stopped_writes_the_outcome_of_what_is_at_work() -> No
         hub.rest()
         check(hub)
         assert len(watched.written) == 1
+
+
+@pytest.mark.parametrize(("takes_secs", "writes"), [(5.0, 1), (SLOW_SECS, 2)], ids=["waited for", "given up"])
+def test_a_call_at_work_when_a_transaction_is_lost_is_read_back_before_it_is_sent_again(
+    takes_secs: float, writes: int
+) -> None:
+    with estate(1) as hub:
+        slow = [takes_secs]
+        watched = watch(hub, lambda command: slow.pop() if command.fields.serial_number == "S0" and slow else 0.0)
+        create(hub, 0)
+        hand_on(hub)
+        hub.step(SINK)
+        hub.step(SINK)
+        assert watched.written, "it is at work"
+        create(hub, 1)
+        hand_on(hub)
+        lost: list[str] = []
+
+        def aim(label: str) -> None:
+            if label == f"{SINK}:before-commit" and not lost:
+                lost.append(label)
+                raise lost_answer(label)
+
+        hub.trouble.aim = aim
+        hub.step(SINK)
+        assert lost
+        hub.rest()
+        check(hub)
+        assert [serial for serial, _ in watched.written].count("S0") == writes
 
 
 def test_a_partition_with_too_much_under_way_is_paused_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,3 +63,18 @@ def test_an_intent_keeps_when_the_target_recorded_what_it_holds() -> None:
     row = ledger.get("cmms/book/A|main")
     assert row is not None
     assert (row.applied_version, row.recorded_at) == (7, recorded_at)
+
+
+def test_a_result_says_whether_a_version_was_applied_already_or_passed_over() -> None:
+    ledger = Table(LEDGER, LedgerEntry)
+    recorder = Recorder("cmms", ledger, utc_now)
+    newer, older = write_book("main", 7), write_book("main", 3)
+    said = [recorder.supersede(older, None, 7)]
+    recorder.confirm(newer, Written("U1|main"))
+    said.append(recorder.supersede(older, ledger.get(ledger_key(older))))
+    bodies = [out.value.body for (out,) in said if isinstance(out.value, Typed)]
+    told = [(body.version, body.native_id, body.reason) for body in bodies if isinstance(body, CommandSettled)]
+    assert told == [
+        (3, None, "passed over for version 7, which waited behind it and says all of it"),
+        (3, "U1|main", "version 7 is applied"),
+    ]

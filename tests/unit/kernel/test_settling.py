@@ -12,7 +12,15 @@ from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineEr
 from tieline.kernel.memory import LedgerEntry, Stage
 from tieline.kernel.model import AssetFields, Command, Dispatch, WriteAsset
 from tieline.kernel.protocols import Written
-from tieline.kernel.settling import ATTEMPTS, Confirmed, Failed, is_superseded, needs_read_back, settle
+from tieline.kernel.settling import (
+    ATTEMPTS,
+    Confirmed,
+    Failed,
+    is_superseded,
+    needs_read_back,
+    overtaken_by,
+    settle,
+)
 
 
 def command(version: int = 3, *, repair: str | None = None) -> WriteAsset:
@@ -193,3 +201,18 @@ def test_only_an_intent_of_this_very_command_is_read_back() -> None:
     assert not needs_read_back(command(), entry(Stage.REJECTED))
     assert needs_read_back(command(), entry(Stage.UNKNOWN))
     assert not needs_read_back(command(), None)
+
+
+@pytest.mark.parametrize(
+    ("stage", "version", "newer"),
+    [(Stage.INTENT, 4, 4), (Stage.INTENT, 3, None), (Stage.INTENT, 2, None), (Stage.REJECTED, 4, None)],
+)
+def test_a_version_before_one_that_was_begun_was_settled_when_that_was(
+    stage: Stage, version: int, newer: int | None
+) -> None:
+    assert overtaken_by(command(3), entry(stage, version=version)) == newer
+
+
+def test_neither_a_first_version_nor_a_repair_is_overtaken() -> None:
+    assert overtaken_by(command(3), None) is None
+    assert overtaken_by(command(3, repair="d"), entry(Stage.INTENT, version=4)) is None
