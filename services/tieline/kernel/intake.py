@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from tieline.kernel import broker
 from tieline.kernel.consuming import poll_batch
+from tieline.kernel.errors import Retryable
 from tieline.kernel.records import Inbound
 from tieline.kernel.tracking import PositionTracker, Where
 
@@ -38,11 +39,17 @@ class Intake:
         self._paused = set()
 
     def poll(self, timeout_secs: float, limit: int) -> list[Inbound]:
-        """What is there, up to ``limit`` records, of the partitions that have room; waits for the first only."""
+        """What is there, up to ``limit`` records, of the partitions that have room; waits for the first only.
+
+        Raises ``Retryable`` if the client gives a record out of order: only to begin anew says then what was read.
+        """
         self._throttle()
         batch = poll_batch(self._consumer, timeout_secs, limit)
         for record in batch:
-            self._tracker.take((record.topic, record.partition), record.offset)
+            try:
+                self._tracker.take((record.topic, record.partition), record.offset)
+            except ValueError as error:
+                raise Retryable(f"records are not read in order: {error}") from error
         return batch
 
     def settle(self, records: Iterable[Inbound]) -> list[TopicPartition]:

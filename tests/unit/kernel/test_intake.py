@@ -9,6 +9,7 @@ import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from tieline.kernel import broker, intake
+from tieline.kernel.errors import Retryable
 from tieline.kernel.intake import Intake
 from tieline.kernel.records import Inbound
 
@@ -92,3 +93,15 @@ def test_to_begin_anew_forgets_what_was_taken_and_resumes_what_was_paused(monkey
     taking.start()
     client.coming = records(0, 0, 1, 2)
     assert [one.offset for one in taking.poll(0, 2)] == [0, 1]
+
+
+def test_a_record_that_is_given_twice_makes_the_loop_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, taking = open_intake(monkeypatch, unsettled=10, ahead=100)
+    client.coming = records(0, 4)
+    taking.poll(0, 2)
+    client.coming = records(0, 4)
+    with pytest.raises(Retryable, match="offset 4 after 4"):
+        taking.poll(0, 2)
+    taking.start()
+    client.coming = records(0, 4)
+    assert len(taking.poll(0, 2)) == 1
