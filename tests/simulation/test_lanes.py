@@ -15,6 +15,7 @@ from tests.simulation.test_simulation import a_cost, check, thing
 
 from tieline.kernel import delivering, intake
 from tieline.kernel.delivering import DeliveryLoop
+from tieline.kernel.errors import Stop
 from tieline.kernel.model import Command, CommandSettled, PhysicalStatus, SettledAs, WriteAsset
 from tieline.kernel.protocols import Sink, Written
 from tieline.kernel.records import Typed
@@ -298,6 +299,31 @@ def test_a_process_that_is_stopped_writes_the_outcome_of_what_is_at_work() -> No
         hub.rest()
         check(hub)
         assert len(watched.written) == 1
+
+
+def test_a_process_that_must_stop_gives_up_what_is_at_work_before_it_closes_the_connector() -> None:
+    with estate(1) as hub:
+        watched = watch(hub, is_thing(0))
+
+        async def close() -> None:
+            await asyncio.sleep(2 * SLOW_SECS)
+
+        hub.make[SINK] = partial(cast("partial[DeliveryLoop]", hub.make[SINK]), close=close)
+        create(hub, 0)
+        hand_on(hub)
+        hub.step(SINK)
+        hub.step(SINK)
+        assert watched.written
+        zombie = cast("DeliveryLoop", hub.running.pop(SINK))
+        hub.step(SINK)
+        create(hub, 1)
+        hand_on(hub)
+        with pytest.raises(Stop, match="another copy"):
+            zombie.run_once(0.0)
+        zombie.close()
+        assert hub.systems[ERP].records == {}, "closing takes its time, and the call must not go on meanwhile"
+        hub.rest()
+        check(hub)
 
 
 @pytest.mark.parametrize(("takes_secs", "writes"), [(5.0, 1), (SLOW_SECS, 2)], ids=["waited for", "given up"])

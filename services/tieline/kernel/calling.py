@@ -95,7 +95,9 @@ class Calls:
         return ended
 
     def close(self, close: Callable[[], object]) -> None:
-        """Give up what is at work, and close the connector on the event loop that its connections live on."""
+        """Give up what is at work, then close the connector on the event loop that its connections live on."""
+        if self._at_work:
+            self._runner.run(self._all_end(0.0))
         close_connector(close, self._runner)
         self._runner.close()
 
