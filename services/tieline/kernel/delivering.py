@@ -28,6 +28,7 @@ from tieline.kernel.consuming import (
     stop_if_fenced,
 )
 from tieline.kernel.dead_letters import bury
+from tieline.kernel.errands import NotBegun, errand, priority_of
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.memory import LedgerEntry, ParkedKey
@@ -197,6 +198,7 @@ class DeliveryLoop:
             return
         failures = 0
         while todo:
+            self._meter.turned()
             calling = todo[:1] if failures else todo  # while the target is out, one command asks for all
             # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who
             # was replaced meanwhile learns it from this transaction, before the call.
@@ -228,9 +230,13 @@ class DeliveryLoop:
                 if outage or time.monotonic() - self._confirmed_at > FRESH_SECS:
                     return
                 try:
-                    task.outcome = await settle(
-                        task.command, self._native_id(task.command), self._sink, uncertain=task.uncertain
-                    )
+                    # Waiting for a turn at the target may take long, and nobody knows then who else took over.
+                    with errand(priority_of(task.command), begin_by_secs=self._confirmed_at + FRESH_SECS):
+                        task.outcome = await settle(
+                            task.command, self._native_id(task.command), self._sink, uncertain=task.uncertain
+                        )
+                except NotBegun:
+                    return
                 except Unavailable as error:
                     task.uncertain = True
                     outage.append(error)
