@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Awaitable, Sequence
-from contextlib import suppress
 
 import httpx
 import pytest
