@@ -37,6 +37,7 @@ class Governed:
     late: list[float] = field(default_factory=list)
     told: list[Priority] = field(default_factory=list)
     confirmed_at: float = 0.0
+    ages: list[float] = field(default_factory=list)
 
     async def write(self, command: Command, native_id: str | None) -> Written:
         """See ``Sink``."""
@@ -52,6 +53,7 @@ class Governed:
     async def _call(self, *, first: bool = False) -> None:
         async with self.governor.slot():
             self.began.append(self.hub.time.monotonic())
+            self.ages.append(self.hub.metrics.value("tieline_turn_age_seconds", consumer=SINK) or 0.0)
             self.told.append(current_errand().priority)
             if first:
                 self.late.append(self.began[-1] - self.confirmed_at)
@@ -83,6 +85,7 @@ def test_a_sink_that_may_call_seldom_delivers_all_and_begins_nothing_it_may_have
         assert max(governed.late) <= FRESH_SECS  # nobody knows after that who has taken over
         for at in governed.began:
             assert sum(1 for other in governed.began if at - STRETCH_SECS < other - 1e-6 <= at) <= CALLS
+        assert max(governed.ages) < STRETCH_SECS, "a slow target is no silent process"
         assert set(governed.told) == {Priority.LIVE}
         assert not [event for event, _ in hub.notes.seen if event == "target-paused"]
 

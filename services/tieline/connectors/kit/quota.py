@@ -98,9 +98,11 @@ class Pool:
         self._left = max(1, int(daily.calls * to_come))
 
     def wait_secs(self, *, yielding: bool) -> float:
-        """How long until a call may begin; 0: now."""
-        now = self._turn()
-        if self._left > (self._daily.calls - _without_headroom(self._daily.calls) if yielding else 0):
+        """How long until a call may begin; 0: now. Any thread may ask."""
+        now = self._clock()
+        if now >= self._reset or self._left > (
+            self._daily.calls - _without_headroom(self._daily.calls) if yielding else 0
+        ):
             return 0.0
         return self.reset_secs(now)
 
@@ -110,19 +112,15 @@ class Pool:
 
     def begin(self) -> None:
         """A call begins."""
-        self._turn()
+        now = self._clock()
+        if now >= self._reset:
+            self._reset = self._daily.next_reset(now)
+            self._left = self._daily.calls
         self._left -= 1
 
     def left(self) -> int:
         """Calls that are left. Any thread may ask."""
         return self._daily.calls if self._clock() >= self._reset else self._left
-
-    def _turn(self) -> dt.datetime:
-        now = self._clock()
-        if now >= self._reset:
-            self._reset = self._daily.next_reset(now)
-            self._left = self._daily.calls
-        return now
 
 
 class Allotment:
@@ -154,7 +152,7 @@ class Allotment:
     def closed_secs(self, priority: Priority, now: float) -> float:
         """How long the system keeps a call back: it refused, it says that little is left, or the day is spent."""
         yielding = priority in _YIELDING
-        held = max((until[yielding] for until in self._held_until.values()), default=now)
+        held = max((until[yielding] for until in tuple(self._held_until.values())), default=now)
         pool_secs = self._pool.wait_secs(yielding=yielding) if self._pool else 0.0
         return max(0.0, self._refused_until - now, held - now, pool_secs)
 
