@@ -26,6 +26,7 @@ from tieline.kernel.model import (
     ProposedAsset,
     ReceiptState,
 )
+from tieline.kernel.movement_records import MovementEvent, RollForward
 from tieline.kernel.records import Typed
 
 NOTHING = Decimal(0)
@@ -53,6 +54,15 @@ class HeldBook:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldMovements:
+    """What was posted on a book besides depreciation: how many documents, and what they change in all."""
+
+    count: int = 0
+    cost: Decimal = NOTHING
+    accumulated: Decimal = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
 class HeldCost:
     """A cost document's row, or one that waits for a period."""
 
@@ -67,7 +77,8 @@ class Gathered:
 
     ``events``: by record name; ``asset_events`` of assets, by asset id too. ``postings``: count and sum by asset id and
     book. ``acquired``: by order line and unit. ``posted_costs``: by company, period and currency. ``centres``: the cost
-    centre that each asset event says, with its day.
+    centre that each asset event says, with its day. ``movements``: by asset id and book; ``unexplained``: what no
+    movement explains of a book's cost and accumulated depreciation.
     """
 
     assets: dict[str, HeldAsset] = field(default_factory=dict)
@@ -87,6 +98,8 @@ class Gathered:
     acquired: dict[str, Decimal] = field(default_factory=dict)
     posted_costs: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
     centres: dict[str, list[tuple[dt.date, str]]] = field(default_factory=dict)
+    movements: dict[tuple[str, str], HeldMovements] = field(default_factory=dict)
+    unexplained: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
 
     def take(self, topic: str, key: str, value: Typed | None) -> None:
         """One record of any topic; None is a tombstone. Records of a key must come in their order."""
@@ -145,6 +158,9 @@ class Gathered:
                 self.periods[key] = body.fields.status.value
             case Conflict():
                 self.conflicts[key] = body
+            case RollForward():
+                unexplained = (body.unexplained_cost, body.unexplained_accumulated)
+                self.unexplained[body.asset_id, body.book_id] = unexplained
             case _:
                 return
 
@@ -160,6 +176,11 @@ class Gathered:
                 key = (body.asset_id, body.book_id)
                 count, total = self.postings.get(key, (0, NOTHING))
                 self.postings[key] = (count + 1, total + body.amount.amount)
+            case MovementEvent():
+                book = (body.asset_id, body.fields.book_id)
+                before, change = self.movements.get(book, HeldMovements()), body.fields
+                cost, worn = before.cost + change.cost_change, before.accumulated + change.accumulated_change
+                self.movements[book] = HeldMovements(before.count + 1, cost, worn)
             case AcquisitionEvent():
                 ref = body.po_line_ref
                 self.acquired[ref] = self.acquired.get(ref, NOTHING) + body.amount.amount
