@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from tieline.kernel.model import ApprovalStatus, AssetFields, ProposalStatus
+from tieline.kernel.model import AssetFields, ProposalStatus
 from tieline.synthetic.gathering import NOTHING, Gathered, HeldBook, HeldMovements
 from tieline.synthetic.labels import (
     AssetLabel,
@@ -45,7 +45,7 @@ class _Checker:
         self._found = found
         self._by_erp_id = {row.links[ERP]: key for key, row in found.assets.items() if ERP in row.links}
         self._by_order_line = {row.fields.po_line_ref: key for key, row in found.assets.items() if not row.links}
-        self._by_po_number = {row.fields.po_number: key for key, row in found.orders.items()}
+        self._by_po_number = {row.po_number: key for key, row in found.orders.items()}
         self._receipts, self._invoices = Counter(found.receipts.values()), Counter(found.invoices.values())
         self._held = {native_id for native_id, entity in found.held.values() if entity == "cost-document"}
         self._units = _units_by_order(found)
@@ -185,8 +185,7 @@ class _Checker:
         if row is None:
             yield f"order {label.native_id} is not there"
             return
-        is_cancelled = row.fields.approval_status is ApprovalStatus.CANCELLED
-        here = (row.fields.net_total, row.fields.closed, row.fields.blanket, is_cancelled)
+        here = (row.net_total, row.closed, row.blanket, row.cancelled)
         there = (label.net_total, label.closed, label.blanket, label.cancelled)
         if here != there:
             yield f"order {label.native_id} is {here}, not {there} (total, closed, blanket, cancelled)"
@@ -227,8 +226,7 @@ def _runs(values: list[str]) -> list[str]:
 def _units_by_order(found: Gathered) -> dict[str, dict[tuple[str, int], tuple[ProposalStatus, Decimal | None]]]:
     units: dict[str, dict[tuple[str, int], tuple[ProposalStatus, Decimal | None]]] = {}
     for row in found.units.values():
-        cost = row.cost.amount if row.cost else None
-        units.setdefault(row.po_id, {})[row.line_id, row.unit] = (row.status, cost)
+        units.setdefault(row.po_id, {})[row.line_id, row.unit] = (row.status, row.cost)
     return units
 
 

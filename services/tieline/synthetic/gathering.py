@@ -11,6 +11,7 @@ from decimal import Decimal
 from tieline.kernel.memory import Conflict, PeriodHold
 from tieline.kernel.model import (
     AcquisitionEvent,
+    ApprovalStatus,
     AssetEvent,
     AssetFields,
     AssetState,
@@ -23,6 +24,7 @@ from tieline.kernel.model import (
     InvoiceState,
     Model,
     OrderState,
+    ProposalStatus,
     ProposedAsset,
     ReceiptState,
 )
@@ -63,6 +65,28 @@ class HeldMovements:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldOrder:
+    """An order's row; its lines are left out, because 24,000 orders have 70,000 of them."""
+
+    po_number: str | None
+    net_total: Decimal
+    closed: bool
+    blanket: bool
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUnit:
+    """A proposed asset's row."""
+
+    po_id: str
+    line_id: str
+    unit: int
+    status: ProposalStatus
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class HeldCost:
     """A cost document's row, or one that waits for a period."""
 
@@ -85,8 +109,8 @@ class Gathered:
     books: dict[str, HeldBook] = field(default_factory=dict)
     costs: dict[str, HeldCost] = field(default_factory=dict)
     held: dict[str, tuple[str, str]] = field(default_factory=dict)
-    orders: dict[str, OrderState] = field(default_factory=dict)
-    units: dict[str, ProposedAsset] = field(default_factory=dict)
+    orders: dict[str, HeldOrder] = field(default_factory=dict)
+    units: dict[str, HeldUnit] = field(default_factory=dict)
     receipts: dict[str, str] = field(default_factory=dict)
     invoices: dict[str, str] = field(default_factory=dict)
     runs: dict[str, DepreciationRunState] = field(default_factory=dict)
@@ -149,9 +173,10 @@ class Gathered:
     def _take_whole_row(self, key: str, body: Model) -> None:
         match body:
             case OrderState():
-                self.orders[key] = body
+                self.orders[key] = _order(body)
             case ProposedAsset():
-                self.units[key] = body
+                cost = body.cost.amount if body.cost else None
+                self.units[key] = HeldUnit(body.po_id, body.line_id, body.unit, body.status, cost)
             case DepreciationRunState():
                 self.runs[key] = body
             case FiscalPeriodState():
@@ -190,6 +215,12 @@ class Gathered:
                 self.posted_costs[where] = self.posted_costs.get(where, NOTHING) + fields.total
             case _:
                 return
+
+
+def _order(state: OrderState) -> HeldOrder:
+    fields = state.fields
+    is_cancelled = fields.approval_status is ApprovalStatus.CANCELLED
+    return HeldOrder(fields.po_number, fields.net_total, fields.closed, fields.blanket, is_cancelled)
 
 
 def _book(state: BookState) -> HeldBook:

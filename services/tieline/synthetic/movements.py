@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from tieline.kernel.model import DisposalKind, Origin
 from tieline.kernel.movement_records import MovementFields, MovementKind, MovementReport
@@ -136,6 +137,7 @@ def _report(shape: Shape, movement: Movement) -> MovementReport:
         sides = {"proceeds": proceeds, "expense": -change - proceeds}
         sides |= {"surplus_change": movement.surplus, "retained_earnings_change": -movement.surplus}
     names = ("surplus_change", "retained_earnings_change", "proceeds", "income", "expense", "clearing")
+    rest: dict[str, Any] = {name: amount(sides.get(name, 0)) for name in names}
     fields = MovementFields(
         kind=movement.kind,
         asset_native_id=thing.erp_id,
@@ -150,7 +152,7 @@ def _report(shape: Shape, movement: Movement) -> MovementReport:
         net_book_value_change=amount(change),
         disposal_kind=_kind(shape, thing) if is_disposal else None,
         reversal_of=movement.reversal_of,
-        **{name: amount(sides.get(name, 0)) for name in names},
+        **rest,
     )
     origin = Origin(
         system=ERP,
@@ -165,4 +167,4 @@ def _report(shape: Shape, movement: Movement) -> MovementReport:
 def _kind(shape: Shape, thing: Thing) -> DisposalKind:
     """How the works say it left."""
     said = (word.says.get("disposal_kind") for word in words(shape, thing) if word.system == WORKS)
-    return next(kind for kind in said if kind is not None)
+    return next(kind for kind in said if isinstance(kind, DisposalKind))
