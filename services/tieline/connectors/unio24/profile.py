@@ -194,7 +194,7 @@ def _unmapped_streams(data: Mapping[object, object]) -> Iterator[Fault]:
     mapped |= {stream for section, stream in _OPTIONAL.items() if data.get(section) is not None}
     streams = _inner(data, "webhook", "streams")
     for kind, stream in streams.items() if isinstance(streams, Mapping) else ():
-        if stream in _KNOWN_STREAMS and stream not in mapped:
+        if isinstance(stream, str) and stream in _KNOWN_STREAMS - mapped:
             yield (str(kind),), f"the profile maps no {stream}"
 
 

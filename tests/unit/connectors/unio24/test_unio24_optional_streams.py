@@ -8,7 +8,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from tieline.connectors.unio24.client import Client
 from tieline.connectors.unio24.fieldtable import render_field_table, tables
 from tieline.connectors.unio24.mapping import check_mapped_once
-from tieline.connectors.unio24.models import ListPage, Record
+from tieline.connectors.unio24.models import ListPage, Record, StreamName, reference_stream
 from tieline.connectors.unio24.optional_streams import optional_reports
 from tieline.connectors.unio24.profile import Profile, load_profile, parse_profile
 from tieline.connectors.unio24.records import map_any
@@ -35,7 +35,7 @@ from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import load_landscape
 from tieline.kernel.privacy import IDS_ONLY
 from tieline.kernel.protocols import Page, RawItem
-from tieline.kernel.reference_records import ReferenceReport, ReferenceStatus
+from tieline.kernel.reference_records import FAMILIES, ReferenceReport, ReferenceStatus
 
 ROOT = Path(__file__).parents[4]
 PROFILE_FILE = ROOT / "deploy" / "local" / "unio24.profile.yaml"
@@ -288,6 +288,11 @@ def test_a_fault_of_the_profile_is_named(old: str, new: str, place: str, message
     with pytest.raises(Stop) as caught:
         changed((old, new))
     assert any(f", {place}" in line and message in line for line in str(caught.value).splitlines()), caught.value
+
+
+def test_every_family_of_reference_records_has_a_stream() -> None:
+    families = {name for name in get_args(StreamName) if name.startswith("reference-")}
+    assert families == {reference_stream(family) for family in FAMILIES}
 
 
 def test_a_profile_without_them_reads_as_before() -> None:
