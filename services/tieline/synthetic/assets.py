@@ -152,9 +152,9 @@ class _Story:
             case Fate.MOVE:
                 yield self._move(trade, instant(day, 9))
             case Fate.SWAPPED:
-                centre = self._views[WORKS]["cost_centre"]
+                known = self._views[WORKS]
                 first = self._word(trade, WORKS, instant(day, 9), self._place(), stale=True)
-                yield self._move(trade, instant(day, 10), centre)
+                yield self._move(trade, instant(day, 10), known)
                 yield first
             case Fate.ADJUSTMENT:
                 cost = Money(amount=self._thing.company.amount(cost_after(self._thing, month)), **self._currency)
@@ -213,11 +213,10 @@ class _Story:
         views[system] = {**views[system]}
         return self._word(chapter, system, recorded, {name: value}, foreign=name)
 
-    def _move(self, chapter: Chapter, recorded: dt.datetime, centre: object = None) -> Word:
-        """A move; ``centre`` is the cost centre that the hub still knows, where it has not heard the last one."""
-        known, place = centre or self._views[WORKS]["cost_centre"], self._place()
-        is_same = place.get("cost_centre", self._views[WORKS]["cost_centre"]) == known
-        return self._word(chapter, WORKS, recorded, place, "AssetMoved" if is_same else "AssetCostCentreChanged")
+    def _move(self, chapter: Chapter, recorded: dt.datetime, known: Values | None = None) -> Word:
+        """A move; ``known`` is the view that the hub still has, where it has not heard the last one."""
+        known, place = known or self._views[WORKS], self._place()
+        return self._word(chapter, WORKS, recorded, place, *_moved(known, {**self._views[WORKS], **place}))
 
     def _place(self) -> Values:
         place: Values = {"location": self._other("location", "L", LOCATIONS), "custodian": _custodian(self._dice)}
@@ -242,6 +241,12 @@ class _Story:
     @property
     def _currency(self) -> dict[str, str]:
         return {"currency": self._thing.company.currency}
+
+
+def _moved(known: Values, now: Values) -> tuple[str, ...]:
+    """The event of a move, by what weighs most. A second move may lead back to where the hub knows the thing to be."""
+    names = {"cost_centre": "AssetCostCentreChanged", "location": "AssetMoved", "custodian": "AssetAssigned"}
+    return next(((name,) for field, name in names.items() if known[field] != now[field]), ())
 
 
 def cost_after(thing: Thing, month: int) -> int:

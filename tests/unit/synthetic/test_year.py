@@ -32,7 +32,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.movement_records import MovementKind, MovementReport, MovementState, RollForward
 from tieline.kernel.records import Typed
-from tieline.synthetic.assets import book_reopens
+from tieline.synthetic.assets import book_reopens, words
 from tieline.synthetic.checking import differences
 from tieline.synthetic.estate import landscape_text
 from tieline.synthetic.gathering import Gathered
@@ -294,6 +294,15 @@ def test_a_shuffled_year_keeps_each_keys_order() -> None:
         for report in reports:
             by_key[place].setdefault(key_of(report), []).append(report)
     assert by_key[0] == by_key[1]
+
+
+def test_a_second_move_that_leads_back_is_no_move() -> None:
+    shape = Shape(assets=5, seed=1, months=12)
+    registered, placed, back, away = words(shape, make_year(shape).things[4])
+    assert (registered.system, away.stale) == (ERP, True)
+    assert placed.says["location"] == back.says["location"] != away.says["location"]
+    # The hub has not heard of the first move when it hears of the second: only the custodian is another one.
+    assert back.events == ("AssetAssigned",)
 
 
 def test_event_ids_are_minted_anew_on_another_extract() -> None:
