@@ -12,8 +12,10 @@ from typing import TypeVar
 from confluent_kafka import Consumer, Producer
 
 from tieline.kernel import broker
+from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.balances import observe_balances, read_balances
 from tieline.kernel.consuming import Runtime, next_offsets
+from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errands import Priority, run_errand
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
@@ -70,7 +72,15 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case FiscalPeriodReport() | DepreciationRunReport() | MovementReport() | ReferenceReport() | FamilyReport():
+        case (
+            FiscalPeriodReport()
+            | DepreciationRunReport()
+            | MovementReport()
+            | AuditReport()
+            | EquipmentLinkReport()
+            | ReferenceReport()
+            | FamilyReport()
+        ):
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared

@@ -17,7 +17,8 @@ from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
 from tieline.connectors.kit.throttling import Answer as PlainAnswer
 from tieline.connectors.unio24.conversion import value_at, write_time
 from tieline.connectors.unio24.models import Answer, ListPage, Record
-from tieline.connectors.unio24.profile import Profile, Resource
+from tieline.connectors.unio24.profile import Profile
+from tieline.connectors.unio24.resources import Resource
 from tieline.connectors.unio24.settings import Settings
 from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineError
