@@ -118,6 +118,10 @@ class Faults:
                 struck.first_hit_secs = now_secs
         return struck
 
+    def has(self, kind: str) -> bool:
+        """Whether a rule of this kind is in force."""
+        return any(rule.kind == kind for rule in self.rules)
+
     def shown(self) -> list[dict[str, object]]:
         """The rules with what they did."""
         return [rule.shown() for rule in self.rules]
