@@ -14,6 +14,7 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Stop
 
 MAX_PAGE = 10_000
+_BEGINNING = b'{"seq": '
 
 
 Detail = Mapping[str, object]
@@ -41,16 +42,12 @@ class Journal:
     def __init__(self, clock: Clock, path: Path | None = None) -> None:
         self._clock = clock
         self._entries: list[dict[str, object]] = []
-        self._file = None if path is None else path.open("a+b")
-        if self._file is not None and path is not None:
-            self._file.seek(0)
-            content = self._file.read()
-            whole = content[: content.rfind(b"\n") + 1]
-            self._file.truncate(len(whole))
-            try:
-                self._entries = [json.loads(line) for line in whole.splitlines()]
-            except ValueError:
-                raise Stop(f"{path} is no journal of a sandbox; give another file") from None
+        self._file = None
+        if path is not None:
+            content = path.read_bytes() if path.exists() else b""
+            self._entries = _entries(content, path)
+            self._file = path.open("ab")
+            self._file.truncate(content.rfind(b"\n") + 1)
 
     def __enter__(self) -> Self:
         return self
@@ -74,6 +71,18 @@ class Journal:
     def read(self, after: int, limit: int) -> list[dict[str, object]]:
         """At most ``limit`` entries whose number is above ``after``, in order."""
         return self._entries[after : after + limit]
+
+
+def _entries(content: bytes, path: Path) -> list[dict[str, object]]:
+    whole, _, cut = content.rpartition(b"\n")
+    try:
+        entries = [json.loads(line) for line in whole.splitlines()]
+    except ValueError:
+        entries = [None]
+    numbered = all(isinstance(entry, dict) and entry.get("seq") == seq for seq, entry in enumerate(entries, 1))
+    if not numbered or not (cut.startswith(_BEGINNING) or _BEGINNING.startswith(cut)):
+        raise Stop(f"{path} is no journal of a sandbox; give another file")
+    return entries
 
 
 def asked_page(query: Mapping[str, str]) -> tuple[int, int]:

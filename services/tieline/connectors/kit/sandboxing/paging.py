@@ -110,10 +110,11 @@ def by_odata(rows: Sequence[T], query: Mapping[str, str], most: int) -> ODataPag
         raise Refusal(400, "$count must be true or false", field="$count")
     start, left = whole(query, "$skip", 0), whole(query, "$top", _MOST)
     if "$skiptoken" in query:
-        place = _opened(query["$skiptoken"], "$skiptoken")
-        if not isinstance(place, list) or len(place) != 2 or not all(isinstance(n, int) for n in place):  # noqa: PLR2004
-            raise Refusal(400, "$skiptoken is not one of ours", field="$skiptoken")
-        start, left = place
+        match _opened(query["$skiptoken"], "$skiptoken"):
+            case [int(start), int(left)] if start >= 0 and left >= 0:
+                pass
+            case _:
+                raise Refusal(400, "$skiptoken is not one of ours", field="$skiptoken")
     found = rows[start : start + min(left, most)]
     after, left = start + len(found), left - len(found)
     again = {name: text for name, text in query.items() if name not in ("$skip", "$top", "$skiptoken")}
