@@ -139,6 +139,17 @@ async def test_a_system_that_is_down_is_a_bad_gateway() -> None:
         assert wire.journal.read(0, 10) == []
 
 
+async def test_what_was_lost_on_the_way_back_is_not_sent_again() -> None:
+    async with start_wire() as wire:
+        seen = []
+        for _ in range(2):
+            async with wire.session.get("/assets") as got:
+                seen.append(got.status)
+            wire.vendor.fail(kind="timeout_after_commit", method="GET", seconds=0)
+        assert seen == [200, 502]
+        assert wire.vendor.faults.rules[0].calls == 1
+
+
 @pytest.mark.parametrize("to", ["127.0.0.1:8000", "ftp://x", "http://", "http://x/?a=1"])
 def test_an_address_that_is_none_is_refused(to: str) -> None:
     done = CliRunner().invoke(app, ["sandbox", "proxy", "--to", to])

@@ -44,6 +44,18 @@ _HOP = frozenset(
 )
 
 
+class _Lost(Exception):
+    """The connection broke; unlike aiohttp's own error for it, this one is not answered with another try."""
+
+
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """A middleware of the client: aiohttp repeats GET, PUT and DELETE by itself, and a proxy must not."""
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise _Lost(str(error)) from error
+
+
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """Passes every request on to ``target``, a URL that may have a path, and witnesses what was answered."""
@@ -64,8 +76,8 @@ class Proxy:
                 asked.request.method, url, headers=headers, data=asked.body or None, allow_redirects=False
             ) as got:
                 body = await _read(got)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise Refusal(502, f"{self.target} does not answer: {type(error).__name__}") from None
+        except (aiohttp.ClientError, TimeoutError, _Lost) as error:
+            raise Refusal(502, f"{self.target} does not answer: {error or type(error).__name__}") from None
         detail = {"status": got.status}
         self.journal.note(Effect(asked.request.method, asked.request.path, "", None, asked.request_id, detail))
         return Answer(got.status, body, _end_to_end(got.headers.items()))
@@ -90,12 +102,13 @@ def _end_to_end(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 @asynccontextmanager
 async def open_proxy(target: str, faults: Faults, journal: Journal, door: Door, seed: int | None) -> AsyncIterator[int]:
     """A proxy that serves behind its door; gives its port."""
-    # A connection for every request: aiohttp repeats what was lost on one it used before, and a proxy must not.
+    # A connection for every request: one that the system closed meanwhile would look like its fault.
     connector = aiohttp.TCPConnector(force_close=True, limit=0)
     async with aiohttp.ClientSession(
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECS),
         cookie_jar=aiohttp.DummyCookieJar(),
+        middlewares=(_once,),
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     ) as session:
