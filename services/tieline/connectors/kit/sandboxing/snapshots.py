@@ -26,7 +26,7 @@ class Snapshots:
         self._kept: deque[tuple[float, sqlite3.Connection]] = deque()
 
     def begin(self) -> None:
-        """Keep the state as it is committed now; some 0.1 ms."""
+        """Keep the state as it is committed now: some 0.7 ms, most of it opening the file."""
         connection = sqlite3.connect(self._database, isolation_level=None)
         connection.row_factory = sqlite3.Row
         connection.execute("BEGIN")
