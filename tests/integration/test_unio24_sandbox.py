@@ -375,6 +375,19 @@ def test_a_file_of_an_earlier_version_is_taken_over(tmp_path: Path) -> None:
         assert [entry["reference"] for entry in user.journal()] == [None, reference]
 
 
+def test_a_script_is_in_force_from_the_start(tmp_path: Path) -> None:
+    script = tmp_path / "faults.yaml"
+    script.write_text("faults: [{kind: error_503, method: POST, probability: 0.5, count: null}]", encoding="utf-8")
+
+    def strikes(seed: str) -> list[int]:
+        with start_unio24(tmp_path, "--faults", str(script), "--seed", seed) as own:
+            return [create(own, ref()).status_code for _ in range(12)]
+
+    first = strikes("7")
+    assert set(first) == {201, 503}
+    assert (strikes("7"), strikes("8") == first) == (first, False)
+
+
 def test_kill_minus_nine_loses_nothing_that_was_answered(tmp_path: Path) -> None:
     with start_unio24(tmp_path) as own:
         for attempt in range(3):
