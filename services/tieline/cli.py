@@ -41,7 +41,9 @@ topics = typer.Typer(
     no_args_is_help=True,
 )
 sandboxes = typer.Typer(
-    cls=Rooms, help="Run a simulator of a vendor's API, to try a flow without a tenant.", no_args_is_help=True
+    cls=Rooms,
+    help="Run a simulator of a vendor's API, or a proxy before a real one, that fails on purpose: docs/sandboxes.md.",
+    no_args_is_help=True,
 )
 run = typer.Typer(help="Run one process of the hub in the foreground, until SIGTERM.", no_args_is_help=True)
 reconcile = typer.Typer(help="Do the systems agree? Read them back, report, plan the repair.", no_args_is_help=True)

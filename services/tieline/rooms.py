@@ -31,7 +31,10 @@ ROOMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "lint": "tieline.kernel.commands_topics:lint_command",
             "catalogue": "tieline.catalogue.commands:catalogue_command",
         },
-        "sandbox": {"unio24": "tieline.connectors.unio24.sandbox:run"},
+        "sandbox": {
+            "unio24": "tieline.connectors.unio24.sandbox:run",
+            "proxy": "tieline.connectors.kit.sandboxing.proxy:run",
+        },
     }
 )
 

@@ -38,6 +38,7 @@ class Unio24Part:
     database: Path
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def url(self) -> str:
@@ -64,6 +65,7 @@ class Unio24Part:
             [
                 *(sys.executable, "-m", "tieline.connectors.unio24.sandbox"),
                 *("--port", str(self.port), "--database", str(self.database)),
+                *self.options,
             ],
             env={**os.environ, "UNIO24_TOKEN": TOKEN},
             stdout=subprocess.DEVNULL,
@@ -101,10 +103,10 @@ class Unio24Part:
 
 
 @contextmanager
-def start_unio24(folder: Path) -> Iterator[Unio24Part]:
-    """A running sandbox on a file in ``folder``; ended with the context."""
+def start_unio24(folder: Path, *options: str) -> Iterator[Unio24Part]:
+    """A running sandbox on a file in ``folder``, with further options of its command; ended with the context."""
     folder.mkdir(parents=True, exist_ok=True)
-    part = Unio24Part(folder / "unio24.db")
+    part = Unio24Part(folder / "unio24.db", options=options)
     part.start()
     try:
         yield part

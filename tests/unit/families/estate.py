@@ -12,10 +12,11 @@ from typing import Any
 
 from aiohttp.test_utils import TestServer
 
+from tieline.connectors.kit.sandboxing.faults import Faults
+from tieline.connectors.kit.sandboxing.script import read_script
 from tieline.connectors.unio24 import sandbox_records
-from tieline.connectors.unio24.sandbox import Sandbox, build
+from tieline.connectors.unio24.sandbox import PLAYABLE, Sandbox, build
 from tieline.connectors.unio24.sandbox_assets import Call
-from tieline.connectors.unio24.sandbox_faults import Faults, read_rules
 from tieline.connectors.unio24.sandbox_store import Document, Store
 from tieline.connectors.unio24.sandbox_webhooks import Messenger
 from tieline.kernel.capturing import mapping_processor, raw_record
@@ -95,7 +96,7 @@ class Screen:
         return [str(entry["action"]) for entry in self.store.journal(0, 1000) if entry["object"] == "record"]
 
     def fail(self, **rule: object) -> None:
-        self.faults.rules.extend(read_rules([rule]))
+        self.faults.rules.extend(read_script([rule], PLAYABLE))
 
     def _do(self, handler: Any, path: Mapping[str, str], fields: Document) -> Document:
         with self.store.transaction():

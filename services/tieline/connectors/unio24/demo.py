@@ -159,7 +159,7 @@ class Unio24User:
         return [entry for entry in entries if all(entry[key] == value for key, value in filters.items())]
 
     def set_faults(self, *rules: Mapping[str, object]) -> None:
-        """Make the system fail; see ``sandbox_faults``."""
+        """Make the system fail; see docs/sandboxes.md."""
         self._call("POST", "/_faults", [dict(rule) for rule in rules])
 
     def faults(self) -> list[Document]:

@@ -8,9 +8,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tieline.connectors.kit.sandboxing.answers import Answer, Refusal
 from tieline.connectors.unio24.sandbox_checks import (
     CONDITIONS,
-    Refusal,
     asset_checks,
     checked,
     one_of,
@@ -40,14 +40,6 @@ class Call:
         if not raw.isascii() or not raw.isdigit() or len(raw) > 18:  # noqa: PLR2004  - what SQLite can hold
             raise Refusal(404, f"no such record: {raw[:40]}")
         return int(raw)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer: status and JSON body."""
-
-    status: int
-    body: object
 
 
 def list_page(

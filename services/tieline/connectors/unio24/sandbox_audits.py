@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tieline.connectors.unio24.sandbox_assets import Answer, Call, change_asset, list_page, remember
-from tieline.connectors.unio24.sandbox_checks import Refusal, checked, date, flag, required, text
+from tieline.connectors.kit.sandboxing.answers import Answer, Refusal
+from tieline.connectors.unio24.sandbox_assets import Call, change_asset, list_page, remember
+from tieline.connectors.unio24.sandbox_checks import checked, date, flag, required, text
 from tieline.connectors.unio24.sandbox_store import Document, Store
 
 

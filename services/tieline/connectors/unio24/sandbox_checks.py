@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 
+from tieline.connectors.kit.sandboxing.answers import Refusal
+
 Document = dict[str, object]
 Check = Callable[[str, object], object]
 
@@ -17,15 +19,6 @@ COST_KINDS = ("labour", "part", "service", "tool")
 NAME_LENGTH = 120
 _NO_CENTS = ("JPY", "KRW", "CLP", "VND")
 _DECIMAL = re.compile(r"-?\d{1,16}(\.\d{1,6})?")
-
-
-class Refusal(Exception):
-    """The answer is ``status`` with this body: an answer of the API, not a fault of the sandbox."""
-
-    def __init__(self, status: int, message: str, **more: object) -> None:
-        super().__init__(message)
-        self.status = status
-        self.body: Document = {"error": message, **more}
 
 
 def _bad(name: str, why: str) -> Refusal:

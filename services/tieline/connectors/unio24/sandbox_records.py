@@ -6,8 +6,8 @@ A record is any JSON object; the collection's own keys are ``id``, ``version``, 
 
 from __future__ import annotations
 
-from tieline.connectors.unio24.sandbox_assets import Answer, Call, list_page
-from tieline.connectors.unio24.sandbox_checks import Refusal
+from tieline.connectors.kit.sandboxing.answers import Answer, Refusal
+from tieline.connectors.unio24.sandbox_assets import Call, list_page
 from tieline.connectors.unio24.sandbox_store import Document, Store
 
 _OWN = frozenset({"id", "version", "created_at", "updated_at", "collection"})

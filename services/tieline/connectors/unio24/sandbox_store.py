@@ -14,6 +14,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
+from tieline.connectors.kit.sandboxing.faults import Age
+from tieline.connectors.kit.sandboxing.snapshots import Snapshots
+
 Document = dict[str, object]
 Clock = Callable[[], dt.datetime]
 
@@ -49,7 +52,7 @@ CREATE TABLE IF NOT EXISTS subscription (
   doc TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS journal (
   seq INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, action TEXT NOT NULL, object TEXT NOT NULL,
-  object_id INTEGER NOT NULL, detail TEXT NOT NULL);
+  object_id INTEGER NOT NULL, detail TEXT NOT NULL, reference TEXT, request_id TEXT);
 CREATE TRIGGER IF NOT EXISTS journal_kept BEFORE DELETE ON journal BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER IF NOT EXISTS journal_fixed BEFORE UPDATE ON journal BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 """
@@ -81,6 +84,7 @@ class Transaction:
     """What one request changed; ``keep`` False undoes it although the caller was told otherwise (fault drop_write)."""
 
     keep: bool = True
+    request_id: str | None = None
     changes: list[Change] = field(default_factory=list)
 
 
@@ -95,10 +99,14 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
-        self._changes: list[Change] = []
+        self._add_columns("journal", "reference", "request_id")
+        self._transaction = Transaction()
+        self._snapshots = Snapshots(database)
+        self._seen = self._db  # what records are read from: the present, or an older state
 
     def close(self) -> None:
         """Close the file."""
+        self._snapshots.clear()
         self._db.close()
 
     def now(self) -> str:
@@ -106,19 +114,41 @@ class Store:
         return self._clock().astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     @contextmanager
-    def transaction(self) -> Iterator[Transaction]:
-        """All changes inside land together, or none does."""
-        transaction = Transaction()
-        self._changes = transaction.changes
+    def transaction(self, *, remember: bool = False) -> Iterator[Transaction]:
+        """All changes inside land together, or none does; ``remember`` keeps the state before for ``seen_at``."""
+        transaction = self._transaction = Transaction()
+        if remember:
+            self._snapshots.begin()
+        else:
+            self._snapshots.clear()
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield transaction
         except BaseException:
-            self._db.execute("ROLLBACK")
+            transaction.keep = False
             raise
-        self._db.execute("COMMIT" if transaction.keep else "ROLLBACK")
-        if not transaction.keep:
-            transaction.changes.clear()
+        finally:
+            self._db.execute("COMMIT" if transaction.keep else "ROLLBACK")
+            if not transaction.keep:
+                transaction.changes.clear()
+            if remember and not transaction.changes:
+                self._snapshots.forget_last()
+
+    @contextmanager
+    def seen_at(self, age: Age) -> Iterator[None]:
+        """Records are read as they were, as far back as changes were remembered; the journal is not."""
+        self._seen = self._snapshots.find(age) or self._db
+        try:
+            yield
+        finally:
+            self._seen = self._db
+
+    def _add_columns(self, table: str, *names: str) -> None:
+        """Columns that a file of an earlier version lacks."""
+        known = {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}
+        for name in names:
+            if name not in known:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {name} TEXT")
 
     def next_id(self, table: str) -> int:
         """The id the next inserted record gets; ids are never used twice, also after a delete."""
@@ -152,13 +182,13 @@ class Store:
 
     def get(self, table: str, record_id: int) -> Document | None:
         """One record, or None."""
-        row = self._db.execute(f"SELECT doc FROM {table} WHERE id = ?", (record_id,)).fetchone()  # noqa: S608  - literal
+        row = self._seen.execute(f"SELECT doc FROM {table} WHERE id = ?", (record_id,)).fetchone()  # noqa: S608  - literal
         return None if row is None else _document(row)
 
     def find(self, table: str, **where: object) -> list[Document]:
         """Records whose columns hold exactly these values, oldest first."""
         tests = " AND ".join(f"{name} = ?" for name in where) or "1"
-        rows = self._db.execute(
+        rows = self._seen.execute(
             f"SELECT doc FROM {table} WHERE {tests} ORDER BY id",  # noqa: S608  - names are keyword literals of ours
             tuple(where.values()),
         )
@@ -178,7 +208,7 @@ class Store:
             values.extend(after if since is not None else (after[1],))
         order = "updated_at, id" if since is not None else "id"
         condition = " AND ".join(tests) or "1"
-        rows = self._db.execute(
+        rows = self._seen.execute(
             f"SELECT doc FROM {table} WHERE {condition} ORDER BY {order} LIMIT ?",  # noqa: S608  - no request text in it
             (*values, limit),
         )
@@ -191,11 +221,16 @@ class Store:
 
         ``told_as`` is the kind of record by which webhooks call it, where that is another one.
         """
+        transaction = self._transaction
         self._db.execute(
-            "INSERT INTO journal (at, action, object, object_id, detail) VALUES (?, ?, ?, ?, ?)",
-            (self.now(), action, kind, record_id, json.dumps(detail)),
+            "INSERT INTO journal (at, action, object, object_id, detail, reference, request_id)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(self.now(), action, kind, record_id, json.dumps(detail)),
+                *(detail.get("external_ref"), transaction.request_id),
+            ),
         )
-        self._changes.append(Change(action, told_as or kind, record_id))
+        transaction.changes.append(Change(action, told_as or kind, record_id))
 
     def journal(self, after: int, limit: int) -> list[Document]:
         """Accepted changes, oldest first."""

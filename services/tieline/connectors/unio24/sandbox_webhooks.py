@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
 import json
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 
-import aiohttp
-
+from tieline.connectors.kit.sandboxing.faults import Rule
+from tieline.connectors.kit.sandboxing.webhooks import Outbox, Webhook
 from tieline.connectors.unio24.sandbox_store import Change, Store
 
-_QUEUE_LENGTH = 10_000
 _SENDERS = 4
-_TIMEOUT_SECS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """One webhook on its way to one subscriber."""
-
-    url: str
-    secret: str
-    event_id: str
-    body: bytes
 
 
 def sign(secret: str, event_id: str, timestamp: str, body: bytes) -> str:
@@ -35,68 +22,38 @@ def sign(secret: str, event_id: str, timestamp: str, body: bytes) -> str:
 
 
 class Messenger:
-    """Sends what changed to every subscriber. ``enqueue`` never waits: a full queue loses the webhook."""
+    """Tells every subscriber what changed. ``outbox`` sends; start and stop it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._queue: asyncio.Queue[Outgoing] = asyncio.Queue(_QUEUE_LENGTH)
-        self._tasks: set[asyncio.Task[None]] = set()
         self._subscribers: list[tuple[str, str]] = []
+        self.outbox = Outbox(senders=_SENDERS)
         self.reload()
 
     def reload(self) -> None:
         """Read the subscriptions again."""
         self._subscribers = [(str(s["url"]), str(s["secret"])) for s in self._store.find("subscription")]
 
-    async def start(self) -> None:
-        """Start sending."""
-        session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECS))
-        senders = [asyncio.create_task(self._send(session)) for _ in range(_SENDERS)]
-        self._tasks = {*senders, asyncio.create_task(_close_after(session, senders))}
-
-    async def stop(self) -> None:
-        """Stop sending; what is queued is lost."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    def enqueue(self, changes: list[Change], *, copies: int, delay_secs: float) -> None:
-        """Queue ``copies`` of each change per subscriber, now or after a delay."""
+    def tell(self, changes: list[Change], rule: Rule | None) -> None:
+        """Queue the webhooks of what one request changed, as the fault that struck them says."""
         if not self._subscribers:
             return
+        webhooks = []
         for change in changes:
             event_id = str(uuid.uuid4())
             event = {"type": f"{change.object}.{change.action}", "object": change.object, "object_id": change.object_id}
             body = json.dumps({"id": event_id, "occurred_at": self._store.now(), **event}).encode()
-            for url, secret in self._subscribers:
-                for _ in range(copies):
-                    self._put(Outgoing(url, secret, event_id, body), delay_secs)
-
-    def _put(self, outgoing: Outgoing, delay_secs: float) -> None:
-        if delay_secs > 0:
-            asyncio.get_running_loop().call_later(delay_secs, self._put, outgoing, 0)
-        elif not self._queue.full():
-            self._queue.put_nowait(outgoing)
-
-    async def _send(self, session: aiohttp.ClientSession) -> None:
-        while True:
-            outgoing = await self._queue.get()
-            timestamp = str(int(time.time()))
-            headers = {
-                "Content-Type": "application/json",
-                "X-Unio24-Id": outgoing.event_id,
-                "X-Unio24-Timestamp": timestamp,
-                "X-Unio24-Signature": sign(outgoing.secret, outgoing.event_id, timestamp, outgoing.body),
-            }
-            try:
-                async with session.post(outgoing.url, data=outgoing.body, headers=headers, allow_redirects=False):
-                    pass
-            except (aiohttp.ClientError, TimeoutError, ValueError):
-                continue  # best effort: the subscriber's next poll finds the change
+            webhooks += [Webhook(url, body, _signing(secret, event_id, body)) for url, secret in self._subscribers]
+        self.outbox.send(webhooks, rule)
 
 
-async def _close_after(session: aiohttp.ClientSession, senders: list[asyncio.Task[None]]) -> None:
-    try:
-        await asyncio.gather(*senders, return_exceptions=True)
-    finally:
-        await session.close()
+def _signing(secret: str, event_id: str, body: bytes) -> Callable[[], Mapping[str, str]]:
+    def headers() -> Mapping[str, str]:
+        timestamp = str(int(time.time()))
+        return {
+            "X-Unio24-Id": event_id,
+            "X-Unio24-Timestamp": timestamp,
+            "X-Unio24-Signature": sign(secret, event_id, timestamp, body),
+        }
+
+    return headers

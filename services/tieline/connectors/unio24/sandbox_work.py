@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tieline.connectors.unio24.sandbox_assets import Answer, Call, existing_asset, list_page
+from tieline.connectors.kit.sandboxing.answers import Answer, Refusal
+from tieline.connectors.unio24.sandbox_assets import Call, existing_asset, list_page
 from tieline.connectors.unio24.sandbox_checks import (
     COST_KINDS,
-    Refusal,
     cents,
     checked,
     currency,

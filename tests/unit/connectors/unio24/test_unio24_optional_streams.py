@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from tieline.connectors.kit.sandboxing.answers import Answer
 from tieline.connectors.unio24.client import Client
 from tieline.connectors.unio24.fieldtable import render_field_table, tables
 from tieline.connectors.unio24.mapping import check_mapped_once
@@ -24,7 +25,7 @@ from tieline.connectors.unio24.profile import Profile, load_profile, parse_profi
 from tieline.connectors.unio24.records import map_any
 from tieline.connectors.unio24.resources import Resource
 from tieline.connectors.unio24.sandbox import PREFIX, routes
-from tieline.connectors.unio24.sandbox_assets import Answer, Call
+from tieline.connectors.unio24.sandbox_assets import Call
 from tieline.connectors.unio24.sandbox_store import Store
 from tieline.connectors.unio24.settings import Settings
 from tieline.connectors.unio24.source import Unio24Source

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tieline.connectors.kit.sandboxing.answers import Refusal
 from tieline.connectors.unio24.sandbox_assets import Call
-from tieline.connectors.unio24.sandbox_checks import Refusal
 from tieline.connectors.unio24.sandbox_records import (
     create_record,
     delete_record,

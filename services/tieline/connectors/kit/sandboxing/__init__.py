@@ -1,0 +1,1 @@
+"""What simulators of vendors' APIs share: failing on purpose, witnessing, authenticating, limiting and paging."""
