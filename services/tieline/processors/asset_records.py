@@ -64,7 +64,7 @@ class AssetRecords:
         if state is None or is_outdated(state, report.origin) or not was_heard(state, report.origin):
             return is_outdated(state, report.origin)
         role = role_of(self._landscape, report.origin)
-        merged = merge_report(state, report, role, self._ownership, is_repeated=True)
+        merged = merge_report(state, report, role, self._ownership)
         return not merged.changed and merged.links == state.links
 
     def post(self, arrival: Arrival, report: AssetReport) -> list[Outbound] | Waits:
@@ -88,7 +88,6 @@ class AssetRecords:
             seen=max(arrival.seen, reach(report, entry, echo)),
             seen_at_most=at_most,
             has_waited=arrival.has_waited,
-            is_repeated=was_heard(state, origin) and not arrival.has_waited,
         )
         merged = hear_by(state, report)
         refusals = self._proposals.judge(state, report, merged, role, self._ownership)

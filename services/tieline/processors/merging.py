@@ -79,7 +79,6 @@ def merge_report(
     seen: int = 0,
     seen_at_most: int = 0,
     has_waited: bool = False,
-    is_repeated: bool = False,
 ) -> Merged:
     """Apply ownership to every field the report speaks of.
 
@@ -93,14 +92,11 @@ def merge_report(
     version may be on its way (``echo`` is older than the state) such an edit is not taken over, because that write
     would settle it; an edit that is refused is a conflict all the same, and the write, if it comes, ends it.
     A report that ``has_waited`` does not replace what the owner of an open field said after it (Invariant 4).
-    A report that ``is_repeated`` was taken before: it does not take back what another system said of an open field
-    since (Invariant 4). A report of a deletion only ends the link.
-    What it says was ``cleared`` is a word like any other, of no value.
+    A report of a deletion only ends the link. What it says was ``cleared`` is a word like any other, of no value.
     """
     fields = state.fields if state else AssetFields()
     recorded_at = report.origin.recorded_at
-    waited = {"has_waited": has_waited, "is_repeated": is_repeated}
-    merging = _Merging(state, report, echo, (seen, seen_at_most), **waited)
+    merging = _Merging(state, report, echo, (seen, seen_at_most), has_waited=has_waited)
     rules = ownership.effective(fields.company or report.fields.company, recorded_at.date()).rules
     for name, rule in rules.items():
         cleared = name in CLEARABLE.intersection(report.cleared) and getattr(fields, name) is not None
@@ -120,14 +116,12 @@ class _Merging:
         seen: tuple[int, int],
         *,
         has_waited: bool,
-        is_repeated: bool,
     ) -> None:
         self._state = state
         self._report = report
         self._echo = echo
         self._seen = seen
         self._has_waited = has_waited
-        self._is_repeated = is_repeated
         self._is_behind = echo is not None and state is not None and echo < state.version
         self._known = state.fields if state else AssetFields()
         self._recorded_at = report.origin.recorded_at
@@ -146,8 +140,6 @@ class _Merging:
         owns = rule.owner == role and self._speaker != HUB
         if said == known:
             self._agree(name, rule, owns=owns)
-            return
-        if rule.open and self._is_repeated and self._was_said_since(name):
             return
         words = Words(self._state, name, self._speaker, *self._seen)
         later = outdated_by(self._state, name, said, self._speaker, self._recorded_at)
@@ -232,11 +224,6 @@ class _Merging:
         if word.returns:
             self._returned.append(name)
         self._words[name] = words.after(word)
-
-    def _was_said_since(self, name: str) -> bool:
-        return self._said_by.get(name) != self._speaker and self._recorded_at < self._said_at.get(
-            name, self._recorded_at
-        )
 
     def _is_overtaken(self, name: str, words: Words) -> bool:
         # Two clocks are compared only where nothing tells whether the one had seen the other's word.

@@ -356,7 +356,7 @@ def play_noting(hub: Hub, offices: dict[str, Office], script: Sequence[Any], his
         ("cross", ERP, "location"),
     ]
 )
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(script=scripts())
 def test_two_linked_systems_settle_and_no_edit_is_lost_in_silence(script: Sequence[Any]) -> None:
     hub, offices = linked()

@@ -53,7 +53,7 @@ DEPRECIATION = book("5", ["01:D1", "02:D2"])
 STORY: tuple[Report, ...] = (ORDERED, TYPED_IN, BOOKED, NUMBERED, IN_SERVICE, COSTS, DEPRECIATION)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.permutations(STORY), st.lists(st.sampled_from(STORY), max_size=6))
 def test_one_thing_ordered_typed_in_and_booked_is_one_thing_in_every_order(
     told: Sequence[Report], again: Sequence[Report]
@@ -73,7 +73,7 @@ def test_one_thing_ordered_typed_in_and_booked_is_one_thing_in_every_order(
     assert len(named(hub.written, "CostPosted")) == 1
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from([TYPED_IN, BOOKED, ORDERED, COSTS, DEPRECIATION]), min_size=2, max_size=8), st.data())
 def test_one_thing_stays_one_however_the_stages_interleave(reports: list[Report], data: st.DataObject) -> None:
     hub = Hub()
@@ -86,7 +86,7 @@ def test_one_thing_stays_one_however_the_stages_interleave(reports: list[Report]
     assert len(hub.rows(AssetState)) == (1 if spoken_of else 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(told=st.permutations(["report", "result", "again"]), carries_the_reference=st.booleans())
 def test_what_a_sink_makes_is_the_same_thing_whichever_of_report_and_result_comes_first(
     told: Sequence[str], *, carries_the_reference: bool
@@ -114,7 +114,7 @@ def test_what_a_sink_makes_is_the_same_thing_whichever_of_report_and_result_come
 SETTLED_STORY = (*STORY, order("1", an_order(a_line("2", "700.00", line_id="8"))))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.permutations(SETTLED_STORY), st.data())
 def test_what_is_told_again_changes_nothing(told: Sequence[Report], data: st.DataObject) -> None:
     hub = Hub()
@@ -169,7 +169,7 @@ def check_agreement(hub: Hub, offices: dict[str, Office], fields: Sequence[str])
 
 
 @example(script=["hub", CROSSING_STATUS], erp_has_it=False)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(script=moves(EDITS), erp_has_it=st.booleans())
 def test_two_systems_edited_at_will_come_to_agree_or_differ_visibly(script: Sequence[Any], *, erp_has_it: bool) -> None:
     hub, offices = estate(erp_has_it=erp_has_it)
@@ -203,7 +203,7 @@ def test_two_systems_edited_at_will_come_to_agree_or_differ_visibly(script: Sequ
         ("edit", ERP, ("location", "L1")),
     ]
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(moves({"cost_centre": CENTRES, "location": ["L1", "L2"]}))
 def test_a_field_that_both_may_change_does_not_swing_for_ever(script: Sequence[Any]) -> None:
     hub, offices = estate(erp_has_it=True)
@@ -230,7 +230,7 @@ def test_edits_one_after_the_other_end_in_agreement_or_in_a_conflict(
         check_agreement(hub, offices, list(ALL_EDITS))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(moves({"location": ["L1", "L2", "L3"], "company": ["ACME", "OTHER", "THIRD"]}))
 def test_owners_who_keep_to_their_own_fields_always_agree_in_the_end(script: Sequence[Any]) -> None:
     hub, offices = estate(erp_has_it=True)

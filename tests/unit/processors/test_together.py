@@ -178,7 +178,7 @@ def test_t02_everything_told_again_adds_no_event_and_nothing_waits_twice(*, merg
     assert hub.dead == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(places=st.lists(st.integers(0, len(reports()) - 1), max_size=25))
 def test_t02_any_of_it_told_again_in_any_order_adds_no_event(places: list[int]) -> None:
     hub, said = everything(merged=True), reports()
