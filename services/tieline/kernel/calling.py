@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from tieline.kernel.consuming import close_connector
+from tieline.kernel.errands import NotBegun, errand, priority_of
 from tieline.kernel.errors import Rejected, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.lanes import Task
@@ -129,9 +130,13 @@ class Calls:
 
     async def _call(self, task: Task) -> None:
         try:
-            task.outcome = await settle(
-                task.command, self._native_id(task.command), self._sink, uncertain=bool(task.uncertain)
-            )
+            # Waiting for a turn at the target may take long, and nobody knows then who else took over.
+            with errand(priority_of(task.command), begin_by_secs=self._confirmed_at + FRESH_SECS):
+                task.outcome = await settle(
+                    task.command, self._native_id(task.command), self._sink, uncertain=bool(task.uncertain)
+                )
+        except NotBegun:
+            return
         except Unavailable as error:
             # Invariant 7: an outage is not poison; the target pauses, the others at work keep their outcome.
             task.uncertain = True
