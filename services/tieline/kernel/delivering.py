@@ -34,7 +34,6 @@ from tieline.kernel.calling import NEVER, Calls
 from tieline.kernel.coalescing import count_passed_over, tell_passed_over
 from tieline.kernel.consuming import (
     Runtime,
-    decode,
     group_of,
     load_tables,
     patiently,
@@ -44,7 +43,7 @@ from tieline.kernel.consuming import (
 from tieline.kernel.dead_letters import ACTION, REPLAY_OF, bury
 from tieline.kernel.errors import Rejected, Retryable, Stop, TielineError
 from tieline.kernel.family_records import FamilyCommand
-from tieline.kernel.intake import Intake
+from tieline.kernel.intake import MAX_IN_HAND, Intake
 from tieline.kernel.lanes import Lanes, Task
 from tieline.kernel.memory import LedgerEntry, ParkedKey
 from tieline.kernel.metering import LoopMeter, MeteredSink, TargetMeter, sources_of
@@ -67,6 +66,7 @@ from tieline.kernel.settling import (
 )
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import commands_of
+from tieline.kernel.vetting import Vetting
 
 BATCH_COMMANDS = 200
 MOMENT_SECS = 0.05
@@ -115,8 +115,11 @@ class DeliveryLoop:
         self._parking = Parking(self._name, system, self._parked, runtime.clock)
         self._recorder = Recorder(system, self._ledger, runtime.clock)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
-        self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
-        self._intake = Intake(self._consumer, commands_of(system))
+        group, topic = group_of(self._name), commands_of(system)
+        self._consumer = broker.open_consumer(runtime.kafka, group)
+        # Of a command only the decoding is tried: a call has effects, and a kill during a call proves nothing.
+        self._vetting = Vetting(group, [topic], runtime, self._consumer, window=MAX_IN_HAND + BATCH_COMMANDS)
+        self._intake = Intake(self._consumer, self._vetting.take_up)
         self._calls = Calls(MeteredSink(system, sink, runtime.metrics), self._ledger, self._target, runtime.log)
         self._producer: Producer | None = None
         self._shown_at = NEVER
@@ -188,16 +191,20 @@ class DeliveryLoop:
             timeout_secs = 0.0  # the waiting is done beside the calls
         elif pause_secs:
             timeout_secs = min(timeout_secs, pause_secs)
-        self._sort(self._intake.poll(timeout_secs, BATCH_COMMANDS))
+        batch = self._intake.poll(timeout_secs, BATCH_COMMANDS)
+        self._sort(batch)
+        if self._producer is not None and not (batch or self._lanes or len(self._calls) or self._next.settled):
+            self._vetting.refresh(self._producer)
         settled = self._advance((), self._calls.room())
         ended = self._calls.wait(MOMENT_SECS)
         return settled + (self._advance(ended, self._calls.room()) if ended else 0)
 
     def _sort(self, batch: Sequence[Inbound]) -> None:
         """Commands into their lanes, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
+        self._vetting.examine(batch)
         for record in batch:
             try:
-                command = _command(decode(self._runtime.codec, record).body)
+                command = _command(self._vetting.decode(record).body)
             except Rejected as rejection:
                 self._runtime.log.warning(
                     "record-dead-lettered", record=record.coordinates, reason=str(rejection)[:300]

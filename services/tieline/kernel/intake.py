@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import Consumer, TopicPartition
 
-from tieline.kernel import broker
 from tieline.kernel.consuming import poll_batch
 from tieline.kernel.errors import Retryable
 from tieline.kernel.records import Inbound
@@ -17,25 +16,27 @@ MAX_UNSETTLED = 500
 MAX_AHEAD = 10_000
 """Settled records behind one that is not: a restart reads them again, and passes them over by the ledger."""
 
+MAX_IN_HAND = MAX_AHEAD + MAX_UNSETTLED
+"""Records of one partition that may have been taken beyond its position."""
+
 
 class Intake:
     """The reading side of a loop that settles in any order. ``start`` before anything else, and to begin anew.
 
+    ``take_up`` assigns where the group stands, and gives that.
     ``poll`` never stops being called while commands are at work: a client that is not polled counts as dead.
     """
 
-    def __init__(self, consumer: Consumer, topic: str) -> None:
+    def __init__(self, consumer: Consumer, take_up: Callable[[], list[TopicPartition]]) -> None:
         self._consumer = consumer
-        self._topic = topic
+        self._take_up = take_up
         self._tracker = PositionTracker()
         self._paused: set[Where] = set()
 
     def start(self) -> None:
         """Take up the committed position; what was taken and not settled before is read again."""
         self._tracker = PositionTracker()
-        positions = broker.committed_positions(self._consumer, [self._topic])
-        self._consumer.assign(positions)
-        self._consumer.resume(positions)
+        self._consumer.resume(self._take_up())
         self._paused = set()
 
     def poll(self, timeout_secs: float, limit: int) -> list[Inbound]:

@@ -8,7 +8,7 @@ from typing import cast
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from tieline.kernel import broker, intake
+from tieline.kernel import intake
 from tieline.kernel.errors import Retryable
 from tieline.kernel.intake import Intake
 from tieline.kernel.records import Inbound
@@ -23,11 +23,10 @@ class Client:
         self.coming: list[Inbound] = []
         self.paused: set[int] = set()
         self.polls = 0
-        monkeypatch.setattr(broker, "committed_positions", lambda *_: [TopicPartition(TOPIC, 0, OFFSET_BEGINNING)])
         monkeypatch.setattr(intake, "poll_batch", self._poll)
 
-    def assign(self, positions: Sequence[TopicPartition]) -> None:
-        assert positions[0].offset == OFFSET_BEGINNING
+    def take_up(self) -> list[TopicPartition]:
+        return [TopicPartition(TOPIC, 0, OFFSET_BEGINNING)]
 
     def pause(self, partitions: Sequence[TopicPartition]) -> None:
         self.paused |= {tp.partition for tp in partitions}
@@ -50,7 +49,7 @@ def open_intake(monkeypatch: pytest.MonkeyPatch, *, unsettled: int, ahead: int) 
     monkeypatch.setattr(intake, "MAX_UNSETTLED", unsettled)
     monkeypatch.setattr(intake, "MAX_AHEAD", ahead)
     client = Client(monkeypatch)
-    taking = Intake(cast("Consumer", client), TOPIC)
+    taking = Intake(cast("Consumer", client), client.take_up)
     taking.start()
     return client, taking
 
