@@ -17,6 +17,7 @@ ROOMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "tieline": {
             "dead-letters": "tieline.deadletters.commands:app",
             "links": "tieline.operating.links_commands:app",
+            "positions": "tieline.operating.positions_commands:app",
             "orders": "tieline.operating.orders_commands:app",
             "demo": "tieline.demo.commands:app",
             "stack": "tieline.stack.commands:app",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -17,7 +18,7 @@ from tests.simulation.log import Killed, Log
 from tests.simulation.systems import Api, System
 from tests.simulation.virtual_time import VirtualTime, virtual_runner
 
-from tieline.kernel import broker, capturing, consuming, delivering, metering
+from tieline.kernel import broker, capturing, consuming, delivering, metering, positions
 from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.codecs import Codec
 from tieline.kernel.consuming import Runtime, TransactionalLoop
@@ -25,7 +26,9 @@ from tieline.kernel.declarations import Topic, schema_text, subject, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.metrics import Metrics
+from tieline.kernel.records import Inbound
 from tieline.kernel.telemetry import Log as Telemetry
+from tieline.kernel.trials import Attempt, Death
 from tieline.processors.wiring import build_processor
 
 AM, ERP = "am", "erp"
@@ -60,6 +63,8 @@ class Ids:
 
     def find(self, schema_id: int) -> tuple[str, frozenset[str]] | None:
         """See ``SchemaIds``."""
+        if not 0 < schema_id <= len(self._texts):
+            return None
         text = self._texts[schema_id - 1]
         return text, frozenset(self._subjects[text])
 
@@ -122,6 +127,18 @@ class Trouble:
         return self.dice.uniform(0.01, 0.5)
 
 
+def in_process(records: Sequence[Inbound], attempt: Attempt) -> Death | None:
+    """A ``Trial`` without a child: a process ends here by ``Killed``, and the loops take back what attempts change."""
+    for place, record in enumerate(records):
+        try:
+            attempt(record)
+        except Killed as death:
+            return Death(place, str(death))
+        except Exception:  # noqa: BLE001, S110  - as in a child: an answer like any other
+            pass
+    return None
+
+
 def lost_answer(label: str) -> KafkaException:
     """What the client raises when it does not know whether the broker did what it was asked."""
     return KafkaException(KafkaError(KafkaError._TIMED_OUT, f"no answer: {label}", retriable=True))
@@ -137,12 +154,14 @@ class Estate:
     trouble: Trouble
     log: Log
     systems: Mapping[str, System]
-    make: Mapping[str, Callable[[], Loop]]
+    make: dict[str, Callable[[], Loop]]
     notes: Notes
     codec: Codec
     metrics: Metrics  # of all processes together: their labels tell them apart
+    ids: Ids
     running: dict[str, Loop] = field(default_factory=dict)
     restarts: int = 0
+    deaths: Counter[str] = field(default_factory=Counter)  # by what the process died of
 
     def step(self, name: str) -> None:
         """One turn of a process; a killed one starts again at its next turn."""
@@ -154,7 +173,8 @@ class Estate:
                 loop.start()
                 self.running[name] = loop
             self.running[name].run_once(0.0)
-        except Killed:
+        except Killed as death:
+            self.deaths[str(death)] += 1
             self.running.pop(name, None)
 
     def wander(self, turns: int) -> None:
@@ -220,10 +240,11 @@ def estate(seed: int, **chances: float) -> Iterator[Estate]:
     log = Log(partitions, random.Random(dice.random()), trouble.point, time.now_ms)  # noqa: S311  - as above
     systems = {name: System(name, time, trouble.fate, trouble.point, trouble.latency_secs) for name in plan.systems}
     notes = Notes()
-    codec = Codec(topics, Ids(topics))
+    ids = Ids(topics)
+    codec = Codec(topics, ids)
     metrics = Metrics()
     told = cast("Telemetry", notes)
-    runtime = Runtime(plan.kafka, codec, partitions, told, lambda: False, time.now, metrics=metrics)
+    runtime = Runtime(plan.kafka, codec, partitions, told, lambda: False, time.now, metrics=metrics, trial=in_process)
     random.seed(seed)  # the kernel's own jitter
     make: dict[str, Callable[[], Loop]] = {
         name: partial(_processor, name, plan, runtime, dice.randbytes) for name in ("identify", "accept", "route")
@@ -235,11 +256,11 @@ def estate(seed: int, **chances: float) -> Iterator[Estate]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(broker, "Consumer", log.open_consumer)
         patch.setattr(broker, "Producer", log.open_producer)
-        for module in (broker, consuming, delivering, capturing, metering):
+        for module in (broker, consuming, delivering, capturing, metering, positions):
             patch.setattr(module, "time", time)
         patch.setattr(asyncio, "Runner", virtual_runner(time, opened))
         try:
-            yield Estate(seed, time, dice, trouble, log, systems, make, notes, codec, metrics)
+            yield Estate(seed, time, dice, trouble, log, systems, make, notes, codec, metrics, ids)
         finally:
             for runner in opened:
                 runner.close()

@@ -1,7 +1,8 @@
 """A Kafka in memory, as far as the kernel uses it: partitions, transactions with fencing, committed positions.
 
 It keeps Kafka's inconvenient habits: a transaction's marker takes an offset of its own, partitions come in no promised
-order, an answer to a commit can be lost either side of the commit, and a second producer of an id fences the first.
+order, an answer to a commit can be lost either side of the commit, a second producer of an id fences the first, and a
+position that the log does not have is refused.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, KafkaError, KafkaE
 from tieline.kernel.partitioning import partition_of
 
 Where = tuple[str, int]
+Content = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
+"""Key, value and headers."""
 
 
 class Killed(BaseException):
@@ -28,7 +31,7 @@ class Message:
 
     at: Where
     at_offset: int
-    content: tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]] = (None, None, ())
+    content: Content = (None, None, ())
     failure: KafkaError | None = None
     written_ms: int = 0
 
@@ -68,6 +71,7 @@ class Log:
     records: dict[Where, list[Message | None]] = field(default_factory=dict)
     committed: dict[tuple[str, Where], int] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
+    firsts: dict[Where, int] = field(default_factory=dict)
 
     def open_consumer(self, settings: Mapping[str, Any]) -> Consumer:
         """Stands in for ``confluent_kafka.Consumer``."""
@@ -80,6 +84,22 @@ class Log:
     def at(self, where: Where) -> list[Message | None]:
         """The partition's records; None is a transaction's marker."""
         return self.records.setdefault(where, [])
+
+    def forget(self, where: Where, before: int) -> None:
+        """What retention does: the records of a partition before an offset are gone."""
+        self.firsts[where] = before
+
+    def recreate(self, topic: str) -> None:
+        """A topic is deleted and made again: it is empty."""
+        for p in range(self.partitions[topic]):
+            self.records[topic, p] = []
+            self.firsts.pop((topic, p), None)
+
+    def append(self, where: Where, content: Content) -> int:
+        """A record that a foreign producer writes; its offset."""
+        log = self.at(where)
+        log.append(Message(where, len(log), content, written_ms=self.now_ms()))
+        return len(log) - 1
 
     def all_of(self, topic: str) -> list[Message]:
         """Every record of a topic, in order per partition."""
@@ -106,7 +126,9 @@ class Consumer:
         self._told: dict[Where, int] = {}
 
     def assign(self, wanted: Sequence[TopicPartition]) -> None:
-        self._positions = {(tp.topic, tp.partition): 0 if tp.offset == OFFSET_BEGINNING else tp.offset for tp in wanted}
+        firsts = self._log.firsts
+        wheres = {(tp.topic, tp.partition): tp.offset for tp in wanted}
+        self._positions = {w: firsts.get(w, 0) if at == OFFSET_BEGINNING else at for w, at in wheres.items()}
         self._told = {}
 
     def poll(self, timeout: float) -> Message | None:
@@ -126,6 +148,8 @@ class Consumer:
         found: list[Message] = []
         log = self._log.at(where)
         position = self._positions[where]
+        if not self._log.firsts.get(where, 0) <= position <= len(log):
+            return [Message(where, position, failure=KafkaError(KafkaError._AUTO_OFFSET_RESET, "offset out of range"))]
         while position < len(log) and len(found) < limit:
             message = log[position]
             position += 1
@@ -151,7 +175,17 @@ class Consumer:
 
     def get_watermark_offsets(self, where: TopicPartition, timeout: float) -> tuple[int, int]:
         del timeout
-        return 0, len(self._log.at((where.topic, where.partition)))
+        place = (where.topic, where.partition)
+        return self._log.firsts.get(place, 0), len(self._log.at(place))
+
+    def offsets_for_times(self, wanted: Sequence[TopicPartition], timeout: float) -> list[TopicPartition]:
+        del timeout
+        found = []
+        for tp in wanted:
+            where = (tp.topic, tp.partition)
+            offset = self._log.firsts.get(where, 0) if tp.offset == OFFSET_BEGINNING else len(self._log.at(where))
+            found.append(TopicPartition(*where, offset))
+        return found
 
     def consumer_group_metadata(self) -> str:
         return self._group
@@ -179,7 +213,7 @@ class Producer:
         self._id = transactional_id
         self._epoch = 0
         self._open = False
-        self._written: list[tuple[Where, tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]]] = []
+        self._written: list[tuple[Where, Content]] = []
         self._offsets: dict[tuple[str, Where], int] = {}
 
     def init_transactions(self, timeout: float) -> None:
@@ -205,7 +239,7 @@ class Producer:
         assert self._open, "no transaction is open"
         key_bytes = key.encode() if isinstance(key, str) else key
         if partition is None:
-            partition = partition_of((key_bytes or b"").decode(), self._log.partitions[topic])
+            partition = partition_of((key_bytes or b"").decode("utf-8", "replace"), self._log.partitions[topic])
         texts = [(name, v.encode() if isinstance(v, str) else v) for name, v in headers]
         self._written.append(((topic, partition), (key_bytes, value, texts)))
 

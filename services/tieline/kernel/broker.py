@@ -8,7 +8,6 @@ from typing import Any
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    OFFSET_INVALID,
     Consumer,
     KafkaError,
     KafkaException,
@@ -19,7 +18,7 @@ from confluent_kafka import (
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
-from tieline.kernel.records import Inbound
+from tieline.kernel.records import HEADERS_UNREADABLE, Inbound
 
 CALL_TIMEOUT_SECS = 30.0
 # Shorter than the broker's default of a minute: a killed process's open transaction hides what others wrote behind it.
@@ -28,6 +27,10 @@ TRANSACTION_TIMEOUT_MS = 30_000
 # it doubles up to the longest, so a dead broker is not tried (and logged) many times a second.
 FIRST_RECONNECT_MS = 20
 LONGEST_RECONNECT_MS = 2_000
+GAP_REMEDY = (
+    "Nothing goes on by itself. Look: tieline positions show; to go on without what is missing: "
+    "tieline positions accept-gap; then: tieline reconcile run"
+)
 # A call returns after this even if more may come: what is short of a full batch waits so long.
 FETCH_SECS = 0.05
 
@@ -119,18 +122,6 @@ def partitions_of(consumer: Consumer, topics: Iterable[str]) -> dict[str, int]:
     return counts
 
 
-def committed_positions(consumer: Consumer, topics: Sequence[str]) -> list[TopicPartition]:
-    """Where the group goes on, for every partition: its committed offset, or the beginning if it never committed."""
-    counts = partitions_of(consumer, topics)
-    wanted = [TopicPartition(topic, p) for topic, count in counts.items() for p in range(count)]
-    found = consumer.committed(wanted, timeout=CALL_TIMEOUT_SECS)
-    return [
-        # The beginning is chosen only for a group that never committed; a lost position is an error elsewhere ("gap").
-        TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING if tp.offset == OFFSET_INVALID else tp.offset)
-        for tp in found
-    ]
-
-
 def end_offsets(kafka: Kafka, topics: Iterable[str], *, stable: bool = False) -> dict[tuple[str, int], int]:
     """Next offset to be written, per (topic, partition).
 
@@ -151,7 +142,10 @@ def end_offsets(kafka: Kafka, topics: Iterable[str], *, stable: bool = False) ->
 
 def to_inbound(message: Message) -> Inbound:
     """Our view of a client's message."""
-    headers = tuple((str(pair[0]), _bytes(pair[1]) or b"") for pair in (message.headers() or ()))
+    try:
+        headers = tuple((str(pair[0]), _bytes(pair[1]) or b"") for pair in (message.headers() or ()))
+    except UnicodeDecodeError:
+        headers = ((HEADERS_UNREADABLE, b""),)  # the client reads names as UTF-8 and gives none of them if one is not
     return Inbound(
         topic=message.topic() or "",
         partition=message.partition() or 0,
@@ -172,7 +166,7 @@ def check_message(message: Message) -> bool:
     if code in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:  # noqa: SLF001  - the client's own name
         raise Stop(
             f"gap: {message.topic()}/{message.partition()}: the position is no longer in the log ({error.str()}). "
-            "Records were deleted before they were read; reconcile, then set the group's position by hand."
+            f"{GAP_REMEDY}"
         )
     if code in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001  - the client's own name
         raise Stop(f"topic {message.topic()} does not exist; run: tieline topics apply")

@@ -36,6 +36,7 @@ from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errands import Priority, run_errand
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
+from tieline.kernel.intake import Intake
 from tieline.kernel.memory import SourcePosition
 from tieline.kernel.metering import LoopMeter, SourceMeter
 from tieline.kernel.model import (
@@ -57,6 +58,7 @@ from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport, report_topic
 from tieline.kernel.tables import Table
+from tieline.kernel.topic_names import RUN_TOPIC
 
 PAGE_LIMIT = 200
 STREAM = "tl_stream"
@@ -64,6 +66,7 @@ NATIVE_ID = "tl_native_id"
 READ_BEFORE = "tl_read_before_ms"  # when the read before this one found something (Unix time, ms)
 # After trouble at the source: the pause grows from the first to the last of these.
 PAUSES_SECS = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
+MAX_REQUESTS = 10  # of a run, taken at once
 MAX_WEBHOOKS_WAITING = 10_000  # beyond it the poll finds them
 
 REPORT_TOPICS: Mapping[type[object], str] = {
@@ -148,7 +151,9 @@ class SourceLoop:
         self._mapping = TransactionalLoop(mapping_processor(system, connector, runtime.custodians), runtime)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
         self._positions: Table[SourcePosition] = Table(f"src.{system}.position.state.v1", SourcePosition)
-        self._requests: Consumer = broker.open_consumer(runtime.kafka, f"tieline.{self._name}-requests")
+        group = f"tieline.{self._name}-requests"
+        self._requests: Consumer = broker.open_consumer(runtime.kafka, group)
+        self._intake = Intake(group, [RUN_TOPIC], runtime, self._requests, window=MAX_REQUESTS)
         self._observer = Observer(system, connector, runtime, self._runner)
         self._producer: Producer | None = None
         self._source = SourceMeter(system, poll_interval_secs, runtime.metrics, runtime.clock)
@@ -172,9 +177,15 @@ class SourceLoop:
         try:
             self._capture()
             self._mapping.run_once(timeout_secs)
-            for request in poll_batch(self._requests, 0.0, 10):
-                self._observer.serve(request, self._live_producer(), self._requests, self._capture_all)
-        except KafkaException as error:
+            requests = poll_batch(self._requests, 0.0, MAX_REQUESTS)
+            self._intake.examine(requests)
+            if not requests:
+                self._intake.refresh(self._live_producer())
+            for request in requests:
+                self._observer.serve(
+                    request, self._intake.decode, self._live_producer(), self._requests, self._capture_all
+                )
+        except (KafkaException, Retryable) as error:
             stop_if_fenced(self._name, error)
             self._runtime.log.warning("transaction-repeated", reason=str(error))
             self._meter.repeated()
@@ -191,7 +202,7 @@ class SourceLoop:
         def take_up() -> None:
             self._producer = start_producer(self._transactional_id, self._runtime)
             load_tables({self._positions.topic: self._positions}, self._runtime)
-            self._requests.assign(broker.committed_positions(self._requests, ["recon.run.event.v1"]))
+            self._intake.take_up()
 
         patiently(take_up, self._runtime)
 

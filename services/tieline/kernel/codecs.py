@@ -112,6 +112,8 @@ class OwnShapes:
 
 _Reader = tuple[str, type[Model], Callable[[bytes], tuple[Any, bool]]]
 """Name and class of a record, and what reads its body: the content, and whether bytes are left over."""
+_Refusal = str
+"""Why nothing is read with a schema id on a topic."""
 
 
 class SchemaIds(Protocol):
@@ -134,7 +136,7 @@ class Codec:
         self._topics = topics
         self._registry = registry
         self._writers: dict[tuple[str, str], tuple[bytes, Write]] = {}
-        self._readers: dict[tuple[str, int], _Reader | None] = {}
+        self._readers: dict[tuple[str, int], _Reader | _Refusal] = {}
 
     def is_raw(self, topic: str) -> bool:
         """Whether the topic carries bytes without a schema. Raises ``Stop`` for an undeclared topic."""
@@ -154,18 +156,7 @@ class Codec:
 
     def decode(self, topic: str, data: bytes) -> Typed:
         """The typed value in ``data``. Raises ``Rejected`` with the reason for bytes that are not a valid one."""
-        if len(data) > MAX_VALUE_BYTES:
-            raise Rejected(f"{len(data)} bytes; at most {MAX_VALUE_BYTES} are read")
-        if len(data) < HEAD_BYTES or data[0] != MAGIC:
-            raise Rejected("not in Confluent framing (magic byte 0 and a schema id)", remedy="produce it with Avro")
-        schema_id = struct.unpack(">I", data[1:HEAD_BYTES])[0]
-        key = (topic, schema_id)
-        if key not in self._readers:
-            self._readers[key] = self._reader(topic, schema_id)
-        reader = self._readers[key]
-        if reader is None:
-            raise Rejected(f"schema id {schema_id} is not registered under a subject of {topic}")
-        name, kind, read = reader
+        name, kind, read = self.admit(topic, data)
         try:
             content, is_whole = read(data)
         except Exception as error:  # reading raises whatever the bytes provoke; all of it means bad bytes
@@ -178,6 +169,24 @@ class Codec:
             first = error.errors()[0]
             raise Rejected(str(first["msg"]), field=".".join(str(p) for p in first["loc"])) from error
 
+    def admit(self, topic: str, data: bytes) -> _Reader:
+        """What reads ``data``, of which only frame and size are looked at; asks the registry about a new schema id.
+
+        Raises ``Rejected`` for what must not be decoded, ``Retryable`` when the registry is out.
+        """
+        if len(data) > MAX_VALUE_BYTES:
+            raise Rejected(f"{len(data)} bytes; at most {MAX_VALUE_BYTES} are read")
+        if len(data) < HEAD_BYTES or data[0] != MAGIC:
+            raise Rejected("not in Confluent framing (magic byte 0 and a schema id)", remedy="produce it with Avro")
+        schema_id = struct.unpack(">I", data[1:HEAD_BYTES])[0]
+        key = (topic, schema_id)
+        if key not in self._readers:
+            self._readers[key] = self._reader(topic, schema_id)
+        reader = self._readers[key]
+        if isinstance(reader, _Refusal):
+            raise Rejected(reader)
+        return reader
+
     def _writer(self, topic: str, name: str) -> tuple[bytes, Write]:
         declared = self._topics.get(topic)
         if declared is None or name not in declared.records:
@@ -188,36 +197,43 @@ class Codec:
             raise Stop(f"{subject_name} has not this version of {name}; run: tieline topics apply")
         return struct.pack(">bI", MAGIC, schema_id), writer_of(self._shapes.schema_text(name))
 
-    def _reader(self, topic: str, schema_id: int) -> _Reader | None:
+    def _reader(self, topic: str, schema_id: int) -> _Reader | _Refusal:
         declared = self._topics.get(topic)
         if declared is None:
             raise Stop(f"{topic} is not a declared topic; see topics/")
-        found = self._registry.find(schema_id)
-        if found is None:
-            return None
-        text, subjects = found
+        text, subjects = self._registry.find(schema_id) or ("", frozenset())
         for name in declared.records:
-            if subject(declared, name) in subjects:
-                read = _body_reader(text, self._shapes.schema_text(name))
-                return name, self._shapes.model_of(name), read
-        return None
+            if subject(declared, name) not in subjects:
+                continue
+            wanted = self._shapes.schema_text(name)
+            try:
+                read = _body_reader(text, wanted)
+            except Exception as error:  # noqa: BLE001  - a schema raises whatever its text provokes; none of it is read
+                return f"schema id {schema_id} of {name} is not one that is read ({type(error).__name__}: {error})"
+            return name, self._shapes.model_of(name), read
+        return f"schema id {schema_id} is not registered under a subject of {topic}"
 
 
 def _body_reader(written_text: str, wanted_text: str) -> Callable[[bytes], tuple[Any, bool]]:
-    """What reads a frame's body: the content, as our schema has it, and whether it ends where the frame does."""
+    """What reads a frame's body: the content, as our schema has it, and whether it ends where the frame does.
+
+    Raises ``TypeError`` and what a parser raises for a schema that is none of ours, whoever registered it.
+    """
     written, wanted = parsed(written_text), parsed(wanted_text)
+    skim = reader_of(written_text)
     if written == wanted:
-        read = reader_of(wanted_text)
 
         def read_own(data: bytes) -> tuple[Any, bool]:
-            content, end = read(data, HEAD_BYTES)
+            content, end = skim(data, HEAD_BYTES)
             return content, end == len(data)
 
         return read_own
 
     def read_other(data: bytes) -> tuple[Any, bool]:
+        # fastavro resolves schemas and believes the bytes: what they claim is looked at before it does.
+        _, end = skim(data, HEAD_BYTES)
         body = io.BytesIO(data[HEAD_BYTES:])
-        return fastavro.schemaless_reader(body, written, wanted), not body.read(1)
+        return fastavro.schemaless_reader(body, written, wanted), end == len(data)
 
     return read_other
 

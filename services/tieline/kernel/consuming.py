@@ -21,15 +21,16 @@ from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.codecs import Codec
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop
+from tieline.kernel.intake import Intake
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.metering import LoopMeter
 from tieline.kernel.metrics import Cause, Metrics
-from tieline.kernel.model import Model
 from tieline.kernel.privacy import IDS_ONLY, Custodians
 from tieline.kernel.producing import Writer
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.telemetry import Log
+from tieline.kernel.trials import Trial, in_child
 
 Handle = Callable[[Inbound, Typed], Iterable[Outbound]]
 
@@ -38,7 +39,6 @@ MAX_AWAY = dt.timedelta(days=1)
 """A follower that was away longer reads its tables anew: topics keep their tombstones for a week, no longer (T24)."""
 REPEAT_PAUSE_SECS = 0.5  # what failed once would fail again at once, and reading the tables again is not free
 FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})  # noqa: SLF001  - the client's own name
-RAW = Typed("raw", Model())  # what a handler gets beside a record of a topic without schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,7 @@ class Runtime:
     clock: Clock = utc_now
     custodians: Custodians = IDS_ONLY
     metrics: Metrics = field(default_factory=Metrics)
+    trial: Trial = in_child
 
 
 def group_of(name: str) -> str:
@@ -90,7 +91,17 @@ class TransactionalLoop:
         self._meter = LoopMeter(
             processor.name, runtime.metrics, runtime.clock, (*processor.tables, *processor.followed)
         )
-        self._consumer: Consumer = broker.open_consumer(runtime.kafka, group_of(processor.name))
+        group = group_of(processor.name)
+        self._consumer: Consumer = broker.open_consumer(runtime.kafka, group)
+        self._intake = Intake(
+            group,
+            processor.inputs,
+            runtime,
+            self._consumer,
+            window=BATCH_RECORDS,
+            attempt=self._attempt,
+            undo=self._undo_attempts,
+        )
         self._producer: Producer | None = None
 
     def start(self) -> None:
@@ -107,10 +118,11 @@ class TransactionalLoop:
         batch = self._poll(timeout_secs)
         # Also when there is nothing to handle: what others write meanwhile must not pile up for the next batch.
         self._follower.catch_up()
-        if not batch:
-            return 0
         try:
-            self._transact(batch)
+            if batch:
+                self._transact(batch)
+            elif self._producer is not None:
+                self._intake.refresh(self._producer)
         except (KafkaException, Retryable) as error:
             stop_if_fenced(self._processor.name, error)
             # Whether the transaction took place is unknown: nothing local is trusted, all of it is read again.
@@ -130,7 +142,7 @@ class TransactionalLoop:
         def take_up() -> None:
             self._producer = start_producer(self._processor.name, self._runtime)
             load_tables(self._tables, self._runtime)
-            self._consumer.assign(broker.committed_positions(self._consumer, self._processor.inputs))
+            self._intake.take_up()
 
         patiently(take_up, self._runtime)
 
@@ -140,6 +152,7 @@ class TransactionalLoop:
     def _transact(self, batch: Sequence[Inbound]) -> None:
         assert self._producer is not None  # noqa: S101  - start() ran
         self._meter.forget()
+        self._intake.examine(batch)
         began_secs = time.monotonic()
         self._producer.begin_transaction()
         for record in batch:
@@ -157,7 +170,7 @@ class TransactionalLoop:
 
     def _handle(self, record: Inbound) -> list[Outbound]:
         try:
-            value = decode(self._runtime.codec, record)
+            value = self._intake.decode(record)
         except Rejected as rejection:
             return self._bury(record, rejection, Cause.UNREADABLE)
         try:
@@ -175,6 +188,24 @@ class TransactionalLoop:
         for table in self._tables.values():
             table.keep_record()
         return produced
+
+    def _attempt(self, record: Inbound) -> None:
+        """Decode and handle a record as ``_handle`` does, and write nothing."""
+        tables = self._tables.values()
+        try:
+            for _ in self._processor.handle(record, self._intake.decode(record)):
+                pass
+        except Exception:
+            for table in tables:
+                table.drop_record()
+            raise
+        for table in tables:
+            table.drain()
+            table.keep_record()
+
+    def _undo_attempts(self) -> None:
+        for table in self._tables.values():
+            table.rollback()
 
     def _bury(self, record: Inbound, rejection: Rejected, cause: Cause) -> list[Outbound]:
         for table in self._tables.values():
@@ -276,15 +307,6 @@ def apply_row(tables: Mapping[str, Table[Any]], codec: Codec, record: Inbound) -
     except Rejected as rejection:
         raise Stop(f"{record.coordinates}: the hub's own state cannot be read: {rejection}") from rejection
     tables[record.topic].load(record.key_text, row)
-
-
-def decode(codec: Codec, record: Inbound) -> Typed:
-    """The typed value; ``RAW`` for a topic without schema. Raises ``Rejected``, also for a missing value."""
-    if codec.is_raw(record.topic):
-        return RAW
-    if record.value is None:
-        raise Rejected("the record has no value", remedy="a tombstone has no meaning on this topic")
-    return codec.decode(record.topic, record.value)
 
 
 def close_connector(close: Callable[[], object], runner: asyncio.Runner) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from tieline.kernel.errors import Rejected
+from tieline.kernel.errors import Quarantined, Rejected
 from tieline.kernel.records import Inbound, Outbound
 
 REASON = "tl_reason"
@@ -23,6 +23,7 @@ ATTEMPT = "tl_attempt"
 FAILED_AT = "tl_failed_at"
 REPLAY_OF = "tl_replay_of"  # coordinates the replayed record first had
 ACTION = "tl_action"  # replay | discard
+QUARANTINED = "tl_quarantined"  # the record ends the process that decodes it; it keeps this when it is sent again
 _OURS = frozenset({REASON, FIELD, REMEDY, CONSUMER, TOPIC, PARTITION, OFFSET, TIMESTAMP_MS, FAILED_AT})
 MAX_TEXT = 1000
 
@@ -46,6 +47,8 @@ def bury(consumer: str, record: Inbound, rejection: Rejected, now: dt.datetime) 
         ATTEMPT: str(attempt_of(record)),
         FAILED_AT: now.isoformat(timespec="milliseconds"),
     }
+    if isinstance(rejection, Quarantined):
+        headers[QUARANTINED] = "1"
     if rejection.field:
         headers[FIELD] = clean(rejection.field)
     if rejection.remedy:

@@ -18,7 +18,6 @@ from tieline.kernel import broker
 from tieline.kernel.consuming import (
     Runtime,
     close_connector,
-    decode,
     group_of,
     load_tables,
     next_offsets,
@@ -31,6 +30,7 @@ from tieline.kernel.dead_letters import bury
 from tieline.kernel.errands import NotBegun, errand, priority_of
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.intake import Intake
 from tieline.kernel.memory import LedgerEntry, ParkedKey
 from tieline.kernel.metering import LoopMeter, MeteredSink, TargetMeter, sources_of
 from tieline.kernel.metrics import Cause
@@ -99,7 +99,10 @@ class DeliveryLoop:
         self._parking = Parking(self._name, system, self._parked, runtime.clock)
         self._recorder = Recorder(system, self._ledger, runtime.clock)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
-        self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
+        group = group_of(self._name)
+        self._consumer = broker.open_consumer(runtime.kafka, group)
+        # Of a command only the decoding is tried: a call has effects, and a kill during a call proves nothing.
+        self._intake = Intake(group, [self._topic], runtime, self._consumer, window=BATCH_COMMANDS)
         self._producer: Producer | None = None
         self._confirmed_at = 0.0
 
@@ -109,7 +112,7 @@ class DeliveryLoop:
         def take_up() -> None:
             self._producer = start_producer(self._name, self._runtime)
             load_tables({t.topic: t for t in (self._ledger, self._parked)}, self._runtime)
-            self._consumer.assign(broker.committed_positions(self._consumer, [self._topic]))
+            self._intake.take_up()
 
         patiently(take_up, self._runtime)
 
@@ -117,10 +120,11 @@ class DeliveryLoop:
         """Settle at most one batch. Returns its size. Raises ``Stop`` when another copy has taken over."""
         self._meter.turned()
         batch = poll_batch(self._consumer, timeout_secs, BATCH_COMMANDS)
-        if not batch:
-            return 0
         try:
-            self._deliver(batch)
+            if batch:
+                self._deliver(batch)
+            elif self._producer is not None:
+                self._intake.refresh(self._producer)
         except KafkaException as error:
             stop_if_fenced(self._name, error)
             # Effects may have happened whose outcome is not durable: the ledger's intents say which to read back.
@@ -156,9 +160,10 @@ class DeliveryLoop:
     def _sort(self, batch: Sequence[Inbound], buried: list[tuple[Inbound, Outbound]]) -> dict[str, list[Task]]:
         """Commands by key, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
         lanes: dict[str, list[Task]] = {}
+        self._intake.examine(batch)
         for record in batch:
             try:
-                command = _command(decode(self._runtime.codec, record).body)
+                command = _command(self._intake.decode(record).body)
             except Rejected as rejection:
                 self._runtime.log.warning(
                     "record-dead-lettered", record=record.coordinates, reason=str(rejection)[:300]

@@ -57,5 +57,9 @@ class Rejected(TielineError):
         return f"{place}{self.reason}{remedy}"
 
 
+class Quarantined(Rejected):
+    """This record ends the process that handles it: it becomes a dead letter as it is, and nobody decodes it."""
+
+
 class Stop(TielineError):
     """Going on would lose or corrupt something; a person must act. The message says what to do."""

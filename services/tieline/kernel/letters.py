@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tieline.kernel import dead_letters
-from tieline.kernel.consuming import decode
 from tieline.kernel.declarations import Topic
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.inspecting import LogReader, read_rows, read_tail
+from tieline.kernel.intake import decode
 from tieline.kernel.memory import LedgerEntry, LetterAction, LetterCase, ParkedKey
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import coordinates_of
@@ -90,6 +90,11 @@ class Letter:
     def remedy(self) -> str | None:
         """What a person can do."""
         return self._text(dead_letters.REMEDY)
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether it ends the process that decodes it; nobody does."""
+        return self.record.header(dead_letters.QUARANTINED) is not None
 
     @property
     def attempt(self) -> int:
@@ -207,9 +212,14 @@ def live_letters(letters: Iterable[Letter]) -> dict[tuple[str, str], Letter]:
 
 
 def command_of(log: LogReader, letter: Letter) -> Command | None:
-    """The command in a sink's letter; None if its bytes are not one."""
+    """The command in a sink's letter; None if its bytes are not one, and of a quarantined one."""
     origin = letter.origin
-    if origin is None or origin.topic not in input_topics(log.topics, letter.consumer) or letter.record.value is None:
+    if (
+        letter.quarantined
+        or origin is None
+        or origin.topic not in input_topics(log.topics, letter.consumer)
+        or letter.record.value is None
+    ):
         return None
     try:
         body = log.codec.decode(origin.topic, letter.record.value).body
@@ -219,9 +229,12 @@ def command_of(log: LogReader, letter: Letter) -> Command | None:
 
 
 def content_of(log: LogReader, letter: Letter) -> tuple[str, object] | None:
-    """Record name and content of a letter, if the codec of its origin can decode it; None for bytes without schema."""
+    """Record name and content of a letter, if the codec of its origin can decode it; None for bytes without schema.
+
+    Also None for a quarantined letter: what decodes that ends.
+    """
     origin = letter.origin
-    if origin is None or origin.topic not in log.topics or log.codec.is_raw(origin.topic):
+    if letter.quarantined or origin is None or origin.topic not in log.topics or log.codec.is_raw(origin.topic):
         return None
     record = letter.record
     typed = decode(log.codec, Inbound(origin.topic, origin.partition, origin.offset, record.key, record.value))

@@ -107,9 +107,16 @@ class Observer:
         self._runner = runner
         self._writer = Writer(f"source-{system}", runtime.codec, runtime.partitions, runtime.clock)
 
-    def serve(self, request: Inbound, producer: Producer, requests: Consumer, catch_up: Callable[[], None]) -> None:
+    def serve(
+        self,
+        request: Inbound,
+        decode: Callable[[Inbound], Typed],
+        producer: Producer,
+        requests: Consumer,
+        catch_up: Callable[[], None],
+    ) -> None:
         """Do one request and commit its position with the answer; other records of the topic are passed over."""
-        answer = self._answer(request, producer, catch_up)
+        answer = self._answer(request, decode, producer, catch_up)
         producer.begin_transaction()
         if answer is not None:
             outbound = Outbound(RUN_TOPIC, answer.run_id, Typed("SystemObserved", answer))
@@ -119,9 +126,15 @@ class Observer:
         )
         producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
 
-    def _answer(self, request: Inbound, producer: Producer, catch_up: Callable[[], None]) -> SystemObserved | None:
+    def _answer(
+        self,
+        request: Inbound,
+        decode: Callable[[Inbound], Typed],
+        producer: Producer,
+        catch_up: Callable[[], None],
+    ) -> SystemObserved | None:
         try:
-            body = self._runtime.codec.decode(request.topic, request.value or b"").body
+            body = decode(request).body
         except Rejected:
             return None
         if not isinstance(body, RunRequested) or self._system not in body.systems:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 
 from tieline.kernel.model import Model
 
+HEADERS_UNREADABLE = "tl_headers_unreadable"
+"""Stands alone for the headers of a record whose headers the client cannot give: a name in them is not UTF-8."""
+
 
 @dataclass(frozen=True, slots=True)
 class Inbound:

@@ -3,13 +3,17 @@
 ``writer_of`` and ``reader_of`` make the source of such a function and compile it, once a schema. They know the types
 that the hub's schemas may have (``linting.avro_type``): a union is a type or null, a decimal is bytes. The bytes are
 those that fastavro writes, and what is read from them is the same (a test holds every schema against it).
+
+A reader believes no length that the bytes claim: more items, a longer text or a longer number than there can be is an
+error before anything is made of it. A schema within itself, or nested too deep, has no reader.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache
 from keyword import iskeyword
@@ -28,6 +32,9 @@ _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
 _MILLISECOND = dt.timedelta(milliseconds=1)
 _EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
 _LONG_BITS = 64
+MAX_ITEMS = 100_000  # of one array or map; the hub's longest lists have some thousands
+MAX_DECIMAL_BYTES = 63  # twenty digits take nine; to make a number of a million bytes takes minutes
+MAX_DEPTH = 64  # types within types
 
 
 @cache
@@ -43,7 +50,10 @@ def writer_of(text: str) -> Write:
 
 @cache
 def reader_of(text: str) -> Read:
-    """The function that reads the records of a schema (JSON). Raises ``TypeError`` for a type it does not know."""
+    """The function that reads the records of a schema (JSON). Raises ``TypeError`` for a type it does not know.
+
+    That is also a type that holds itself, and one nested deeper than ``MAX_DEPTH``: bytes could make it of any depth.
+    """
     schema = parsed(text)
     source = _Source(
         schema,
@@ -70,6 +80,7 @@ class _Source:
         self._names = dict(names)
         self._variables = 0
         self._types: dict[str, dict[str, Any]] = {}
+        self._nested = 0
         self._title = str(schema.get("name", "record"))
 
     def __enter__(self) -> None:
@@ -81,6 +92,15 @@ class _Source:
     def line(self, text: str) -> None:
         """One line, at the depth of now."""
         self._lines.append("    " * self._depth + text)
+
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """One type further in. Raises ``TypeError`` where there is no end to it."""
+        self._nested += 1
+        if self._nested > MAX_DEPTH:
+            raise TypeError(f"{self._title}: types within types, more than {MAX_DEPTH} deep")
+        yield
+        self._nested -= 1
 
     def variable(self) -> str:
         """A name that nothing else has."""
@@ -104,7 +124,11 @@ class _Source:
 
     def compiled(self) -> object:
         """The function. Of the schema its source has numbers and names only, and Avro's names are plain words."""
-        exec(compile("\n".join(self._lines), f"<avro {self._title}>", "exec"), self._names)  # noqa: S102  - see above
+        try:
+            code = compile("\n".join(self._lines), f"<avro {self._title}>", "exec")
+        except SyntaxError as error:  # Python has a depth of its own: twenty loops within each other
+            raise TypeError(f"{self._title}: lists within lists, too deep") from error
+        exec(code, self._names)  # noqa: S102  - see above
         return self._names["function"]
 
 
@@ -174,6 +198,11 @@ def _write_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str
 
 def _read(source: _Source, schema: Schema, value: str) -> None:
     """Lines that read what stands at ``at`` into the variable ``value`` and move on."""
+    with source.inside():
+        _read_one(source, schema, value)
+
+
+def _read_one(source: _Source, schema: Schema, value: str) -> None:
     kind, whole = source.kind_of(schema)
     if isinstance(schema, list):
         none, other = _branches(schema)
@@ -193,7 +222,11 @@ def _read(source: _Source, schema: Schema, value: str) -> None:
     elif kind in {"string", "bytes", "decimal"}:
         source.line("n = data[at]; at += 1")
         # Longer than a byte, or odd, which would be negative: seldom, and looked at closely.
-        source.line("if n & 129: n, at = long(data, at - 1)")
+        source.line("if n & 129:")
+        with source:
+            source.line("n, at = long(data, at - 1)")
+            if kind == "decimal":
+                source.line(f"if n > {MAX_DECIMAL_BYTES}: raise ValueError('a decimal of too many digits')")
         source.line("else: n >>= 1")
         source.line("end = at + n")
         source.line("if n < 0 or end > len(data): raise EOFError('the bytes end within a value')")
@@ -232,8 +265,11 @@ def _read_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str)
     source.line(f"while {count}:")
     with source:
         # A block may say how long it is: then its count is negative.
-        source.line(f"if {count} < 0: n, at = long(data, at)")
-        source.line(f"for _ in range(abs({count})):")
+        source.line(f"if {count} < 0: n, at = long(data, at); {count} = -{count}")
+        # An item has a byte at least, so that a count is known for a lie before an item is read.
+        source.line(f"if {count} > len(data) - at: raise EOFError('fewer items than the bytes claim')")
+        source.line(f"if {count} > {MAX_ITEMS} - len({value}): raise ValueError('more than {MAX_ITEMS} items')")
+        source.line(f"for _ in range({count}):")
         with source:
             if kind == "map":
                 _read(source, "string", key)

@@ -15,6 +15,7 @@ Event = Literal[
     "broker-waited-for",  # Kafka does not answer; trying again
     "transaction-repeated",  # an uncertain transaction was given up and is done again
     "record-dead-lettered",  # a record went to the dead-letter topic
+    "trial-ended",  # a record ended the child in which it was tried; the second time it is dead-lettered undecoded
     "target-paused",  # a target does not answer; nothing is dead-lettered
     "target-resumed",  # it answers again
     "key-parked",  # a key waits behind its dead letter

@@ -95,7 +95,13 @@ class World:
     def observe(self, run_id: str) -> SystemObserved:
         request = RunRequested(run_id=run_id, systems=("erp",), requested_at=NOW)
         record = Inbound(RUN_TOPIC, 0, 0, run_id.encode(), encode(Typed("RunRequested", request)))
-        self.observer.serve(record, cast("Producer", self), cast("Consumer", self), lambda: None)
+        self.observer.serve(
+            record,
+            lambda asked: decode(asked.value or b""),
+            cast("Producer", self),
+            cast("Consumer", self),
+            lambda: None,
+        )
         answer = decode(self.written[-1].value or b"").body
         assert isinstance(answer, SystemObserved)
         return answer

@@ -1,0 +1,47 @@
+"""What is asked of a record before anything of it is decoded: the size of its key, of its headers, of its value."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tieline.kernel.codecs import MAX_VALUE_BYTES
+from tieline.kernel.errors import Rejected
+from tieline.kernel.records import HEADERS_UNREADABLE, Inbound
+
+MAX_KEY_BYTES = 4_000  # a system's name and its id: at most 200 characters each, of four bytes
+MAX_HEADERS = 100  # a record of ours has about ten, a replayed letter some more
+MAX_HEADER_BYTES = 32_000  # names and values together; a reason in a letter has up to a thousand characters
+
+
+def admit(record: Inbound) -> None:
+    """Raises ``Rejected`` for a record that is not to be looked into."""
+    if record.value is not None and len(record.value) > MAX_VALUE_BYTES:
+        raise Rejected(f"{len(record.value)} bytes; at most {MAX_VALUE_BYTES} are read")
+    if record.headers:
+        _admit_headers(record.headers)
+    if record.key:
+        _admit_key(record.key)
+
+
+def _admit_headers(headers: Sequence[tuple[str, bytes]]) -> None:
+    if len(headers) > MAX_HEADERS:
+        raise Rejected(f"{len(headers)} headers; at most {MAX_HEADERS} are read")
+    size = 0
+    for name, value in headers:
+        size += len(name) + len(value)
+    if size > MAX_HEADER_BYTES:
+        raise Rejected(f"{size} bytes of headers; at most {MAX_HEADER_BYTES} are read")
+    if headers[0][0] == HEADERS_UNREADABLE:
+        raise Rejected("the name of a header is not UTF-8", remedy="send the record with readable headers")
+
+
+def _admit_key(key: bytes) -> None:
+    if len(key) > MAX_KEY_BYTES:
+        raise Rejected(f"a key of {len(key)} bytes; at most {MAX_KEY_BYTES} are read")
+    if key.isascii():
+        return
+    try:
+        key.decode()
+    except UnicodeDecodeError:
+        # Two keys that differ in such bytes only would read as one.
+        raise Rejected("the key is not UTF-8", remedy="send the record with the key of its kind") from None
