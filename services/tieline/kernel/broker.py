@@ -23,6 +23,9 @@ from tieline.kernel.records import HEADERS_UNREADABLE, Inbound
 CALL_TIMEOUT_SECS = 30.0
 # Shorter than the broker's default of a minute: a killed process's open transaction hides what others wrote behind it.
 TRANSACTION_TIMEOUT_MS = 30_000
+# A dead letter is the record as it was, of a megabyte if need be, and says where it came from and why: its topic takes
+# so much, every other topic what a broker takes by itself.
+LETTER_BYTES = 2_000_000
 # The first pause comes before the first connection too, so every client that is opened waits for about half of it;
 # it doubles up to the longest, so a dead broker is not tried (and logged) many times a second.
 FIRST_RECONNECT_MS = 20
@@ -76,6 +79,7 @@ def open_producer(kafka: Kafka, transactional_id: str) -> Producer:
             "delivery.timeout.ms": TRANSACTION_TIMEOUT_MS - 5_000,
             "acks": "all",
             "enable.idempotence": True,
+            "message.max.bytes": LETTER_BYTES,
             "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "linger.ms": 2,
