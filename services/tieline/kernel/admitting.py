@@ -1,16 +1,28 @@
-"""What is asked of a record before anything of it is decoded: the size of its key, of its headers, of its value."""
+"""Records to values, if they may be looked into: by sizes of key, headers and value, and by the text of the key."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tieline.kernel.codecs import MAX_VALUE_BYTES
+from tieline.kernel.codecs import MAX_VALUE_BYTES, Codec
 from tieline.kernel.errors import Rejected
-from tieline.kernel.records import HEADERS_UNREADABLE, Inbound
+from tieline.kernel.model import Model
+from tieline.kernel.records import HEADERS_UNREADABLE, Inbound, Typed
 
 MAX_KEY_BYTES = 4_000  # a system's name and its id: at most 200 characters each, of four bytes
 MAX_HEADERS = 100  # a record of ours has about ten, a replayed letter some more
 MAX_HEADER_BYTES = 32_000  # names and values together; a reason in a letter has up to a thousand characters
+RAW = Typed("raw", Model())  # what a handler gets beside a record of a topic without schema
+
+
+def decode(codec: Codec, record: Inbound) -> Typed:
+    """The typed value; ``RAW`` for a topic without schema. Raises ``Rejected``, also for a missing value."""
+    admit(record)
+    if codec.is_raw(record.topic):
+        return RAW
+    if record.value is None:
+        raise Rejected("the record has no value", remedy="a tombstone has no meaning on this topic")
+    return codec.decode(record.topic, record.value)
 
 
 def admit(record: Inbound) -> None:

@@ -36,7 +36,6 @@ from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errands import Priority, run_errand
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
-from tieline.kernel.intake import Intake
 from tieline.kernel.memory import SourcePosition
 from tieline.kernel.metering import LoopMeter, SourceMeter
 from tieline.kernel.model import (
@@ -59,6 +58,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport, report_topic
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import RUN_TOPIC
+from tieline.kernel.vetting import Vetting
 
 PAGE_LIMIT = 200
 STREAM = "tl_stream"
@@ -153,7 +153,7 @@ class SourceLoop:
         self._positions: Table[SourcePosition] = Table(f"src.{system}.position.state.v1", SourcePosition)
         group = f"tieline.{self._name}-requests"
         self._requests: Consumer = broker.open_consumer(runtime.kafka, group)
-        self._intake = Intake(group, [RUN_TOPIC], runtime, self._requests, window=MAX_REQUESTS)
+        self._vetting = Vetting(group, [RUN_TOPIC], runtime, self._requests, window=MAX_REQUESTS)
         self._observer = Observer(system, connector, runtime, self._runner)
         self._producer: Producer | None = None
         self._source = SourceMeter(system, poll_interval_secs, runtime.metrics, runtime.clock)
@@ -178,12 +178,12 @@ class SourceLoop:
             self._capture()
             self._mapping.run_once(timeout_secs)
             requests = poll_batch(self._requests, 0.0, MAX_REQUESTS)
-            self._intake.examine(requests)
+            self._vetting.examine(requests)
             if not requests:
-                self._intake.refresh(self._live_producer())
+                self._vetting.refresh(self._live_producer())
             for request in requests:
                 self._observer.serve(
-                    request, self._intake.decode, self._live_producer(), self._requests, self._capture_all
+                    request, self._vetting.decode, self._live_producer(), self._requests, self._capture_all
                 )
         except (KafkaException, Retryable) as error:
             stop_if_fenced(self._name, error)
@@ -202,7 +202,7 @@ class SourceLoop:
         def take_up() -> None:
             self._producer = start_producer(self._transactional_id, self._runtime)
             load_tables({self._positions.topic: self._positions}, self._runtime)
-            self._intake.take_up()
+            self._vetting.take_up()
 
         patiently(take_up, self._runtime)
 

@@ -21,7 +21,6 @@ from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.codecs import Codec
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop
-from tieline.kernel.intake import Intake
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.metering import LoopMeter
 from tieline.kernel.metrics import Cause, Metrics
@@ -31,6 +30,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.telemetry import Log
 from tieline.kernel.trials import Trial, in_child
+from tieline.kernel.vetting import Vetting
 
 Handle = Callable[[Inbound, Typed], Iterable[Outbound]]
 
@@ -93,7 +93,7 @@ class TransactionalLoop:
         )
         group = group_of(processor.name)
         self._consumer: Consumer = broker.open_consumer(runtime.kafka, group)
-        self._intake = Intake(
+        self._vetting = Vetting(
             group,
             processor.inputs,
             runtime,
@@ -122,7 +122,7 @@ class TransactionalLoop:
             if batch:
                 self._transact(batch)
             elif self._producer is not None:
-                self._intake.refresh(self._producer)
+                self._vetting.refresh(self._producer)
         except (KafkaException, Retryable) as error:
             stop_if_fenced(self._processor.name, error)
             # Whether the transaction took place is unknown: nothing local is trusted, all of it is read again.
@@ -142,7 +142,7 @@ class TransactionalLoop:
         def take_up() -> None:
             self._producer = start_producer(self._processor.name, self._runtime)
             load_tables(self._tables, self._runtime)
-            self._intake.take_up()
+            self._vetting.take_up()
 
         patiently(take_up, self._runtime)
 
@@ -152,7 +152,7 @@ class TransactionalLoop:
     def _transact(self, batch: Sequence[Inbound]) -> None:
         assert self._producer is not None  # noqa: S101  - start() ran
         self._meter.forget()
-        self._intake.examine(batch)
+        self._vetting.examine(batch)
         began_secs = time.monotonic()
         self._producer.begin_transaction()
         for record in batch:
@@ -170,7 +170,7 @@ class TransactionalLoop:
 
     def _handle(self, record: Inbound) -> list[Outbound]:
         try:
-            value = self._intake.decode(record)
+            value = self._vetting.decode(record)
         except Rejected as rejection:
             return self._bury(record, rejection, Cause.UNREADABLE)
         try:
@@ -193,7 +193,7 @@ class TransactionalLoop:
         """Decode and handle a record as ``_handle`` does, and write nothing."""
         tables = self._tables.values()
         try:
-            for _ in self._processor.handle(record, self._intake.decode(record)):
+            for _ in self._processor.handle(record, self._vetting.decode(record)):
                 pass
         except Exception:
             for table in tables:

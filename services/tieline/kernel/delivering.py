@@ -30,7 +30,6 @@ from tieline.kernel.dead_letters import bury
 from tieline.kernel.errands import NotBegun, errand, priority_of
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
-from tieline.kernel.intake import Intake
 from tieline.kernel.memory import LedgerEntry, ParkedKey
 from tieline.kernel.metering import LoopMeter, MeteredSink, TargetMeter, sources_of
 from tieline.kernel.metrics import Cause
@@ -53,6 +52,7 @@ from tieline.kernel.settling import (
 )
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import commands_of
+from tieline.kernel.vetting import Vetting
 
 BATCH_COMMANDS = 200
 LANES = 16
@@ -102,7 +102,7 @@ class DeliveryLoop:
         group = group_of(self._name)
         self._consumer = broker.open_consumer(runtime.kafka, group)
         # Of a command only the decoding is tried: a call has effects, and a kill during a call proves nothing.
-        self._intake = Intake(group, [self._topic], runtime, self._consumer, window=BATCH_COMMANDS)
+        self._vetting = Vetting(group, [self._topic], runtime, self._consumer, window=BATCH_COMMANDS)
         self._producer: Producer | None = None
         self._confirmed_at = 0.0
 
@@ -112,7 +112,7 @@ class DeliveryLoop:
         def take_up() -> None:
             self._producer = start_producer(self._name, self._runtime)
             load_tables({t.topic: t for t in (self._ledger, self._parked)}, self._runtime)
-            self._intake.take_up()
+            self._vetting.take_up()
 
         patiently(take_up, self._runtime)
 
@@ -124,7 +124,7 @@ class DeliveryLoop:
             if batch:
                 self._deliver(batch)
             elif self._producer is not None:
-                self._intake.refresh(self._producer)
+                self._vetting.refresh(self._producer)
         except KafkaException as error:
             stop_if_fenced(self._name, error)
             # Effects may have happened whose outcome is not durable: the ledger's intents say which to read back.
@@ -160,10 +160,10 @@ class DeliveryLoop:
     def _sort(self, batch: Sequence[Inbound], buried: list[tuple[Inbound, Outbound]]) -> dict[str, list[Task]]:
         """Commands by key, oldest first (Invariant 2); what cannot be read becomes a dead letter."""
         lanes: dict[str, list[Task]] = {}
-        self._intake.examine(batch)
+        self._vetting.examine(batch)
         for record in batch:
             try:
-                command = _command(self._intake.decode(record).body)
+                command = _command(self._vetting.decode(record).body)
             except Rejected as rejection:
                 self._runtime.log.warning(
                     "record-dead-lettered", record=record.coordinates, reason=str(rejection)[:300]

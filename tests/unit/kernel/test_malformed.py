@@ -13,12 +13,11 @@ import pytest
 from tests.parts.poison import FOREIGN, REPORTS, Sent, good_report, malformed
 from tests.simulation.estate import AM, Ids, declared
 
-from tieline.kernel.admitting import MAX_HEADER_BYTES, MAX_HEADERS, MAX_KEY_BYTES, admit
+from tieline.kernel.admitting import MAX_HEADER_BYTES, MAX_HEADERS, MAX_KEY_BYTES, admit, decode
 from tieline.kernel.broker import to_inbound
 from tieline.kernel.codecs import HEAD_BYTES, MAX_VALUE_BYTES, Codec
 from tieline.kernel.declarations import schema_text, subject
 from tieline.kernel.errors import Rejected
-from tieline.kernel.intake import decode
 from tieline.kernel.records import Inbound
 from tieline.kernel.serialising import MAX_DECIMAL_BYTES, MAX_ITEMS, reader_of, write_long
 

@@ -21,11 +21,11 @@ from tieline.kernel.consuming import Runtime, poll_batch
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Quarantined, Rejected, Retryable
 from tieline.kernel.inspecting import LogReader
-from tieline.kernel.intake import Intake
 from tieline.kernel.letters import Letter, command_of, content_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.telemetry import Log as Telemetry
 from tieline.kernel.trials import Attempt, Death, Trial, in_child
+from tieline.kernel.vetting import Vetting
 
 WINDOW = 4
 GROUP = "tieline.identify"
@@ -45,7 +45,7 @@ class Trials:
 
 
 class World:
-    """A topic of one partition and the intake of its reader."""
+    """A topic of one partition and the vetting of its reader."""
 
     def __init__(self, patch: pytest.MonkeyPatch, trial: Trial, attempt: Attempt | None = None) -> None:
         plan, topics = declared()
@@ -56,7 +56,7 @@ class World:
             plan.kafka, self.codec, self.log.partitions, cast("Telemetry", Notes()), lambda: False, utc_now, trial=trial
         )
         self.consumer = broker.open_consumer(plan.kafka, GROUP)
-        self.intake = Intake(GROUP, [REPORTS], runtime, self.consumer, window=WINDOW, attempt=attempt)
+        self.vetting = Vetting(GROUP, [REPORTS], runtime, self.consumer, window=WINDOW, attempt=attempt)
 
     def write(self, count: int, *headers: tuple[str, bytes]) -> None:
         """Good reports; each says its offset."""
@@ -68,7 +68,7 @@ class World:
     def take(self, limit: int = 100) -> list[Inbound]:
         """A batch, examined."""
         batch = poll_batch(self.consumer, 0.0, limit)
-        self.intake.examine(batch)
+        self.vetting.examine(batch)
         return batch
 
     def refused(self, batch: Sequence[Inbound]) -> list[int]:
@@ -76,7 +76,7 @@ class World:
         found = []
         for record in batch:
             try:
-                self.intake.decode(record)
+                self.vetting.decode(record)
             except Quarantined:
                 found.append(record.offset)
         return found
@@ -95,7 +95,7 @@ def ends_at(*offsets: int, end: Callable[[], object] = lambda: os._exit(1)) -> A
 def test_what_really_ends_a_process_is_found_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, in_child, ends_at(0, 2))
     world.write(4)
-    world.intake.take_up()
+    world.vetting.take_up()
     batch = world.take()
     assert world.refused(batch) == [0, 2]
 
@@ -104,7 +104,7 @@ def test_an_end_that_does_not_come_again_quarantines_nothing(monkeypatch: pytest
     trials = Trials(2, 1, None)  # two records, once each: the machine, not they
     world = World(monkeypatch, trials)
     world.write(4)
-    world.intake.take_up()
+    world.vetting.take_up()
     assert world.refused(world.take()) == []
     assert trials.calls == [[0, 1, 2, 3]] * 3
 
@@ -115,7 +115,7 @@ def test_the_second_end_at_a_record_quarantines_it_and_the_others_are_tried_with
     trials = Trials(1, 1, None)
     world = World(monkeypatch, trials)
     world.write(4)
-    world.intake.take_up()
+    world.vetting.take_up()
     assert world.refused(world.take()) == [1]
     assert trials.calls == [[0, 1, 2, 3], [0, 1, 2, 3], [0, 2, 3]]
 
@@ -124,7 +124,7 @@ def test_only_what_the_process_may_have_had_in_hand_is_tried(monkeypatch: pytest
     trials = Trials()
     world = World(monkeypatch, trials)
     world.write(WINDOW + 3)
-    world.intake.take_up()
+    world.vetting.take_up()
     world.take(3)
     world.take(3)
     world.take(3)
@@ -135,7 +135,7 @@ def test_what_was_written_after_the_start_is_not_tried(monkeypatch: pytest.Monke
     trials = Trials()
     world = World(monkeypatch, trials)
     world.write(2)
-    world.intake.take_up()
+    world.vetting.take_up()
     world.write(2)
     world.take()
     world.write(2)
@@ -147,9 +147,9 @@ def test_a_repeated_transaction_is_no_start(monkeypatch: pytest.MonkeyPatch) -> 
     trials = Trials(0, 0)
     world = World(monkeypatch, trials)
     world.write(2)
-    world.intake.take_up()
+    world.vetting.take_up()
     world.take()
-    world.intake.take_up()
+    world.vetting.take_up()
     assert world.refused(world.take()) == [0], "known from the first time"
     assert trials.calls == [[0, 1], [0, 1], [1]]
 
@@ -158,7 +158,7 @@ def test_while_the_registry_is_out_nothing_is_taken_for_tried(monkeypatch: pytes
     trials = Trials(0, 0)
     world = World(monkeypatch, trials)
     world.write(1)
-    world.intake.take_up()
+    world.vetting.take_up()
     batch = poll_batch(world.consumer, 0.0, 10)
     admit = world.codec.admit
 
@@ -167,9 +167,9 @@ def test_while_the_registry_is_out_nothing_is_taken_for_tried(monkeypatch: pytes
 
     monkeypatch.setattr(world.codec, "admit", fail)
     with pytest.raises(Retryable):
-        world.intake.examine(batch)
+        world.vetting.examine(batch)
     monkeypatch.setattr(world.codec, "admit", admit)
-    world.intake.examine(batch)
+    world.vetting.examine(batch)
     assert world.refused(batch) == [0]
 
 
@@ -179,7 +179,7 @@ def test_what_is_refused_undecoded_needs_no_trial(monkeypatch: pytest.MonkeyPatc
     for value in (None, b"", b"\x01"):
         world.log.append((REPORTS, 0), (b"k", value, ()))
     world.write(1)
-    world.intake.take_up()
+    world.vetting.take_up()
     world.take()
     assert trials.calls == [[3]]
 
@@ -187,7 +187,7 @@ def test_what_is_refused_undecoded_needs_no_trial(monkeypatch: pytest.MonkeyPatc
 def test_a_quarantined_record_that_is_sent_again_is_tried_whenever_it_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     trials = Trials(1, 1)
     world = World(monkeypatch, trials)
-    world.intake.take_up()
+    world.vetting.take_up()
     world.write(1)
     world.write(2, (dead_letters.QUARANTINED, b"1"))
     assert world.refused(world.take()) == [2]
@@ -197,10 +197,10 @@ def test_a_quarantined_record_that_is_sent_again_is_tried_whenever_it_comes(monk
 def test_its_letter_says_so_and_is_never_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World(monkeypatch, Trials(0, 0))
     world.write(1)
-    world.intake.take_up()
+    world.vetting.take_up()
     (record,) = world.take()
     with pytest.raises(Quarantined) as refused:
-        world.intake.decode(record)
+        world.vetting.decode(record)
     assert "told to, 2 times of 2" in refused.value.reason
     buried = bury("identify", record, refused.value, utc_now())
     assert (buried.key, buried.value) == (record.key, record.value)

@@ -1,4 +1,4 @@
-"""How a loop takes records in: from a checked position, bounded, and at first with care.
+"""How a loop goes on: from a position that the log has, and at first with care.
 
 After a start nobody knows whether the process had ended by itself, nor at which record. What it may have had in hand,
 the first records of each partition, is therefore attempted in a child before it is handled (``trials``). A record at
@@ -17,11 +17,9 @@ from typing import TYPE_CHECKING
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from tieline.kernel import broker
-from tieline.kernel.admitting import admit
-from tieline.kernel.codecs import Codec
+from tieline.kernel.admitting import admit, decode
 from tieline.kernel.dead_letters import QUARANTINED
 from tieline.kernel.errors import Quarantined, Rejected
-from tieline.kernel.model import Model
 from tieline.kernel.positions import Position, read_positions, refuse_gaps, settled_offsets
 from tieline.kernel.records import Inbound, Typed
 from tieline.kernel.trials import Attempt, Death
@@ -29,23 +27,12 @@ from tieline.kernel.trials import Attempt, Death
 if TYPE_CHECKING:
     from tieline.kernel.consuming import Runtime
 
-RAW = Typed("raw", Model())  # what a handler gets beside a record of a topic without schema
 REFRESH_EVERY = dt.timedelta(hours=12)  # a broker keeps what is not committed again for seven days
 DEATHS = 2  # the first may be an accident of the machine
 
 
-def decode(codec: Codec, record: Inbound) -> Typed:
-    """The typed value; ``RAW`` for a topic without schema. Raises ``Rejected``, also for a missing value."""
-    admit(record)
-    if codec.is_raw(record.topic):
-        return RAW
-    if record.value is None:
-        raise Rejected("the record has no value", remedy="a tombstone has no meaning on this topic")
-    return codec.decode(record.topic, record.value)
-
-
-class Intake:
-    """The records of one consumer.
+class Vetting:
+    """What one consumer may go on with: its positions, and its records.
 
     ``take_up`` at each start; ``examine`` for each batch, then ``decode``; ``refresh`` whenever there is nothing to do.
 
@@ -75,13 +62,18 @@ class Intake:
         self._suspect: dict[tuple[str, int], _Suspicion] | None = None
         self._quarantined: dict[str, Quarantined] = {}
 
-    def take_up(self) -> None:
-        """Go on where the group stands. Raises ``Stop`` for a gap, ``KafkaException`` if the broker does not answer."""
+    def take_up(self) -> list[TopicPartition]:
+        """Assign where the group stands, and return that.
+
+        Raises ``Stop`` for a gap, ``KafkaException`` if the broker does not answer.
+        """
         positions = read_positions(self._runtime.kafka, self._consumer, self._topics)
         refuse_gaps(self._group, positions)
-        self._consumer.assign([TopicPartition(p.topic, p.partition, p.start) for p in positions])
+        starts = [TopicPartition(p.topic, p.partition, p.start) for p in positions]
+        self._consumer.assign(starts)
         if self._suspect is None:  # at the first time only: a repeated transaction is no end of the process
             self._suspect = {(p.topic, p.partition): _Suspicion(p, self._window) for p in positions if p.start < p.end}
+        return starts
 
     def examine(self, batch: Sequence[Inbound]) -> None:
         """Find out what of a batch would end the process. Raises ``Retryable`` when the registry is out."""
