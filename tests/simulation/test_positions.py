@@ -35,9 +35,8 @@ def at_rest(hub: Estate, name: str) -> Where:
     live(hub)
     hub.rest()
     committed = hub.log.committed
-    return next(
-        where for (group, where) in sorted(committed) if group == f"tieline.{name}" and where[0] == INPUTS[name]
-    )
+    stands_at = [where for group, where in sorted(committed) if group == f"tieline.{name}"]
+    return next(where for where in stands_at if where[0] == INPUTS[name] and hub.log.at(where))
 
 
 def write_more(hub: Estate, where: Where, records: int) -> int:
