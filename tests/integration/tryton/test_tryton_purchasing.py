@@ -21,7 +21,7 @@ ORDERED = dt.date(2025, 1, 2)
 
 @pytest.fixture
 def connector(connecting: Callable[..., Connector]) -> Connector:
-    return connecting(read_timeout_secs=20)
+    return connecting(read_timeout_secs=20, reported_references=[])
 
 
 class Reading:

@@ -30,6 +30,7 @@ from tieline.kernel.model import (
     PeriodStatus,
 )
 from tieline.kernel.protocols import Connector, Page, RawItem
+from tieline.kernel.reference_records import ReferenceReport
 
 pytestmark = pytest.mark.integration
 Position = Mapping[str, str]
@@ -37,7 +38,7 @@ Position = Mapping[str, str]
 
 @pytest.fixture
 def connector(connecting: Callable[..., Connector]) -> Connector:
-    return connecting(read_timeout_secs=20)
+    return connecting(read_timeout_secs=20, reported_references=[])
 
 
 async def drain(connector: Connector, position: Position, limit: int = 200) -> tuple[list[RawItem], Position]:
@@ -250,7 +251,15 @@ async def test_a_whole_read_gives_each_record_once_and_maps(connector: Connector
         assert len({item.native_id for item in items}) == len(items)
         assert items == [item async for item in connector.source.read_all(stream)]
         kinds |= {type(report) for item in items for report in small.map_item(item)}
-    assert kinds == {AssetReport, BookReport, OrderReport, CostReport, FiscalPeriodReport, DepreciationRunReport}
+    assert kinds == {
+        AssetReport,
+        BookReport,
+        OrderReport,
+        CostReport,
+        FiscalPeriodReport,
+        DepreciationRunReport,
+        ReferenceReport,
+    }
     assert small.snapshot_streams == SNAPSHOT_STREAMS
     closing = small.close()
     assert hasattr(closing, "__await__")

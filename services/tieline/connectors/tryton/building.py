@@ -30,6 +30,7 @@ class Context:
     product_classes: Mapping[str, str]
     expense_account: str
     codes: Codes = SHARED
+    surplus_accounts: frozenset[str] = frozenset()
 
     def read_only(self) -> Context:
         """For reading back what Tryton holds: a code that is on no list is a difference there, not a fault."""

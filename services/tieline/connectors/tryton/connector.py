@@ -30,7 +30,8 @@ def connect(
     known = read_settings(system, settings)
     governor = Governor(system, allowance, most_concurrent=known.max_connections)
     client = TrytonClient(known, governor=governor)
-    context = Context(system, known.product_codes(), known.maintenance_expense_account, codes)
+    surplus = frozenset(known.revaluation_surplus_accounts)
+    context = Context(system, known.product_codes(), known.maintenance_expense_account, codes, surplus)
     ledger = LedgerContext({account.account: account for account in known.control_accounts})
     reference = Reference(client, known, codes)
     return Connector(

@@ -23,6 +23,8 @@ from tieline.kernel.model import (
     ReceiptLine,
     ScheduleLine,
 )
+from tieline.kernel.movement_records import MovementFields
+from tieline.kernel.reference_records import ReferenceFields
 
 _SIDES = ("lines.debit", "lines.credit")
 _COMPANY = Place(("company.party.code",), (), "written only to the company of the settings")
@@ -67,13 +69,19 @@ _BOOK = {
     "book_id": Place((), (), "always main: Tryton keeps one book"),
     "currency": _ASSET_CURRENCY,
     "method": Place(("depreciation_method",), (), "linear = SL; others are refused"),
-    "gross_cost": Place(("value",)),
+    "gross_cost": Place(("value", "state"), (), "nothing of a closed asset: it is in the books no more"),
     "salvage": Place(("residual_value",)),
     "accumulated": Place(
-        ("depreciated_amount", "lines.depreciation", "lines.move.state"), (), "what was brought in, and posted lines"
+        ("depreciated_amount", "lines.depreciation", "lines.move.state", "state"),
+        (),
+        "what was brought in, and posted lines; nothing of a closed asset",
     ),
-    "net_book_value": Place(("value", "depreciated_amount", "lines.depreciation", "lines.move.state")),
-    "as_of": Place(("lines.date", "lines.move.state", "start_date"), (), "of the last posted line, else the start"),
+    "net_book_value": Place(("value", "depreciated_amount", "lines.depreciation", "lines.move.state", "state")),
+    "as_of": Place(
+        ("lines.date", "lines.move.state", "start_date", "move.date", "state"),
+        (),
+        "of the last posted line, else the start; of a closed asset, the closing",
+    ),
     "start_date": Place(("start_date",)),
     "end_date": Place(("end_date",)),
 }
@@ -231,6 +239,98 @@ _RUN = {
     "control_total": Place(("posted_debit",), (), "the sum of their debits in the ledger"),
     "status": Place(("draft_count",), (), "RUNNING while one of these moves is not posted"),
 }
+_REFERENCE = {
+    "code": Place(
+        ("code", "party.code", "products.code"),
+        (),
+        "an employee's is the party's; an asset class's the product's, by asset_classes of the settings",
+    ),
+    "name": Place(("name",), (), "never an employee's"),
+    "company": Place(("company.party.code",), (), "none for suppliers and asset classes"),
+    "parent": Place(
+        ("parent.code", "parent.type", "supervisor.party.code"),
+        (),
+        "of a cost centre, one of type normal; of an account, one that has a type; of an employee, the supervisor",
+    ),
+    "valid_from": Place(("start_date",), (), "of accounts and employees; of others not said"),
+    "valid_to": Place(("end_date",), (), "of accounts and employees; of others not said"),
+    "status": Place(
+        ("state", "active", "closed", "products.active"),
+        (),
+        "inactive or closed = CLOSED; a draft cost centre = LOCKED; an employee is active, the days count",
+    ),
+    "balance_sheet_relevant": _UNSAID,
+}
+_LINES = tuple(f"{prefix}{side}" for prefix in ("", "origin.") for side in _SIDES)
+_STATEMENT = "lines.account.type.statement"
+_BY_MOVE_OR_ASSET = ("", "origin.", "asset.")
+_MOVEMENT = {
+    "kind": Place(
+        (_STATEMENT, "lines.account.code"),
+        (),
+        "the asset's move is a disposal, one of its update_moves a change of value: REVALUATION against income, "
+        "expense or an account of revaluation_surplus_accounts, else ACQUISITION_ADJUSTMENT; a revision is LIFE_CHANGE",
+    ),
+    "asset_native_id": Place(("origin.id", "origin.origin.id", "asset.id")),
+    "book_id": Place((), (), "always main: Tryton keeps one book"),
+    "company": Place(tuple(f"{prefix}company.party.code" for prefix in _BY_MOVE_OR_ASSET)),
+    "currency": Place(tuple(f"{prefix}company.currency.code" for prefix in _BY_MOVE_OR_ASSET)),
+    "effective_date": Place(
+        ("date", "create_date", *(f"asset.update_moves.{name}" for name in ("date", "create_date"))),
+        (),
+        "of the move; of a revision without one, the day it was made",
+    ),
+    "posting_period": Place(
+        ("period.start_date", *(f"period.fiscalyear.{name}" for name in ("name", "start_date", "end_date"))),
+        (),
+        "as of a posting; none of a revision",
+    ),
+    "document": Place(("number",), (), "none of a revision"),
+    "reason": Place(
+        ("description", "create_date", *(f"origin.revisions.{name}" for name in ("description", "create_date"))),
+        (),
+        "of a change of value, that of the revision made at the same time",
+    ),
+    "cost_change": Place(
+        _LINES, (), "of an update, what its counterpart bears: the first line; of closing, the first line turned"
+    ),
+    "accumulated_change": Place(
+        _LINES,
+        (),
+        "of closing, the second line turned; an update changes the value alone, whatever account it posts on",
+    ),
+    "net_book_value_change": Place(_LINES),
+    "surplus_change": Place(
+        ("lines.account.code", *_SIDES, _STATEMENT), (), "against an account of revaluation_surplus_accounts"
+    ),
+    "retained_earnings_change": Place((), (), "never: Tryton realises no surplus"),
+    "proceeds": Place((), (), "not said: they stand on the customer's invoice"),
+    "income": Place((*_SIDES, _STATEMENT), (), "a write-up against income or expense"),
+    "expense": Place((*_LINES, _STATEMENT), (), "a write-down against income or expense; the book value at closing"),
+    "clearing": Place(
+        ("lines.account.code", *_SIDES, _STATEMENT), (), "against any other account of the balance sheet"
+    ),
+    "disposal_kind": Place(
+        ("origin.comment: disposal-kind", "origin.origin.comment: disposal-kind"),
+        (),
+        "else SALE where a customer's invoice closed it",
+    ),
+    **dict.fromkeys(("share_numerator", "share_denominator"), Place((), (), "never: Tryton closes an asset whole")),
+    **dict.fromkeys(
+        ("cost_before", "accumulated_before", "transaction", "counterpart_native_id", "counterpart_company"), _UNSAID
+    ),
+    **dict.fromkeys(("from_class", "to_class"), Place((), (), "never: an asset keeps its product")),
+    "from_life_periods": Place(
+        ("asset.revisions.end_date", "asset.start_date", "asset.frequency"),
+        (),
+        "by the revision before; not said of a first one, which counts where the life is not the product's",
+    ),
+    "to_life_periods": Place(
+        ("end_date", "asset.start_date", "asset.frequency"), (), "a part of a period counts as one"
+    ),
+    "policy": Place((), (), "always REMAINING_LIFE"),
+    "reversal_of": Place((), (), "the origin of the move: the one that is cancelled"),
+}
 _RECORDS: Mapping[type[BaseModel], tuple[str, Mapping[str, Place]]] = {
     AssetFields: ("account.asset", _ASSET),
     BookFields: ("account.asset", _BOOK),
@@ -244,6 +344,11 @@ _RECORDS: Mapping[type[BaseModel], tuple[str, Mapping[str, Place]]] = {
     InvoiceFields: ("account.invoice", _INVOICE),
     InvoiceLine: ("account.invoice", _INVOICE_LINE),
     DepreciationRunFields: ("account.period", _RUN),
+    MovementFields: ("account.move, account.asset.revision", _MOVEMENT),
+    ReferenceFields: (
+        "analytic_account.account, account.account, product.template, party.party, company.employee",
+        _REFERENCE,
+    ),
 }
 
 

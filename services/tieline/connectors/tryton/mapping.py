@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import TypeVar
 
-from tieline.connectors.tryton import comment, costs_text, documents, wire
+from tieline.connectors.tryton import comment, costs_text, documents, movements, reference_reports, wire
 from tieline.connectors.tryton.building import (
     Context,
     checked,
@@ -31,6 +31,14 @@ from tieline.connectors.tryton.models import (
     Stamped,
     StockMove,
     SupplierInvoice,
+)
+from tieline.connectors.tryton.movement_models import AssetMove, AssetRevision, CancellingMove
+from tieline.connectors.tryton.reference_models import (
+    CostCentre,
+    DepreciableTemplate,
+    Employee,
+    LedgerAccount,
+    Supplier,
 )
 from tieline.kernel.calendars import REGULAR_PERIODS
 from tieline.kernel.code_lists import ListName
@@ -60,11 +68,26 @@ from tieline.kernel.model import (
     ScheduleLine,
 )
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.reference_records import Family
 
 ASSETS, PURCHASE_ORDERS, COSTS, PERIODS = "assets", "purchase-orders", "costs", "fiscal-periods"
 SNAPSHOT_STREAMS = (ASSETS, PURCHASE_ORDERS, COSTS)  # what reconciliation compares
 RECEIPTS, INVOICES, RUNS = "receipts", "supplier-invoices", "depreciation-runs"
-STREAMS = (*SNAPSHOT_STREAMS, PERIODS, RECEIPTS, INVOICES, RUNS)
+MOVEMENTS, REVISIONS, REVERSALS = "book-movements", "book-revisions", "movement-reversals"
+COST_CENTRES, ACCOUNTS, ASSET_CLASSES = "cost-centres", "accounts", "asset-classes"
+SUPPLIERS, EMPLOYEES = "suppliers", "employees"
+REFERENCES: Mapping[Family, str] = {
+    "cost-centre": COST_CENTRES,
+    "gl-account": ACCOUNTS,
+    "asset-class": ASSET_CLASSES,
+    "supplier": SUPPLIERS,
+    "employee": EMPLOYEES,
+}
+STREAMS = (
+    *(*SNAPSHOT_STREAMS, PERIODS, RECEIPTS, INVOICES, RUNS),
+    *(MOVEMENTS, REVISIONS, REVERSALS),
+    *REFERENCES.values(),
+)
 BOOK_ID = "main"
 METHODS = {"linear": "SL"}
 FINANCIAL_STATUS = {
@@ -142,13 +165,19 @@ def po_line_ref(system: str, asset: Asset) -> str | None:
 
 
 def book_report(context: Context, asset: Asset) -> BookReport | None:
-    """The asset's one book with its whole schedule; None while it has no schedule."""
+    """The asset's one book with its whole schedule; None while it has no schedule.
+
+    What is closed is in the books no more (IAS 16.67): its closing move took cost and accumulated depreciation out.
+    """
     if not asset.lines:
         return None
     lines = sorted(asset.lines, key=lambda line: (line.date, line.id))
     posted = [line for line in lines if line.move is not None and line.move.state == "posted"]
     accumulated = asset.depreciated_amount + sum((line.depreciation for line in posted), Decimal(0))
     as_of = posted[-1].date if posted else asset.start_date
+    gross = asset.value
+    if asset.state == "closed" and asset.move is not None:
+        gross, accumulated, as_of = Decimal(0), Decimal(0), asset.move.date
     method = _method(context, asset.depreciation_method, as_of)
     native_id = str(asset.id)
     stamps = (asset.changed_at, *(s for line in lines for s in _line_stamps(line)))
@@ -159,10 +188,10 @@ def book_report(context: Context, asset: Asset) -> BookReport | None:
             book_id=BOOK_ID,
             currency=asset.company.currency.code or "",
             method=method,
-            gross_cost=asset.value,
+            gross_cost=gross,
             salvage=asset.residual_value,
             accumulated=accumulated,
-            net_book_value=asset.value - accumulated,
+            net_book_value=gross - accumulated,
             as_of=as_of,
             start_date=asset.start_date,
             end_date=asset.end_date,
@@ -403,6 +432,14 @@ _REPORTS: Mapping[str, Callable[[Context, Document], Sequence[Report]]] = {
     RECEIPTS: lambda context, found: documents.receipt_reports(context, parse(StockMove, found)),
     INVOICES: lambda context, found: documents.invoice_reports(context, parse(SupplierInvoice, found)),
     RUNS: lambda context, found: (documents.run_report(context, parse(PostedDepreciation, found)),),
+    MOVEMENTS: lambda context, found: (movements.movement_report(context, parse(AssetMove, found)),),
+    REVISIONS: lambda context, found: movements.revision_reports(context, parse(AssetRevision, found)),
+    REVERSALS: lambda context, found: (movements.reversal_report(context, parse(CancellingMove, found)),),
+    COST_CENTRES: lambda context, found: (reference_reports.centre_report(context, parse(CostCentre, found)),),
+    ACCOUNTS: lambda context, found: (reference_reports.account_report(context, parse(LedgerAccount, found)),),
+    ASSET_CLASSES: lambda context, found: reference_reports.class_reports(context, parse(DepreciableTemplate, found)),
+    SUPPLIERS: lambda context, found: (reference_reports.supplier_report(context, parse(Supplier, found)),),
+    EMPLOYEES: lambda context, found: (reference_reports.employee_report(context, parse(Employee, found)),),
 }
 
 __all__ = ["COSTS", "STREAMS", "Context", "Stamped", "map_item", "parse", "path"]

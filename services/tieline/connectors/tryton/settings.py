@@ -10,6 +10,7 @@ from pydantic import AnyHttpUrl, BaseModel, ConfigDict, Field, SecretStr, String
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.ledger_records import ControlMeasure
+from tieline.kernel.reference_records import Family
 
 Code = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -80,6 +81,28 @@ class TrytonSettings(BaseModel):
             "reported as not compared."
         ),
     )
+    revaluation_surplus_accounts: tuple[Code, ...] = Field(
+        default=(),
+        description=(
+            "Codes of the accounts that keep the revaluation surplus: Tryton tells equity from no other account of the "
+            "balance sheet. A value change against any other one corrects what the asset cost."
+        ),
+    )
+    reported_references: tuple[Family, ...] = Field(
+        default=("cost-centre", "supplier", "asset-class", "gl-account"),
+        description=(
+            "Families of reference records that are reported: cost-centre, supplier, asset-class, gl-account, "
+            "employee. For employees, name the system under references.owners, too; they go by the code of their party."
+        ),
+    )
+    reference_interval_secs: float = Field(
+        default=60,
+        ge=0,
+        le=86400,
+        description=(
+            "Reference records and cancelled moves are looked at so often, with the next poll; 0: with every poll."
+        ),
+    )
     connect_timeout_secs: float = Field(default=5, gt=0, le=120, description="Longest wait for a connection.")
     read_timeout_secs: float = Field(
         default=60, gt=0, le=600, description="Longest silence while an answer is awaited."
@@ -116,6 +139,10 @@ def read_settings(system: str, settings: Mapping[str, object]) -> TrytonSettings
     if twice is not None:
         raise Stop(
             f"systems.{system}.settings.asset_classes: product {twice} stands for two classes; give each its own"
+        )
+    if "location" in found.reported_references:
+        raise Stop(
+            f"systems.{system}.settings.reported_references: assets stand in none of Tryton's locations; take it out"
         )
     codes = [entry.account for entry in found.control_accounts]
     twice = next((code for code in codes if codes.count(code) > 1), None)

@@ -2,117 +2,69 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 
-from tieline.connectors.tryton import models, wire
+from tieline.connectors.tryton import wire
 from tieline.connectors.tryton.client import TrytonClient
-from tieline.connectors.tryton.cursors import Change, Mark, dump_marks, load_marks, micros, moment
+from tieline.connectors.tryton.cursors import Change, Mark, dump_marks, load_marks, micros
 from tieline.connectors.tryton.ledger import CONTROL_ACCOUNTS, read_accounts
-from tieline.connectors.tryton.mapping import ASSETS, COSTS, INVOICES, PERIODS, PURCHASE_ORDERS, RECEIPTS, RUNS
-from tieline.connectors.tryton.runs import DEPRECIATION_MOVES, RunReader
+from tieline.connectors.tryton.mapping import COSTS, REFERENCES, RUNS, SUPPLIERS
+from tieline.connectors.tryton.probing import Asked, ChangeProbe
+from tieline.connectors.tryton.runs import RunReader
 from tieline.connectors.tryton.settings import TrytonSettings
+from tieline.connectors.tryton.streams import FOLLOWERS, RARE, RECORDS, WATCHES, Records, Watch, context_of
 from tieline.kernel.errors import Stop, Unavailable
 from tieline.kernel.protocols import Page, RawItem
 
 MICROS_PER_SEC = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """Rows whose creation or change means that a record of a stream changed.
+class TrytonSource:
+    """The ``Source`` of one Tryton. Costs are read whole for reconciliation only: they are not Tryton's to report.
 
-    A row's ``write_date`` stays empty until it is first written, so creation and change are watched apart.
-    ``at_once`` rows are looked at together, where many belong to one record that is costly to read.
+    A poll that finds nothing costs one call for each model that is watched (``probing``), eight in all. What rarely
+    changes (``RARE``) is asked for every ``reference_interval_secs`` only, by ``clock``, in seconds that only go
+    forward. A stream that is not asked for keeps its marks, so that waiting loses nothing; after a failed read and at
+    the start all are asked for.
     """
 
-    model: str
-    column: str
-    parent: str
-    domain: tuple[object, ...] = ()
-    at_once: int = 0
-
-    @property
-    def name(self) -> str:
-        """Key of its mark in the cursor."""
-        return f"{self.model}.{self.column}"
-
-
-def _both(model: str, parent: str, domain: tuple[object, ...] = (), at_once: int = 0) -> tuple[Watch, Watch]:
-    return (
-        Watch(model, "create_date", parent, domain, at_once),
-        Watch(model, "write_date", parent, domain, at_once),
-    )
-
-
-# What was done for an order line, and what was posted: both stay so, but for a cancellation.
-RECEIVED = (
-    ("origin", "like", "purchase.line,%"),
-    ("state", "in", ["done", "cancelled"]),
-    ("effective_date", "!=", None),
-)
-# An invoice that was cancelled as a draft never had a move.
-CHARGED = (
-    ("type", "=", "in"),
-    ("state", "in", ["posted", "paid", "cancelled"]),
-    ("move", "!=", None),
-    [
-        "OR",
-        ("lines.origin", "like", "purchase.line,%"),
-        ("lines.origin", "like", "account.invoice.line,%"),
-    ],
-)
-RUN_MOVES_AT_ONCE = 10_000
-
-
-# A schedule, its postings and an order's lines change without their asset or order being written: each is watched.
-WATCHES: Mapping[str, tuple[Watch, ...]] = {
-    PERIODS: _both("account.period", "id"),
-    ASSETS: (
-        *_both("account.asset", "id"),
-        *_both("account.asset.line", "asset"),
-        Watch("account.move", "write_date", "origin.asset", (("origin", "like", "account.asset.line,%"),)),
-    ),
-    PURCHASE_ORDERS: (*_both("purchase.purchase", "id"), *_both("purchase.line", "purchase")),
-    RECEIPTS: _both("stock.move", "id", RECEIVED),
-    INVOICES: _both("account.invoice", "id", CHARGED),
-    RUNS: _both("account.move", "period", DEPRECIATION_MOVES, RUN_MOVES_AT_ONCE),
-}
-RECORDS: Mapping[str, tuple[str, Sequence[str]]] = {
-    ASSETS: ("account.asset", models.ASSET_FIELDS),
-    PURCHASE_ORDERS: ("purchase.purchase", models.PURCHASE_FIELDS),
-    COSTS: ("account.move", models.MOVE_FIELDS),
-    PERIODS: ("account.period", models.PERIOD_FIELDS),
-    RECEIPTS: ("stock.move", models.RECEIPT_FIELDS),
-    INVOICES: ("account.invoice", models.INVOICE_FIELDS),
-    RUNS: ("account.period", models.RUN_FIELDS),
-}
-DOMAINS: Mapping[str, tuple[object, ...]] = {RECEIPTS: RECEIVED, INVOICES: CHARGED}
-
-
-class TrytonSource:
-    """The ``Source`` of one Tryton. Costs are read whole for reconciliation only: they are not Tryton's to report."""
-
-    def __init__(self, client: TrytonClient, settings: TrytonSettings) -> None:
+    def __init__(
+        self, client: TrytonClient, settings: TrytonSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._client = client
         self._settings = settings
+        self._clock = clock
         self._runs = RunReader(client, settings.page_size)
+        self._rare_due_at: float | None = None
+        unreported = {stream for family, stream in REFERENCES.items() if family not in settings.reported_references}
+        self._watched = {stream: found for stream, found in WATCHES.items() if stream not in unreported}
 
     async def read_changes(self, position: Mapping[str, str], limit: int) -> Page:
         """See ``Source``. Deleted records are not seen here; neither is a schedule that is only cleared."""
+        began = self._clock()
+        rare = self._rare_due_at is None or began >= self._rare_due_at
+        due = {stream: watches for stream, watches in self._watched.items() if rare or stream not in RARE}
+        marks = {stream: load_marks(position.get(stream)) for stream in due}
+        asked = [Asked(s, w, marks[s].get(w.name, Mark())) for s, watches in due.items() if marks[s] for w in watches]
+        probe = ChangeProbe(self._client, asked, limit)
         items: list[RawItem] = []
         cursors = dict(position)
         more = False
-        for place, (stream, watches) in enumerate(WATCHES.items()):
+        for place, (stream, watches) in enumerate(due.items()):
             if len(items) >= limit:
                 more = True
                 break
             # What one stream leaves of its share is the others'.
-            room = max(1, (limit - len(items)) // (len(WATCHES) - place))
-            marks, parents, waiting = await self._changed(watches, load_marks(position.get(stream)), room, limit)
+            room = max(1, (limit - len(items)) // (len(due) - place))
+            advanced, parents, waiting = await self._changed(stream, watches, marks[stream], probe, room)
             items += await self._records(stream, parents)
-            cursors[stream] = dump_marks(marks)
+            for follower, path in FOLLOWERS.get(stream, ()):
+                items += await self._following(follower, path, RECORDS[stream].model, parents)
+            cursors[stream] = dump_marks(advanced)
             more = more or waiting
+        if rare and not more:
+            self._rare_due_at = began + self._settings.reference_interval_secs
         return Page(items, cursors, more)
 
     async def read_one(self, stream: str, native_id: str) -> RawItem | None:
@@ -128,38 +80,28 @@ class TrytonSource:
             for row in await read_accounts(self._client, self._settings.control_accounts):
                 yield _item(stream, row)
             return
-        last = 0
-        while True:
-            page = await self._rows(stream, [("id", ">", last)])
-            if not page:
-                return
-            for row in page:
-                if row["id"] <= last:
-                    raise Unavailable(f"{stream}: Tryton's page is not in the order asked for: the read is incomplete")
-                last = row["id"]
+        async for page in self._pages(stream, []):
             for item in await self._items(stream, page):
                 yield item
 
     async def _changed(
-        self, watches: Sequence[Watch], marks: dict[str, Mark], limit: int, rows: int
+        self, stream: str, watches: Sequence[Watch], marks: dict[str, Mark], probe: ChangeProbe, limit: int
     ) -> tuple[dict[str, Mark], list[int], bool]:
-        """New marks, the records that changed, at most ``limit``, and whether more wait; so many rows are looked at."""
+        """New marks, the records that changed, at most ``limit``, and whether more wait."""
         if not marks:
             marks = await self._first_marks(watches)
         found: list[tuple[Change, Watch]] = []
         waiting = False
         for watch in watches:
-            at_once = watch.at_once or rows
-            changes = await self._unseen(watch, marks.get(watch.name, Mark()), at_once)
-            waiting = waiting or len(changes) >= at_once
+            changes, filled = await probe.unseen(stream, watch, marks.get(watch.name, Mark()))
+            waiting = waiting or filled
             found += [(change, watch) for change in changes]
         found.sort(key=lambda pair: pair[0].place)
         parents: dict[int, None] = {}
         taken: dict[str, list[Change]] = {}
-        for number, (change, watch) in enumerate(found):
+        for change, watch in found:
             if len(parents) >= limit and change.parent not in parents:
                 waiting = True
-                found = found[:number]
                 break
             parents.setdefault(change.parent)
             taken.setdefault(watch.name, []).append(change)
@@ -181,67 +123,91 @@ class TrytonSource:
                 [watch.column],
                 order=[(watch.column, "DESC")],
                 limit=1,
+                context=context_of(watch.model),
             )
             stamp = micros(wire.instant(newest[0][watch.column])) - window if newest else -1
             marks[watch.name] = Mark(after=(stamp, 0))
         return {watches[0].name: Mark(), **marks}
 
-    async def _unseen(self, watch: Watch, mark: Mark, limit: int) -> list[Change]:
-        stamp, row_id = mark.after
-        column = watch.column
-        behind: list[object]
-        if stamp < 0:
-            behind = [(column, "!=", None)]
-        else:
-            at = moment(stamp)
-            behind = ["OR", (column, ">", at), [(column, "=", at), ("id", ">", row_id)]]
-        fields = [column] if watch.parent == "id" else [column, watch.parent]
-        rows = await self._client.search_read(
-            watch.model,
-            [*watch.domain, behind],
-            fields,
-            order=[(column, "ASC"), ("id", "ASC")],
-            limit=limit + len(mark.given),
-        )
-        return mark.unseen(
-            Change(micros(wire.instant(row[column])), row["id"], parent)
-            for row in rows
-            if (parent := _parent(row, watch.parent)) is not None
-        )
+    async def _following(self, stream: str, path: str, model: str, parents: Sequence[int]) -> list[RawItem]:
+        """The records of a stream that belong to these records of a model, by the path to them."""
+        items: list[RawItem] = []
+        for chunk in self._chunks(parents):
+            wanted = [f"{model},{row_id}" for row_id in chunk] if path == "origin" else chunk
+            async for page in self._pages(stream, [(path, "in", wanted)]):
+                items += await self._items(stream, page)
+        return items
 
     async def _records(self, stream: str, ids: Sequence[int]) -> list[RawItem]:
         rows: dict[int, dict[str, wire.Json]] = {}
-        for start in range(0, len(ids), self._settings.page_size):
-            chunk = ids[start : start + self._settings.page_size]
-            rows.update({row["id"]: row for row in await self._rows(stream, [("id", "in", list(chunk))])})
+        for chunk in self._chunks(ids):
+            rows.update({row["id"]: row for row in await self._rows(stream, [("id", "in", chunk)])})
         return await self._items(stream, [rows[found] for found in ids if found in rows])
 
     async def _items(self, stream: str, rows: Sequence[Mapping[str, wire.Json]]) -> list[RawItem]:
         if stream == RUNS:
             found = [await self._runs.with_figures(row) for row in rows]
             rows = [row for row in found if row is not None]
+        if stream == SUPPLIERS:
+            ordered_from = await self._ordered_from([row["id"] for row in rows])
+            rows = [row for row in rows if row["id"] in ordered_from]
         return [_item(stream, row) for row in rows]
 
+    async def _ordered_from(self, parties: Iterable[int]) -> set[int]:
+        """Those of these parties that the company has an order from."""
+        left, found = set(parties), set[int]()
+        company = (await self._client.context())["company"]
+        while left:
+            rows = await self._client.search_read(
+                "purchase.purchase",
+                [("company", "=", company), ("party", "in", sorted(left))],
+                ["party"],
+                order=[("id", "DESC")],
+                limit=self._settings.page_size,
+            )
+            if not rows:
+                break
+            found |= {row["party"] for row in rows}
+            left -= found
+        return found
+
+    async def _pages(self, stream: str, domain: Sequence[object]) -> AsyncIterator[list[dict[str, wire.Json]]]:
+        last = 0
+        while True:
+            page = await self._rows(stream, [*domain, ("id", ">", last)])
+            if not page:
+                return
+            for row in page:
+                if row["id"] <= last:
+                    raise Unavailable(f"{stream}: Tryton's page is not in the order asked for: the read is incomplete")
+                last = row["id"]
+            yield page
+
     async def _rows(self, stream: str, domain: Sequence[object]) -> list[dict[str, wire.Json]]:
-        if stream not in RECORDS:
-            raise Stop(f"the Tryton connector has no stream {stream!r}; it has {', '.join(RECORDS)}")
-        model, fields = RECORDS[stream]
-        company = ("company", "=", (await self._client.context())["company"])
-        own: list[object] = [company, *DOMAINS.get(stream, ())]
+        records = _records_of(stream)
+        own: list[object] = list(records.domain)
+        if records.company is not None:
+            own.insert(0, (records.company, "=", (await self._client.context())["company"]))
         if stream == COSTS:
             own += [("journal.code", "=", self._settings.maintenance_journal), ("state", "=", "posted")]
         return await self._client.search_read(
-            model, [*own, *domain], fields, order=[("id", "ASC")], limit=self._settings.page_size
+            records.model,
+            [*own, *domain],
+            records.fields,
+            order=[("id", "ASC")],
+            limit=self._settings.page_size,
+            context=context_of(records.model),
         )
 
+    def _chunks(self, ids: Sequence[int]) -> Iterable[list[int]]:
+        size = self._settings.page_size
+        return (list(ids[start : start + size]) for start in range(0, len(ids), size))
 
-def _parent(row: Mapping[str, wire.Json], path: str) -> int | None:
-    value: wire.Json = row
-    *steps, last = path.split(".")
-    for step in steps:
-        value = value.get(f"{step}.") if isinstance(value, Mapping) else None
-    found = value.get(last) if isinstance(value, Mapping) else None
-    return found if isinstance(found, int) else None
+
+def _records_of(stream: str) -> Records:
+    if stream not in RECORDS:
+        raise Stop(f"the Tryton connector has no stream {stream!r}; it has {', '.join(RECORDS)}")
+    return RECORDS[stream]
 
 
 def _item(stream: str, row: Mapping[str, wire.Json]) -> RawItem:

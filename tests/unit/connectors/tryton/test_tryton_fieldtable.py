@@ -53,16 +53,24 @@ from tieline.kernel.model import (
     ScheduleLine,
     WriteAsset,
 )
+from tieline.kernel.movement_records import MovementFields
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.reference_records import ReferenceFields
 
 ROOT = Path(__file__).parents[4]
-CONTEXT = Context("tryton", {code: code for code in ("COMPUTER", "MACHINE")}, "MAINT-EXPENSE")
+CONTEXT = Context(
+    "tryton",
+    {code: code for code in ("COMPUTER", "MACHINE")},
+    "MAINT-EXPENSE",
+    surplus_accounts=frozenset({"SURPLUS"}),
+)
 TABLES = tables({})
 MODELS: Mapping[str, type[BaseModel]] = {
     one.__name__: one
     for one in (
         *(AssetFields, BookFields, ScheduleLine, OrderFields, OrderLine, CostFields, CostLine),
         *(ReceiptFields, ReceiptLine, InvoiceFields, InvoiceLine, DepreciationRunFields),
+        *(MovementFields, ReferenceFields),
     )
 }
 LINE_OF = {"AssetReport": "", "BookReport": "ScheduleLine", "OrderReport": "OrderLine", "CostReport": "CostLine"}
@@ -72,9 +80,12 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
 }  # fmt: skip
 TEXTS = ("MARK", "MACHINE", "USD", "2031", "purchase.line,99", "purchase.line,2", "account.asset,99",
          "PART x 7: MARK", "assets", "goods",
-         "draft", "running", "closed", "posted", "quotation", "done", "cancelled")  # fmt: skip
+         "yearly", "income", "draft", "running", "closed", "posted", "quotation", "done", "cancelled")  # fmt: skip
 # What turns a record into another one: it is chosen by this, not made of it.
-CHOOSES = {("purchase-orders", "lines.type"), ("costs", "lines.account.code"), ("costs", "lines.id")}
+CHOOSES = {
+    ("purchase-orders", "lines.type"), ("costs", "lines.account.code"), ("costs", "lines.id"),
+    ("book-movements", "lines.id"), ("movement-reversals", "origin.lines.id"), ("book-revisions", "asset.revisions.id"),
+}  # fmt: skip
 
 
 def _golden(name: str) -> tuple[str, dict[str, Any]]:
@@ -86,6 +97,8 @@ def _golden(name: str) -> tuple[str, dict[str, Any]]:
 def _documents() -> Iterator[tuple[str, dict[str, Any]]]:
     """Records of each kind with one line, so that a changed date or id moves no other."""
     yield from _purchasing()
+    yield from _movements()
+    yield from _references()
     for name in ("asset-bought-on-an-order", "asset-closed", "asset-draft", "asset-running-with-postings",
                  "asset-written-by-the-hub", "book-in-a-broken-fiscal-year", "order-approved",
                  "cost-posted", "cost-posted-by-hand", "cost-reversal", "cost-shared"):  # fmt: skip
@@ -113,6 +126,34 @@ def _purchasing() -> Iterator[tuple[str, dict[str, Any]]]:
     yield stream, {**run, "fiscalyear.": {**run["fiscalyear."], "name": "A broken year"}}
 
 
+def _movements() -> Iterator[tuple[str, dict[str, Any]]]:
+    """What is posted on assets besides depreciation, and revisions with another one before them."""
+    for name in ("movement-written-down", "movement-written-up", "movement-disposal", "movement-disposal-cancelled"):
+        yield _golden(name)
+    stream, written_up = _golden("movement-written-up")
+    year = {**written_up["period."]["fiscalyear."], "name": "A broken year"}
+    yield stream, {**written_up, "period.": {**written_up["period."], "fiscalyear.": year}}
+    for code in ("SURPLUS", "BANK"):
+        account = {"id": 1, "code": code, "type.": {"id": 1, "statement": "balance"}}
+        yield stream, {**written_up, "lines.": [{**line, "account.": account} for line in written_up["lines."]]}
+    stream, revision = _golden("revision-of-a-life")
+    yield stream, revision
+    yield stream, {**revision, "description": "Runs well"}
+    # The first one of its asset: nothing is known of before but the product's duration.
+    yield stream, {**revision, "asset.": {**revision["asset."], "revisions.": []}}
+
+
+def _references() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Reference records of each family, each with one above it where there can be one."""
+    for name in ("asset-class", "supplier", "account-open", "account-ended"):
+        yield _golden(name)
+    stream, centre = _golden("cost-centre-open")
+    yield stream, centre
+    yield stream, {**centre, "parent.": {"id": 9, "code": "CC-9", "type": "normal"}}
+    stream, employee = _golden("employee-left")
+    yield stream, {**employee, "supervisor.": {"id": 9, "party.": {"id": 9, "code": "E-9"}}}
+
+
 def _leaves(node: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
     if isinstance(node, dict) and "__class__" not in node:
         for key, value in node.items():
@@ -128,13 +169,13 @@ def _name(path: Sequence[str | int]) -> str:
     return ".".join(part.rstrip(".") for part in path if isinstance(part, str))
 
 
-def _changed(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+def _changed(stream: str, name: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Other values that a leaf might have, each with the name of what was changed."""
-    if name == "comment":
+    if name.rpartition(".")[2] == "comment":
         for key in comment.KEYS:
             for mark in ("x/8/8", "MARK", "MISSING", "LOSS"):
-                yield f"comment: {key}", comment.write_values(value, {key: mark})
-    elif name == "description":
+                yield f"{name}: {key}", comment.write_values(value, {key: mark})
+    elif name == "description" and stream == "costs":
         said = costs_text.read_document(value)
         parts: Mapping[str, Mapping[str, Any]] = {
             "work order": {"work_order": "WO-MARK"},
@@ -147,6 +188,8 @@ def _changed(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, dict):
         for part, other in PARTS[value["__class__"]].items():
             yield name, {**value, part: other}
+    elif name.rpartition(".")[2] in {"active", "closed"}:
+        yield name, not value
     elif isinstance(value, int | float):
         yield name, value + 5
     else:
@@ -175,7 +218,7 @@ def _used() -> dict[tuple[str, str], set[str]]:
         before = _said(stream, document)
         assert before is not None
         for path, value in _leaves(document):
-            for name, other in _changed(_name(path), value):
+            for name, other in _changed(stream, _name(path), value):
                 after = _said(stream, _with(document, path, other))
                 if after is None or after.keys() != before.keys() or (stream, name) in CHOOSES:
                     continue

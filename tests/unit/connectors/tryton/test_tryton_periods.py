@@ -10,7 +10,7 @@ import pytest
 
 from tieline.connectors.tryton import models, wire
 from tieline.connectors.tryton.mapping import SNAPSHOT_STREAMS, STREAMS, Context, map_item
-from tieline.connectors.tryton.source import RECORDS, WATCHES
+from tieline.connectors.tryton.streams import RECORDS, WATCHES
 from tieline.kernel.calendars import FiscalPeriodKey, MonthCalendar, NamedAfter, WeekCalendar, Weekday
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import FiscalPeriodReport
@@ -109,8 +109,11 @@ def test_who_changed_it_last_is_said_as_a_number(written: dt.datetime | None, ex
 
 def test_periods_are_followed_but_not_compared() -> None:
     documents = {"receipts", "supplier-invoices", "depreciation-runs"}
-    assert set(STREAMS) - set(SNAPSHOT_STREAMS) == {"fiscal-periods"} | documents
+    movements = {"book-movements", "book-revisions", "movement-reversals"}
+    references = {"cost-centres", "accounts", "asset-classes", "suppliers", "employees"}
+    assert set(STREAMS) - set(SNAPSHOT_STREAMS) == {"fiscal-periods"} | documents | movements | references
     assert {watch.column for watch in WATCHES["fiscal-periods"]} == {"create_date", "write_date"}
     with pytest.raises(Rejected, match="not compared"):
         observe_report("run1", report("2026", months(1), 0))
-    assert RECORDS["fiscal-periods"] == ("account.period", models.PERIOD_FIELDS)
+    records = RECORDS["fiscal-periods"]
+    assert (records.model, records.fields) == ("account.period", models.PERIOD_FIELDS)
