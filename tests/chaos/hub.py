@@ -1,0 +1,95 @@
+"""The hub under test: a landscape of two systems, its topics with few partitions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import yaml
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.schema_registry import SchemaRegistryClient
+
+from tieline.kernel.applying import apply, plan
+from tieline.kernel.codecs import Codec, ConfluentSchemaIds
+from tieline.kernel.declarations import Topic, topics_for
+from tieline.kernel.landscape import Landscape, load_landscape
+from tieline.kernel.shapes import shapes_of
+from tieline.wiring import Hub
+
+PARTITIONS = 3
+"""At most, of a topic: keys have to share partitions here, and twelve of them on three brokers cost much."""
+ERP, WORKS = "ledger", "unio24"
+LEDGER_MODULE = "tieline.connectors.ledger.connector"
+PROCESSORS = ("identify", "accept", "route")
+SINKS = (f"sink-{WORKS}", f"sink-{ERP}")
+PROCESSES = (*PROCESSORS, *SINKS)
+PROFILE = Path(__file__).parents[2] / "deploy" / "local" / "unio24.profile.yaml"
+_FLOWS = (("asset", ERP, WORKS), ("book", ERP, WORKS), ("cost-document", WORKS, ERP))
+
+
+def declared_small(landscape: Landscape) -> Sequence[Topic]:
+    """The topics as declared, but with at most ``PARTITIONS`` partitions each."""
+    return [replace(topic, partitions=min(topic.partitions, PARTITIONS)) for topic in topics_for(landscape)]
+
+
+def write_landscape(folder: Path, *, bootstrap: str, registry: str, works: str, token: str, ledger: str) -> Path:
+    """The landscape file of the hub; clients reach Kafka at ``bootstrap``, the systems at their URLs."""
+    (folder / "token").write_text(token, encoding="utf-8")
+    common = {"owner": "chaos@example.org", "poll_interval_secs": 60}
+    described = {
+        "name": "Chaos",
+        "kafka": {"bootstrap_servers": bootstrap, "replication_factor": 3},
+        "registry": {"url": registry},
+        "systems": {
+            ERP: {**common, "connector": "ledger", "role": "erp", "settings": {"endpoint": ledger}},
+            WORKS: {
+                **common,
+                "connector": "unio24",
+                "role": "asset-management",
+                "settings": {
+                    "endpoint": works,
+                    "profile": {"path": str(PROFILE)},
+                    "token": {"secret": f"file:{folder}/token"},
+                },
+            },
+        },
+        "flows": [
+            {
+                "object": kind,
+                "source": source,
+                "target": target,
+                "interval_mins": 5,
+                "latency_target_secs": 3600,
+                "owner": "chaos@example.org",
+                "on_error": "hold",
+                "mode": "enabled",
+            }
+            for kind, source, target in _FLOWS
+        ],
+        "fiscal": {"periods": "optional", "late": "next-open"},
+        "metrics_port": 0,
+    }
+    path = folder / "landscape.yaml"
+    path.write_text(yaml.safe_dump(described), encoding="utf-8")
+    return path
+
+
+def open_hub_small(path: Path, bootstrap: str) -> Hub:
+    """The hub as the test sees it: the same topics as its processes, but Kafka at ``bootstrap``, without the proxy."""
+    landscape = load_landscape(path)
+    kafka = landscape.kafka.model_copy(update={"bootstrap_servers": bootstrap})
+    landscape = landscape.model_copy(update={"kafka": kafka})
+    topics = {topic.name: topic for topic in declared_small(landscape)}
+    ids = ConfluentSchemaIds(landscape.registry.url)
+    partitions = {name: topic.partitions for name, topic in topics.items()}
+    return Hub(path, landscape, topics, Codec(topics, ids, shapes_of(landscape.families)), partitions, ids.close)
+
+
+def apply_small(hub: Hub) -> None:
+    """Create topics and schemas."""
+    admin = AdminClient({"bootstrap.servers": hub.landscape.kafka.bootstrap_servers, "log_level": 3})
+    with SchemaRegistryClient({"url": hub.landscape.registry.url}) as registry:
+        steps = plan(hub.landscape, admin, registry)
+        create = [replace(step, topic=hub.topics[step.topic.name]) for step in steps.create]
+        apply(replace(steps, create=tuple(create)), admin, registry)

@@ -1,0 +1,116 @@
+"""``python -m tests.chaos.launching run accept --landscape …``: the product's own command, with points to die at.
+
+Wrapped from outside: what the kernel's thin edge to Kafka opens, the connector's sink, and nothing else. So what is
+killed is the product as it is.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from tests.chaos import ledger_connector
+from tests.chaos.hub import LEDGER_MODULE, declared_small
+from tests.chaos.points import FILE, Points, read_arm, strike_this_process
+
+from tieline import cli, wiring
+from tieline.kernel import broker
+from tieline.kernel.landscape import Landscape
+from tieline.kernel.model import Command
+from tieline.kernel.protocols import Connector, Sink, Written
+from tieline.wiring import Hub
+
+
+def pointed_consumer(points: Points) -> Callable[..., Consumer]:
+    """Makes consumers that pass ``polled`` with each first record of a batch."""
+
+    class PointedConsumer(Consumer):  # type: ignore[misc]  # the client ships no types
+        def poll(self, timeout: float = -1.0) -> Message | None:
+            message = super().poll(timeout)
+            if message is not None and message.error() is None:
+                points.reach("polled")
+            return message
+
+    return PointedConsumer
+
+
+def pointed_producer(points: Points) -> Callable[..., Producer]:
+    """Makes producers that pass a point at each step of a transaction."""
+
+    class PointedProducer(Producer):  # type: ignore[misc]  # the client ships no types
+        moves_position = False
+
+        def init_transactions(self, *given: Any) -> None:
+            super().init_transactions(*given)
+            points.reach("initialised")
+
+        def begin_transaction(self) -> None:
+            self.moves_position = False
+            super().begin_transaction()
+            points.reach("begun")
+
+        def produce(self, *given: Any, **named: Any) -> None:
+            super().produce(*given, **named)
+            points.reach("produced")
+
+        def send_offsets_to_transaction(self, offsets: Sequence[TopicPartition], *given: Any) -> None:
+            self.moves_position = True
+            points.reach("position:before")
+            super().send_offsets_to_transaction(offsets, *given)
+            points.reach("position:after")
+
+        def commit_transaction(self, *given: Any) -> None:
+            with points.around("commit" if self.moves_position else "record"):
+                super().commit_transaction(*given)
+
+    return PointedProducer
+
+
+class PointedSink:
+    """A sink that passes points around each call."""
+
+    def __init__(self, sink: Sink, points: Points) -> None:
+        self._sink = sink
+        self._points = points
+
+    async def write(self, command: Command, native_id: str | None) -> Written:
+        """See ``Sink``."""
+        with self._points.around("call"):
+            return await self._sink.write(command, native_id)
+
+    async def read_back(self, command: Command, native_id: str | None) -> Written | None:
+        """See ``Sink``."""
+        with self._points.around("read-back"):
+            return await self._sink.read_back(command, native_id)
+
+
+def main() -> None:
+    """Run the command that the arguments name."""
+    points = Points(read_arm(os.environ), strike_this_process(Path(os.environ[FILE])))
+    connect: Callable[[Hub, str], Connector] = Hub.connect
+
+    def connect_pointed(hub: Hub, system: str) -> Connector:
+        connector = connect(hub, system)
+        return replace(connector, sink=PointedSink(connector.sink, points))
+
+    def topics_small(landscape: Landscape) -> Any:
+        return declared_small(landscape)
+
+    with (
+        mock.patch.dict(sys.modules, {LEDGER_MODULE: ledger_connector}),
+        mock.patch.object(broker, "Consumer", pointed_consumer(points)),
+        mock.patch.object(broker, "Producer", pointed_producer(points)),
+        mock.patch.object(wiring, "topics_for", topics_small),
+        mock.patch.object(Hub, "connect", connect_pointed),
+    ):
+        cli.main()
+
+
+if __name__ == "__main__":
+    main()
