@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import cycle
 from typing import Literal, NamedTuple
 
-from tests.chaos.hub import PROCESSES, SINKS
-from tests.chaos.points import PROCESSOR_LABELS, Arm
+from tests.chaos.hub import PROCESSES, PROCESSORS, SINKS, SOURCE
+from tests.chaos.points import PROCESSOR_LABELS, SOURCE_LABELS, Arm
 from tests.chaos.proxy import ADD_OFFSETS, COMMIT_OFFSETS, END_TRANSACTION, Spoil
 
 Kind = Literal["kill", "usurp", "broker-kill", "broker-stop", "spoil", "storm", "target-restart", "target-lies"]
@@ -64,7 +64,7 @@ def make_plan(*, seed: int, kills: int, freezes: int, chunks: int, strikes: Sequ
         label = next(labels[victim])
         arms[victim].append(Arm("kill", label, _count(label, dice)))
     for number in range(freezes):
-        victim = SINKS[number % len(SINKS)] if number % 2 == 0 else dice.choice(PROCESSES)
+        victim = SINKS[number // 2 % len(SINKS)] if number % 2 == 0 else dice.choice(PROCESSORS)
         label = "call:before" if victim in SINKS else dice.choice(["produced", "position:after", "commit:before"])
         arms[victim].insert(dice.randrange(len(arms[victim]) + 1), Arm("freeze", label, _count(label, dice)))
     spread: list[list[Strike]] = [[] for _ in range(chunks)]
@@ -85,10 +85,10 @@ def make_strikes(
         found += [Strike("target-restart"), Strike("target-lies")]
     ways = cycle(dice.sample(_ways(), k=len(_ways())))
     for _ in range(spoils):
-        found.append(Strike("spoil", spoil=next(ways)._replace(client=dice.choice(PROCESSES))))
+        found.append(Strike("spoil", spoil=next(ways)._replace(client=dice.choice((*PROCESSORS, *SINKS)))))
     for number in range(storms):
         protocol: Protocol = "classic" if number % 2 == 0 else "consumer"
-        found.append(Strike("storm", dice.choice(PROCESSES), protocol=protocol))
+        found.append(Strike("storm", dice.choice((*PROCESSORS, *SINKS)), protocol=protocol))
     victims = cycle(dice.sample(PROCESSES, k=len(PROCESSES)))
     return found + [Strike("usurp", next(victims)) for _ in range(usurpers)]
 
@@ -106,7 +106,7 @@ def _ways() -> list[Spoil]:
 
 def _labels(process: str, dice: random.Random) -> Iterator[str]:
     """Points of a process without end: all of them before any comes again."""
-    own = [*PROCESSOR_LABELS]
+    own = [*(SOURCE_LABELS if process == SOURCE else PROCESSOR_LABELS)]
     if process in SINKS:
         own += [*CALLS, "record:before", "record:during"]
     while True:

@@ -44,17 +44,12 @@ class Fault(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One flow's run. Sequences are in the order in which things happened, at least within each key.
-
-    ``every`` says that the target must have seen every version; otherwise the hub may pass over all but the last of a
-    key, as it does with books, which are shown as they are.
-    """
+    """One flow's run. Sequences are in the order in which things happened, at least within each key."""
 
     flow: str
     sent: Sequence[Version]
     events: Sequence[Noted]
     effects: Sequence[Noted]
-    every: bool = True
     buried: Sequence[str] = ()
 
 
@@ -96,8 +91,7 @@ def _aborted(history: History) -> Iterator[str]:
 
 def _unseen(history: History) -> Iterator[str]:
     seen = {effect.version for effect in history.effects}
-    events = [event.version for event in history.events]
-    owed = events if history.every else list({version.key: version for version in sorted(events)}.values())
+    owed = (event.version for event in history.events)
     yield from (f"{_name(version)} has an event and no effect" for version in _missing(owed, seen))
 
 

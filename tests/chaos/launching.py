@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,7 @@ from tieline.wiring import Hub
 def pointed_consumer(points: Points) -> Callable[..., Consumer]:
     """Makes consumers that pass ``polled`` with each first record of a batch."""
 
-    class PointedConsumer(Consumer):  # type: ignore[misc]  # the client ships no types
+    class PointedConsumer(Consumer):
         def poll(self, timeout: float = -1.0) -> Message | None:
             message = super().poll(timeout)
             if message is not None and message.error() is None:
@@ -43,7 +43,7 @@ def pointed_consumer(points: Points) -> Callable[..., Consumer]:
 def pointed_producer(points: Points) -> Callable[..., Producer]:
     """Makes producers that pass a point at each step of a transaction."""
 
-    class PointedProducer(Producer):  # type: ignore[misc]  # the client ships no types
+    class PointedProducer(Producer):
         moves_position = False
 
         def init_transactions(self, *given: Any) -> None:
@@ -59,7 +59,7 @@ def pointed_producer(points: Points) -> Callable[..., Producer]:
             super().produce(*given, **named)
             points.reach("produced")
 
-        def send_offsets_to_transaction(self, offsets: Sequence[TopicPartition], *given: Any) -> None:
+        def send_offsets_to_transaction(self, offsets: list[TopicPartition], *given: Any) -> None:
             self.moves_position = True
             points.reach("position:before")
             super().send_offsets_to_transaction(offsets, *given)

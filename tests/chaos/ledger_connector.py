@@ -59,7 +59,8 @@ class NoSource:
     async def read_all(self, stream: str) -> AsyncIterator[RawItem]:
         """See ``Source``."""
         del stream
-        for item in ():
+        nothing: Sequence[RawItem] = ()
+        for item in nothing:
             yield item
 
 

@@ -56,20 +56,25 @@ class Item(NamedTuple):
         return Version(f"{self.flow}/{self.thing}", self.number)
 
 
-def make_load(count: int, seed: int) -> list[Item]:
+def make_load(count: int, seed: int) -> tuple[list[Item], list[Item]]:
     """So many items: a quarter new assets, a quarter later versions of them, a quarter books, a quarter documents.
 
-    Mixed, but each thing's versions in order, and a book after the first word of its asset.
+    The first list is of the assets that have books: the hub passes over what changes in a book before every system
+    knows its asset, so the second list, which is the rest, is sent when that is so. It is mixed, but each thing's
+    versions are in order.
     """
     dice = random.Random(f"load/{seed}")  # noqa: S311  - reproducible data, no secrets
     assets = max(count // 4, 1)
-    kinds = ["new"] * assets + ["change", "book", "cost"] * ((count - assets) // 3 + 1)
-    kinds = [kinds[0], *dice.sample(kinds[1:count], k=min(count, len(kinds)) - 1)]
-    return list(_number(kinds, dice))
+    # Few assets have many versions of their book: order is what is watched.
+    with_books = max(assets // 4, 1)
+    kinds = ["new"] * (assets - with_books) + ["change", "book", "cost"] * ((count - assets) // 3 + 1)
+    kinds = kinds[: count - with_books]
+    first = [Item("assets", thing, 1) for thing in range(with_books)]
+    return first, list(_number(dice.sample(kinds, k=len(kinds)), with_books, dice))
 
 
-def _number(kinds: Sequence[str], dice: random.Random) -> Iterator[Item]:
-    assets: list[int] = []
+def _number(kinds: Sequence[str], with_books: int, dice: random.Random) -> Iterator[Item]:
+    assets = [1] * with_books
     books: dict[int, int] = {}
     costs = 0
     for kind in kinds:
@@ -81,8 +86,7 @@ def _number(kinds: Sequence[str], dice: random.Random) -> Iterator[Item]:
             assets[thing] += 1
             yield Item("assets", thing, assets[thing])
         elif kind == "book":
-            # Few assets have many versions of their book: order is what is watched.
-            thing = dice.randrange(max(len(assets) // 4, 1))
+            thing = dice.randrange(with_books)
             books[thing] = books.get(thing, 0) + 1
             yield Item("books", thing, books[thing])
         else:

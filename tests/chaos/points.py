@@ -47,7 +47,9 @@ SINK_LABELS = (
     "read-back:before",
     "read-back:after",
 )
-"""``record`` is a commit that moves no position: intents, and the outcomes of all but a batch's last calls."""
+SOURCE_LABELS = ("initialised", "begun", "produced", "record:before", "record:during", "record:after")
+"""``record`` is a commit that moves no position: intents, the outcomes of all but a batch's last calls, what
+a source read (its position is a record)."""
 
 
 @dataclass(frozen=True, slots=True)

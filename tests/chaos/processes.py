@@ -78,8 +78,8 @@ class Processes:
             if copy.process.poll() is not None:
                 self._count_end(copy, struck.get(copy.process.pid))
                 self.running[name] = self._start(name)
-            elif struck.get(copy.process.pid, ("", ""))[0] == "freeze":
-                self.tally.freezes[struck[copy.process.pid][1]] += 1
+            elif (met := struck.get(copy.process.pid)) is not None and met[0] == "freeze":
+                self.tally.freezes[met[1]] += 1
                 self._replace(copy, wake_at=time.monotonic() + self._frozen_secs)
         for copy in list(self.replaced):
             if copy.wake_at is not None and time.monotonic() > copy.wake_at:

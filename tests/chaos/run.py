@@ -21,15 +21,17 @@ from tests.chaos.ledger import Ledger, serve_ledger
 from tests.chaos.load import FLOWS, Item, make_load, outbound
 from tests.chaos.processes import Processes
 from tests.chaos.proxy import Proxy
-from tests.chaos.witness import Effects, read_histories
+from tests.chaos.witness import Effects, known_to_works, read_histories
 from tests.parts.cluster import Cluster, start_cluster
 from tests.parts.unio24 import TOKEN, Unio24Part, start_unio24
 
 from tieline.kernel import broker
 from tieline.kernel.clock import utc_now
 from tieline.kernel.consuming import group_of
+from tieline.kernel.inspecting import LogReader
 from tieline.kernel.letters import input_topics
 from tieline.kernel.producing import Writer
+from tieline.synthetic.sending import wait_for_rest
 from tieline.wiring import Hub
 
 TICK_SECS = 0.1
@@ -87,6 +89,7 @@ class Run:
 
     def __init__(
         self,
+        *,
         size: Size,
         cluster: Cluster,
         proxy: Proxy,
@@ -106,11 +109,30 @@ class Run:
         self._under_way: list[Future[None]] = []
         self.processes = processes
         self.effects = Effects(works, ledger)
+        self._sender = Sender(hub)
         self.sent: list[Item] = []
+
+    def open(self, first: Sequence[Item]) -> None:
+        """Send, and wait until every system knows these assets and the hub knows that they do."""
+        self._sender.send(first)
+        self.sent += first
+        known = self._pool.submit(self._wait_until_known, len(first))
+        while not known.done():
+            self._tick()
+        known.result()
+
+    def _wait_until_known(self, count: int) -> None:
+        deadline = time.monotonic() + self._size.patience_secs
+        while len(known_to_works(self._hub)) < count:
+            if time.monotonic() > deadline:
+                raise AssertionError("the first assets do not become known")
+            time.sleep(0.5)
+        with LogReader(self._hub) as log:
+            wait_for_rest(log, timeout_secs=self._size.patience_secs)
 
     def send_all(self, load: Sequence[Item], plan: Plan) -> None:
         """Chunk by chunk: strike, send, and go on when as many have died as shall by then (or are goaded to)."""
-        sender = Sender(self._hub)
+        sender = self._sender
         chunks = len(plan.strikes)
         for number, strikes in enumerate(plan.strikes):
             chunk = load[number * len(load) // chunks : (number + 1) * len(load) // chunks]
@@ -136,8 +158,7 @@ class Run:
                 self._tick()
             one.result()
         httpx.delete(f"{self._works.url}/_faults", headers=_bearer(), trust_env=False).raise_for_status()
-        owed = {item.version for item in self.sent if item.flow != "books"}
-        owed |= {item.version for item in {item.thing: item for item in self.sent if item.flow == "books"}.values()}
+        owed = {item.version for item in self.sent}
         deadline = time.monotonic() + self._size.patience_secs
         seen, quiet_since = -1, time.monotonic()
         while time.monotonic() < deadline:
@@ -275,7 +296,16 @@ def open_run(folder: Path, registry: str, size: Size, plan: Plan) -> Iterator[Ru
         stack.callback(processes.stop)
         processes.start_all()
         pool = stack.enter_context(ThreadPoolExecutor(4))
-        yield Run(size, cluster, proxy, hub, works, ledger, processes, pool)
+        yield Run(
+            size=size,
+            cluster=cluster,
+            proxy=proxy,
+            hub=hub,
+            works=works,
+            ledger=ledger,
+            processes=processes,
+            pool=pool,
+        )
 
 
 def run_once(folder: Path, registry: str, size: Size, seed: int) -> Result:
@@ -294,7 +324,9 @@ def run_once(folder: Path, registry: str, size: Size, seed: int) -> Result:
     chunks = max(len(strikes), size.kills, 1) + 1
     plan = make_plan(seed=seed, kills=size.kills - outside, freezes=size.freezes, chunks=chunks, strikes=strikes)
     with open_run(folder, registry, size, plan) as run:
-        run.send_all(make_load(size.events, seed), plan)
+        first, rest = make_load(size.events, seed)
+        run.open(first)
+        run.send_all(rest, plan)
         run.calm_down()
         result = run.result(seed, began, 0.0)
     # The children's time counts once they have ended.

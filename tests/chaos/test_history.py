@@ -63,12 +63,6 @@ def test_a_report_that_was_sent_twice_is_owed_once() -> None:
     assert check(replace(GOOD, sent=[V1, V2, V1, V2, OTHER, V3])) == []
 
 
-def test_where_only_the_last_version_counts_the_ones_before_may_be_passed_over() -> None:
-    books = replace(GOOD, effects=noted(OTHER, V3), every=False)
-    assert check(books) == []
-    assert {fault.rule for fault in check(replace(books, effects=noted(OTHER, V2)))} == {"unseen"}
-
-
 def test_a_fault_names_flow_key_and_version() -> None:
     (fault,) = check(replace(GOOD, effects=noted(OTHER, V1, V2)))
     assert fault == Fault("unseen", "assets: pump version 3 has an event and no effect")

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 from tests.chaos.history import History, Noted, Version
+from tests.chaos.hub import WORKS
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import EVENTS, FLOWS, Flow, Item, asset_version
 from tests.parts.unio24 import TOKEN, Unio24Part
@@ -73,12 +74,23 @@ def read_histories(hub: Hub, sent: Sequence[Item], effects: Mapping[Flow, Sequen
             sent=[item.version for item in sent if item.flow == flow],
             events=_events(hub, flow),
             effects=effects[flow],
-            # A book is shown as it is: what changed before the target knew the asset is passed over.
-            every=flow != "books",
             buried=buried if flow == FLOWS[0] else (),
         )
         for flow in FLOWS
     ]
+
+
+def known_to_works(hub: Hub) -> set[str]:
+    """Canonical ids of the assets of which the hub has published that the works know them."""
+    found: set[str] = set()
+
+    def take(record: Inbound) -> None:
+        body = None if record.value is None else hub.codec.decode(record.topic, record.value).body
+        if isinstance(body, AssetEvent) and WORKS in body.links:
+            found.add(body.asset_id)
+
+    broker.read_to_end(hub.landscape.kafka, [EVENTS["assets"]], take)
+    return found
 
 
 def _dead_letters(hub: Hub) -> list[Inbound]:
