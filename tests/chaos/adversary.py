@@ -112,7 +112,7 @@ def _labels(process: str, dice: random.Random) -> Iterator[str]:
     while True:
         for label in dice.sample(own, k=len(own)):
             yield label
-            if label in CALLS:
+            if label in CALLS and process in SINKS:
                 yield dice.choice(READ_BACKS)
 
 

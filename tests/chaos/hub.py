@@ -1,4 +1,4 @@
-"""The hub under test: a landscape of two systems, its topics with few partitions."""
+"""The hub under test: a landscape of two systems, its processes, its topics with few partitions. Light to import."""
 
 from __future__ import annotations
 
@@ -7,19 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import yaml
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.schema_registry import SchemaRegistryClient
 
-from tieline.kernel.applying import apply, plan
-from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.declarations import Topic, topics_for
-from tieline.kernel.landscape import Landscape, load_landscape
-from tieline.kernel.shapes import shapes_of
-from tieline.wiring import Hub
+from tieline.kernel.landscape import Landscape
 
 PARTITIONS = 3
 """Of a topic that is used; of the others, one. Keys have to share partitions here, and each costs three brokers."""
-USED = ("asset.asset.", "asset.book.", "cost.document.", "hub.identified.", "hub.xref.", "hub.delivery-ledger.", "sink.")
+USED = (
+    "asset.asset.",
+    "asset.book.",
+    "cost.document.",
+    "hub.identified.",
+    "hub.xref.",
+    "hub.delivery-ledger.",
+    "sink.",
+)
 ERP, WORKS = "ledger", "unio24"
 LEDGER_MODULE = "tieline.connectors.ledger.connector"
 PROCESSORS = ("identify", "accept", "route")
@@ -79,23 +81,3 @@ def write_landscape(folder: Path, *, bootstrap: str, registry: str, works: str, 
     path = folder / "landscape.yaml"
     path.write_text(yaml.safe_dump(described), encoding="utf-8")
     return path
-
-
-def open_hub_small(path: Path, bootstrap: str) -> Hub:
-    """The hub as the test sees it: the same topics as its processes, but Kafka at ``bootstrap``, without the proxy."""
-    landscape = load_landscape(path)
-    kafka = landscape.kafka.model_copy(update={"bootstrap_servers": bootstrap})
-    landscape = landscape.model_copy(update={"kafka": kafka})
-    topics = {topic.name: topic for topic in declared_small(landscape)}
-    ids = ConfluentSchemaIds(landscape.registry.url)
-    partitions = {name: topic.partitions for name, topic in topics.items()}
-    return Hub(path, landscape, topics, Codec(topics, ids, shapes_of(landscape.families)), partitions, ids.close)
-
-
-def apply_small(hub: Hub) -> None:
-    """Create topics and schemas."""
-    admin = AdminClient({"bootstrap.servers": hub.landscape.kafka.bootstrap_servers, "log_level": 3})
-    with SchemaRegistryClient({"url": hub.landscape.registry.url}) as registry:
-        steps = plan(hub.landscape, admin, registry)
-        create = [replace(step, topic=hub.topics[step.topic.name]) for step in steps.create]
-        apply(replace(steps, create=tuple(create)), admin, registry)

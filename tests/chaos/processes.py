@@ -100,12 +100,11 @@ class Processes:
         """A second copy starts while the first runs; the first is not armed any more than it is."""
         self._replace(self.running[name], wake_at=None)
 
-    def goad(self) -> bool:
-        """Kill one whose point does not come; False if nobody is armed."""
+    def goad(self) -> None:
+        """Kill one whose point does not come; when nobody waits for one, anybody."""
         armed = [name for name, copy in self.running.items() if copy.arm is not None and copy.arm.deed == "kill"]
-        if armed:
-            self.kill(armed[self.kills % len(armed)])
-        return bool(armed)
+        names = armed or list(self.running)
+        self.kill(names[self.kills % len(names)])
 
     def disarm(self) -> None:
         """From now on nobody who starts is armed."""

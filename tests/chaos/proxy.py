@@ -145,18 +145,19 @@ class Proxy:
             return
         link = _Link(writer, broker)
         self._links.add(link)
+        pair = [
+            asyncio.ensure_future(way) for way in (self._pass_requests(link, reader), self._pass_answers(link, answers))
+        ]
         try:
-            ways = (self._pass_requests(link, reader), self._pass_answers(link, answers))
-            pair = [asyncio.ensure_future(way) for way in ways]
             await asyncio.wait(pair, return_when=asyncio.FIRST_COMPLETED)
             if link.held:
                 await asyncio.wait(pair[:1])
-            for way in pair:
-                way.cancel()
-            await asyncio.gather(*pair, return_exceptions=True)
         finally:
             link.cut()
             self._links.discard(link)
+            for way in pair:
+                way.cancel()
+            await asyncio.gather(*pair, return_exceptions=True)
 
     async def _pass_requests(self, link: _Link, reader: asyncio.StreamReader) -> None:
         with suppress(asyncio.IncompleteReadError, OSError):

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import resource
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
 import httpx
 from confluent_kafka import Consumer, KafkaException
 from tests.chaos.adversary import STORM_JOINS, Plan, Strike, make_plan, make_strikes
 from tests.chaos.history import check
-from tests.chaos.hub import apply_small, open_hub_small, write_landscape
+from tests.chaos.hub import write_landscape
+from tests.chaos.inside import apply_small, open_hub_small
 from tests.chaos.ledger import Ledger, serve_ledger
 from tests.chaos.load import FLOWS, Item, make_load, outbound
 from tests.chaos.processes import Processes
 from tests.chaos.proxy import Proxy
+from tests.chaos.result import Result
 from tests.chaos.witness import Effects, known_to_works, read_histories
 from tests.parts.cluster import Cluster, start_cluster
 from tests.parts.unio24 import TOKEN, Unio24Part, start_unio24
@@ -35,6 +36,7 @@ from tieline.synthetic.sending import wait_for_rest
 from tieline.wiring import Hub
 
 TICK_SECS = 0.1
+PATIENT_SECS, IMPATIENT_SECS = 4.0, 1.0
 BROKER_DOWN_SECS = 2.0
 STRANGER_STAYS_SECS = 1.0
 QUIET_SECS = 3.0
@@ -56,32 +58,6 @@ class Size:
     frozen_secs: float = 11.0
     """Longer than a sink trusts its last transaction (``delivering.FRESH_SECS``)."""
     patience_secs: float = 120.0
-
-
-@dataclass(slots=True)
-class Result:
-    """One part's figures, as the page shows them and the state folder keeps them."""
-
-    seed: int
-    events: int
-    effects: dict[str, int]
-    kills: dict[str, int]
-    freezes: dict[str, int]
-    strikes: dict[str, int]
-    starts: int
-    fenced: int
-    wall_secs: float
-    processor_secs: float
-    faults: list[str] = field(default_factory=list)
-
-    def to_json(self) -> str:
-        """For the state folder."""
-        return json.dumps(asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> Self:
-        """The inverse."""
-        return cls(**json.loads(text))
 
 
 class Run:
@@ -107,6 +83,7 @@ class Run:
         self._ledger = ledger
         self._pool = pool
         self._under_way: list[Future[None]] = []
+        self._one_broker_at_a_time = threading.Lock()
         self.processes = processes
         self.effects = Effects(works, ledger)
         self._sender = Sender(hub)
@@ -140,14 +117,16 @@ class Run:
                 self._strike(strike)
             sender.send(chunk)
             self.sent += chunk
-            owed = (number + 1) * self._size.kills // chunks
-            deadline = time.monotonic() + 60
-            goad_at = time.monotonic() + 4.0
-            while self.processes.kills < owed and time.monotonic() < deadline:
-                self._tick()
-                if time.monotonic() > goad_at and not self.processes.goad():
-                    break
-                goad_at = max(goad_at, time.monotonic() + 1.0) if time.monotonic() > goad_at else goad_at
+            self._until_killed((number + 1) * self._size.kills // chunks)
+
+    def _until_killed(self, owed: int) -> None:
+        """Goes on when so many have died: at their points, or goaded when those do not come."""
+        goad_at = time.monotonic() + PATIENT_SECS
+        while self.processes.kills < owed:
+            self._tick()
+            if time.monotonic() > goad_at:
+                self.processes.goad()
+                goad_at = time.monotonic() + IMPATIENT_SECS
 
     def calm_down(self) -> None:
         """No more accidents; returns when every effect owed is there and nothing has moved for a while."""
@@ -225,9 +204,10 @@ class Run:
 
     def _bounce(self, strike: Strike) -> None:
         part = self._cluster.brokers[int(strike.part)]
-        (part.kill if strike.kind == "broker-kill" else part.stop)()
-        time.sleep(BROKER_DOWN_SECS)
-        part.start()
+        with self._one_broker_at_a_time:
+            (part.kill if strike.kind == "broker-kill" else part.stop)()
+            time.sleep(BROKER_DOWN_SECS)
+            part.start(wait_secs=120)
 
     def _storm(self, strike: Strike) -> None:
         """Strangers join the process's group and leave it, again and again: who commits to it is refused meanwhile."""
