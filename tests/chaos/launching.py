@@ -92,7 +92,8 @@ class PointedSink:
 
 def main() -> None:
     """Run the command that the arguments name."""
-    points = Points(read_arm(os.environ), strike_this_process(Path(os.environ[FILE])))
+    file = Path(os.environ[FILE])
+    points = Points(read_arm(os.environ), strike_this_process(file), file.exists)
     connect: Callable[[Hub, str], Connector] = Hub.connect
 
     def connect_pointed(hub: Hub, system: str) -> Connector:

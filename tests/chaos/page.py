@@ -68,7 +68,8 @@ def write_page(setting: Setting, results: Sequence[Result]) -> str:
         "",
         *_table(("else", "times"), _sums(result.strikes for result in results)),
         "",
-        f"{sum(result.fenced for result in results)} copies that had been replaced found out, and ended.",
+        f"{sum(one.fenced for one in results)} copies that had been replaced found out, and ended.",
+        f"{sum(one.repeated for one in results)} transactions were given up, and their work was done again.",
         "",
     ]
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 
 ``TIELINE_KILL_AT=commit:before:2`` kills the process by ``kill -9`` the second time it is about to commit a position;
 ``TIELINE_FREEZE_AT=…`` stops it there (SIGSTOP) until somebody sends SIGCONT. What struck is written to the file
-``TIELINE_POINT_FILE`` first, a line ``pid deed label``.
+``TIELINE_POINT_FILE`` first, a line ``pid deed label``. Nothing strikes or counts before that file is there.
 """
 
 from __future__ import annotations
@@ -78,15 +78,18 @@ def read_arm(environment: Mapping[str, str]) -> Arm | None:
 
 @dataclass(slots=True)
 class Points:
-    """Counts the passings of each point, and strikes when it is time. ``strike`` gets the deed and the label."""
+    """Counts the passings of the point that is armed, and strikes when it is time.
+
+    ``strike`` gets the deed and the label. What is passed while it is not ``in_force`` does not count.
+    """
 
     arm: Arm | None
     strike: Callable[[Deed, str], None]
+    in_force: Callable[[], bool] = lambda: True
     passed: Counter[str] = field(default_factory=Counter)
 
     def reach(self, label: str) -> None:
         """The process is at a point."""
-        self.passed[label] += 1
         if self._is_due(label):
             assert self.arm is not None
             self.strike(self.arm.deed, label)
@@ -96,7 +99,6 @@ class Points:
         """``name:before``, a call during which it may strike too, and ``name:after`` if the call came back."""
         self.reach(f"{name}:before")
         label = f"{name}:during"
-        self.passed[label] += 1
         if self._is_due(label):
             # From a thread: the call is to be under way. When it returns first, the deed comes a moment after it.
             threading.Thread(target=self._strike_soon, args=(label,), daemon=True).start()
@@ -104,7 +106,10 @@ class Points:
         self.reach(f"{name}:after")
 
     def _is_due(self, label: str) -> bool:
-        return self.arm is not None and self.arm.label == label and self.passed[label] == self.arm.count
+        if self.arm is None or self.arm.label != label or not self.in_force():
+            return False
+        self.passed[label] += 1
+        return self.passed[label] == self.arm.count
 
     def _strike_soon(self, label: str) -> None:
         assert self.arm is not None

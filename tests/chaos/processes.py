@@ -30,6 +30,11 @@ class Copy:
     wake_at: float | None = None
 
     @property
+    def is_started(self) -> bool:
+        """Whether it has read its tables and takes up its work."""
+        return b'"started"' in self.log.read_bytes()
+
+    @property
     def last_words(self) -> str:
         """The end of its log."""
         return self.log.read_bytes()[-600:].decode(errors="replace").strip()
@@ -71,6 +76,10 @@ class Processes:
         for name in self._arms:
             self.running[name] = self._start(name)
 
+    def let_strike(self) -> None:
+        """From now on points strike."""
+        self._file.touch()
+
     def tend(self) -> None:
         """Count the ended, start them again; replace the frozen, and wake those whose time has come."""
         struck = read_struck(self._file)
@@ -101,10 +110,12 @@ class Processes:
         self._replace(self.running[name], wake_at=None)
 
     def goad(self) -> None:
-        """Kill one whose point does not come; when nobody waits for one, anybody."""
-        armed = [name for name, copy in self.running.items() if copy.arm is not None and copy.arm.deed == "kill"]
-        names = armed or list(self.running)
-        self.kill(names[self.kills % len(names)])
+        """Kill one that runs and whose point does not come; when nobody waits for one, anybody that runs."""
+        started = {name: copy for name, copy in self.running.items() if copy.is_started}
+        armed = [name for name, copy in started.items() if copy.arm is not None and copy.arm.deed == "kill"]
+        names = armed or list(started)
+        if names:
+            self.kill(names[self.kills % len(names)])
 
     def disarm(self) -> None:
         """From now on nobody who starts is armed."""
@@ -113,10 +124,15 @@ class Processes:
 
     @property
     def is_calm(self) -> bool:
-        """Whether no point can strike any more, and nobody sleeps."""
-        return all(copy.arm is None for copy in self.running.values()) and not any(
+        """Whether everybody is at work, and nobody sleeps."""
+        return all(copy.is_started for copy in self.running.values()) and not any(
             copy.wake_at is not None for copy in self.replaced
         )
+
+    @property
+    def repeated(self) -> int:
+        """How often a process gave a transaction up and did its work again."""
+        return sum(log.read_bytes().count(b'"transaction-repeated"') for log in self._folder.glob("*-*.log"))
 
     def stop(self) -> None:
         """End everything, also who is frozen."""

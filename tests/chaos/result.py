@@ -19,6 +19,7 @@ class Result:
     strikes: dict[str, int]
     starts: int
     fenced: int
+    repeated: int
     wall_secs: float
     processor_secs: float
     faults: list[str] = field(default_factory=list)

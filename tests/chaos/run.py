@@ -57,7 +57,7 @@ class Size:
     usurpers: int
     frozen_secs: float = 11.0
     """Longer than a sink trusts its last transaction (``delivering.FRESH_SECS``)."""
-    patience_secs: float = 120.0
+    patience_secs: float = 300.0
 
 
 class Run:
@@ -90,7 +90,7 @@ class Run:
         self.sent: list[Item] = []
 
     def open(self, first: Sequence[Item]) -> None:
-        """Send, and wait until every system knows these assets and the hub knows that they do."""
+        """Send, and wait until every system knows these assets and the hub knows that they do. In peace."""
         self._sender.send(first)
         self.sent += first
         known = self._pool.submit(self._wait_until_known, len(first))
@@ -103,19 +103,19 @@ class Run:
         while len(known_to_works(self._hub)) < count:
             if time.monotonic() > deadline:
                 raise AssertionError("the first assets do not become known")
-            time.sleep(0.5)
+            time.sleep(1.0)
         with LogReader(self._hub) as log:
             wait_for_rest(log, timeout_secs=self._size.patience_secs)
 
     def send_all(self, load: Sequence[Item], plan: Plan) -> None:
         """Chunk by chunk: strike, send, and go on when as many have died as shall by then (or are goaded to)."""
-        sender = self._sender
+        self.processes.let_strike()
         chunks = len(plan.strikes)
         for number, strikes in enumerate(plan.strikes):
             chunk = load[number * len(load) // chunks : (number + 1) * len(load) // chunks]
             for strike in strikes:
                 self._strike(strike)
-            sender.send(chunk)
+            self._sender.send(chunk)
             self.sent += chunk
             self._until_killed((number + 1) * self._size.kills // chunks)
 
@@ -171,6 +171,7 @@ class Run:
             strikes=dict(sorted(struck.items())),
             starts=tally.starts,
             fenced=tally.fenced + tally.zombies_fenced,
+            repeated=self.processes.repeated,
             wall_secs=round(time.monotonic() - began, 1),
             processor_secs=round(processor_secs, 1),
             faults=[*faults, *(f"crashed: {words}" for words in tally.crashes)],
@@ -184,7 +185,8 @@ class Run:
         if strike.spoil is not None:
             self._proxy.plan(strike.spoil)  # counted when it strikes
             return
-        self.processes.tally.strikes[strike.name] += strike.kind != "kill"
+        if strike.kind != "kill":  # those are counted where they die
+            self.processes.tally.strikes[strike.name] += 1
         match strike.kind:
             case "kill":
                 self.processes.kill(str(strike.part))

@@ -31,6 +31,19 @@ def test_a_point_strikes_at_the_passing_it_was_told_and_at_no_other() -> None:
     assert struck == [("kill", "polled")]
 
 
+def test_what_is_passed_before_points_are_in_force_does_not_count() -> None:
+    struck: list[str] = []
+    is_in_force = [False]
+    own = Points(Arm("kill", "polled", 2), lambda _, label: struck.append(label), lambda: is_in_force[0])
+    for _ in range(3):
+        own.reach("polled")
+    is_in_force[0] = True
+    own.reach("polled")
+    assert struck == []
+    own.reach("polled")
+    assert struck == ["polled"]
+
+
 def test_who_is_not_armed_passes_every_point() -> None:
     own, struck = points(None)
     for label in SINK_LABELS:

@@ -9,7 +9,7 @@ from tests.chaos.run import Size, run_once
 
 from tieline.stack.parts import RegistryPart
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
 
 SMALL = Size(events=300, kills=10, freezes=1, bounces=1, spoils=2, storms=1, usurpers=1)
 

@@ -17,6 +17,7 @@ ONE = Result(
     strikes={"broker-kill": 1},
     starts=9,
     fenced=1,
+    repeated=4,
     wall_secs=41.5,
     processor_secs=50.1,
 )
@@ -31,6 +32,7 @@ def test_the_page_has_a_row_a_part_and_sums_the_rest() -> None:
     assert "| commit:before | 3 |" in page
     assert "| together | 4 |" in page
     assert "2 copies that had been replaced found out" in page
+    assert "8 transactions were given up" in page
 
 
 def test_a_fault_is_counted_by_its_rule_and_told() -> None:
