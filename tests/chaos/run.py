@@ -36,7 +36,7 @@ from tieline.synthetic.sending import wait_for_rest
 from tieline.wiring import Hub
 
 TICK_SECS = 0.1
-PATIENT_SECS, IMPATIENT_SECS = 4.0, 1.0
+PATIENT_SECS, IMPATIENT_SECS = 8.0, 2.0
 BROKER_DOWN_SECS = 2.0
 STRANGER_STAYS_SECS = 1.0
 QUIET_SECS = 3.0
@@ -212,7 +212,7 @@ class Run:
             part.start(wait_secs=120)
 
     def _storm(self, strike: Strike) -> None:
-        """Strangers join the process's group and leave it, again and again: who commits to it is refused meanwhile."""
+        """Strangers join the process's group and leave it, again and again; its positions must not move by that."""
         protocol = (
             {"group.protocol": "consumer"}
             if strike.protocol == "consumer"
