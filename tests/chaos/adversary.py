@@ -66,7 +66,8 @@ def make_plan(*, seed: int, kills: int, freezes: int, chunks: int, strikes: Sequ
     for number in range(freezes):
         victim = SINKS[number // 2 % len(SINKS)] if number % 2 == 0 else dice.choice(PROCESSORS)
         label = "call:before" if victim in SINKS else dice.choice(["produced", "position:after", "commit:before"])
-        arms[victim].insert(dice.randrange(len(arms[victim]) + 1), Arm("freeze", label, _count(label, dice)))
+        # In its first run: nobody is goaded to freeze, so that its point must come while there is much to do.
+        arms[victim].insert(0, Arm("freeze", label, _count(label, dice)))
     spread: list[list[Strike]] = [[] for _ in range(chunks)]
     for number, strike in enumerate(dice.sample(strikes, k=len(strikes))):
         # Not with the last chunk: what is done to an idle hub proves little.
