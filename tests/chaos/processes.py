@@ -99,14 +99,16 @@ class Processes:
                 self._count_zombie(copy, struck.get(copy.process.pid))
 
     def kill(self, name: str) -> None:
-        """``kill -9`` wherever it is; what it was armed with is spent."""
+        """``kill -9`` wherever it is; a kill that it was armed with is spent."""
         copy = self.running[name]
+        self._keep_freeze(copy)
         copy.killed = True
         copy.process.kill()
         copy.process.wait()
 
     def usurp(self, name: str) -> None:
         """A second copy starts while the first runs; the first is not armed any more than it is."""
+        self._keep_freeze(self.running[name])
         self._replace(self.running[name], wake_at=None)
 
     def goad(self) -> None:
@@ -139,6 +141,11 @@ class Processes:
         for copy in [*self.running.values(), *self.replaced]:
             copy.process.kill()
             copy.process.wait()
+
+    def _keep_freeze(self, copy: Copy) -> None:
+        """Who comes after it is to freeze in its stead."""
+        if copy.arm is not None and copy.arm.deed == "freeze" and copy.process.pid not in read_struck(self._file):
+            self._arms[copy.name].insert(0, copy.arm)
 
     def _replace(self, copy: Copy, *, wake_at: float | None) -> None:
         copy.wake_at = wake_at
