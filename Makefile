@@ -1,7 +1,7 @@
 # `make` explains itself. STACK=native|docker chooses how the local stack runs (docker when an engine answers).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs demo fmt lint types test acceptance year mutants check docs compose wheel lock
+.PHONY: help setup up down status logs demo fmt lint types test acceptance year mutants check docs compose wheel lock chaos
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -62,6 +62,9 @@ mutants: setup ## Take out each line that keeps an invariant or a rule, and see 
 year: setup ## A synthetic year through the hub, checked to 0.00; ASSETS=50000 MONTHS=12 BOOK_REPORTS=12|4|1 SEED=1
 	TIELINE_SYNTHETIC_ASSETS=$(or $(ASSETS),2000) TIELINE_SYNTHETIC_MONTHS=$(or $(MONTHS),12) \
 	TIELINE_SYNTHETIC_BOOK_REPORTS=$(or $(BOOK_REPORTS),12) TIELINE_SYNTHETIC_SEED=$(or $(SEED),1) $(BIN)/pytest tests/hard/test_year.py
+
+chaos: setup ## Kill, freeze, bounce and cut on three brokers, and check what came of it; EVENTS=300 KILLS=12 SEED=1 PART=
+	$(BIN)/python -m tests.chaos --events $(or $(EVENTS),300) --kills $(or $(KILLS),12) --seed $(or $(SEED),1) $(if $(PART),--part $(PART))
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

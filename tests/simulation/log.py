@@ -72,6 +72,8 @@ class Log:
     committed: dict[tuple[str, Where], int] = field(default_factory=dict)
     epochs: dict[str, int] = field(default_factory=dict)
     firsts: dict[Where, int] = field(default_factory=dict)
+    fences_writes: bool = False
+    """Whether a replaced producer learns of it while it writes; otherwise when it commits. Real ones do either."""
 
     def open_consumer(self, settings: Mapping[str, Any]) -> Consumer:
         """Stands in for ``confluent_kafka.Consumer``."""
@@ -246,6 +248,8 @@ class Producer:
         partition: int | None = None,
     ) -> None:
         assert self._open, "no transaction is open"
+        if self._log.fences_writes and self._is_replaced:
+            raise KafkaException(KafkaError(KafkaError._FATAL))  # what it was is said by the transaction's calls
         key_bytes = key.encode() if isinstance(key, str) else key
         if partition is None:
             partition = partition_of((key_bytes or b"").decode("utf-8", "replace"), self._log.partitions[topic])
@@ -264,8 +268,7 @@ class Producer:
     def commit_transaction(self, timeout: float) -> None:
         del timeout
         self._log.point(f"{self._id}:before-commit")
-        if self._log.epochs[self._id] != self._epoch:
-            raise KafkaException(KafkaError(KafkaError._FENCED, "another producer has its id", fatal=True))
+        self._refuse_replaced()
         touched = dict.fromkeys(where for where, _ in self._written)
         for where, content in self._written:
             log = self._log.at(where)
@@ -275,3 +278,16 @@ class Producer:
         self._log.committed.update(self._offsets)
         self._open = False
         self._log.point(f"{self._id}:after-commit")
+
+    def abort_transaction(self, timeout: float) -> None:
+        del timeout
+        self._refuse_replaced()
+        self._open = False
+
+    @property
+    def _is_replaced(self) -> bool:
+        return self._log.epochs[self._id] != self._epoch
+
+    def _refuse_replaced(self) -> None:
+        if self._is_replaced:
+            raise KafkaException(KafkaError(KafkaError._FENCED, "another producer has its id", fatal=True))

@@ -12,10 +12,12 @@ from tieline.kernel.model import PhysicalStatus
 NAMES = (f"source-{AM}", "identify", "accept", "route", f"sink-{ERP}")
 
 
+@pytest.mark.parametrize("while_writing", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_second_copy_fences_the_first_which_stops(name: str) -> None:
+def test_a_second_copy_fences_the_first_which_stops(name: str, *, while_writing: bool) -> None:
     with estate(1) as hub:
         hub.trouble.on = False
+        hub.log.fences_writes = while_writing
         live(hub)
         hub.rest()
         zombie = hub.running.pop(name)

@@ -114,6 +114,22 @@ def start_producer(
         time.sleep(1.0)
 
 
+def why_refused(producer: Producer, error: KafkaException) -> KafkaException:
+    """The error behind one of ``produce``.
+
+    After a fatal error in the background ``produce`` says only that there was one. The next call on the transaction
+    says which, and who is told nothing does not learn that another copy has taken over.
+    """
+    cause: KafkaError = error.args[0]
+    if cause.code() != KafkaError._FATAL:  # noqa: SLF001  - the client's own name
+        return error
+    try:
+        producer.abort_transaction(CALL_TIMEOUT_SECS)  # of a producer that can do nothing any more
+    except KafkaException as behind:
+        return behind
+    return error
+
+
 def partitions_of(consumer: Consumer, topics: Iterable[str]) -> dict[str, int]:
     """Number of partitions per topic. Raises ``Stop`` for a topic that does not exist."""
     counts: dict[str, int] = {}

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
+from tieline.kernel import broker
 from tieline.kernel.clock import Clock
 from tieline.kernel.codecs import Codec
 from tieline.kernel.dead_letters import REPLAY_OF
@@ -48,7 +49,10 @@ def pass_on(cause: Inbound) -> dict[str, str | bytes]:
 
 
 class Writer:
-    """Writes outbound records with one producer. Blocks only while the client's send buffer is full."""
+    """Writes outbound records with one producer. Blocks only while the client's send buffer is full.
+
+    Raises ``KafkaException`` when the producer can do nothing any more, with the code that says why.
+    """
 
     def __init__(self, name: str, codec: Codec, partitions: Mapping[str, int], clock: Clock) -> None:
         self._name = name
@@ -71,6 +75,8 @@ class Writer:
                 producer.produce(record.topic, value=data, key=record.key, headers=list(headers.items()), **arguments)
             except BufferError:
                 producer.poll(0.1)
+            except KafkaException as error:
+                raise broker.why_refused(producer, error) from error
             else:
                 return
 

@@ -72,20 +72,24 @@ def prepare(*, runtime: JavaRuntime, jars: Path, config: Path, data: Path, port:
 
     Raises ``StackError`` when formatting fails.
     """
+    properties = server_properties(port=port, controller_port=controller_port, data=data)
+    prepare_as(properties, runtime=runtime, jars=jars, config=config, data=data)
+
+
+def prepare_as(properties: str, *, runtime: JavaRuntime, jars: Path, config: Path, data: Path) -> None:
+    """As ``prepare``, with a configuration of the caller's own whose ``log.dirs`` is ``data``."""
     config.mkdir(parents=True, exist_ok=True)
-    properties = config / "server.properties"
-    properties.write_text(
-        server_properties(port=port, controller_port=controller_port, data=data) + "\n", encoding="utf-8"
-    )
+    file = config / "server.properties"
+    file.write_text(properties + "\n", encoding="utf-8")
     (config / "log4j2.properties").write_text(_LOGGING, encoding="utf-8")
     if (data / "meta.properties").is_file():
         return
     data.mkdir(parents=True, exist_ok=True)
-    formatting = ("format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", str(properties))
+    formatting = ("format", "--ignore-formatted", "-t", CLUSTER_ID, "-c", str(file))
     tool(runtime, ("-cp", class_path(jars), "kafka.tools.StorageTool", *formatting))
 
 
-def argv(*, runtime: JavaRuntime, jars: Path, config: Path) -> tuple[str, ...]:
+def argv(*, runtime: JavaRuntime, jars: Path, config: Path, heap_mb: int = 512) -> tuple[str, ...]:
     """Command line of a prepared broker."""
     return runtime.argv(
         f"-Dlog4j2.configurationFile={config / 'log4j2.properties'}",
@@ -93,6 +97,7 @@ def argv(*, runtime: JavaRuntime, jars: Path, config: Path) -> tuple[str, ...]:
         class_path(jars),
         "kafka.Kafka",
         str(config / "server.properties"),
+        heap_mb=heap_mb,
     )
 
 
