@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from confluent_kafka import KafkaException, Producer
 
@@ -30,6 +30,7 @@ from tieline.kernel.consuming import (
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.guarding import Gate, Tries, pause_secs
 from tieline.kernel.memory import LedgerEntry, ParkedKey
 from tieline.kernel.metering import LoopMeter, MeteredSink, TargetMeter, sources_of
 from tieline.kernel.metrics import Cause
@@ -55,7 +56,6 @@ from tieline.kernel.topic_names import commands_of
 
 BATCH_COMMANDS = 200
 LANES = 16
-PAUSES_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
 # How long after a transaction of its own a process takes it that no other has replaced it. One that was paused between
 # its intent and its call would write an old version over a newer one.
 FRESH_SECS = 10.0
@@ -69,6 +69,9 @@ class Task:
     command: Command
     outcome: Outcome | None = None
     uncertain: bool = False
+    tries: Tries = field(default_factory=Tries)
+    due_secs: float = 0.0
+    """Monotonic time before which it is not tried again."""
 
 
 class DeliveryLoop:
@@ -101,6 +104,8 @@ class DeliveryLoop:
         self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
         self._producer: Producer | None = None
         self._confirmed_at = 0.0
+        # Not the function itself: whoever replaces the clock replaces it in this module.
+        self._gate = Gate(lambda: time.monotonic())
 
     def start(self) -> None:
         """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""
@@ -195,28 +200,27 @@ class DeliveryLoop:
                 todo.append(task)
         if not todo:
             return
-        failures = 0
         while todo:
-            calling = todo[:1] if failures else todo  # while the target is out, one command asks for all
+            self._wait(min(self._wait_secs(task) for task in todo))
+            ready = [task for task in todo if self._wait_secs(task) <= 0]
+            calling = ready[:1] if self._gate.is_paused else ready  # while the target is out, one command asks for all
             # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who
             # was replaced meanwhile learns it from this transaction, before the call.
             self._transact([(t.record, o) for t in calling for o in self._recorder.intend(t.command)], ())
             reason = self._runner.run(self._call_all(calling))
             todo = [task for task in todo if task.outcome is None]
-            if reason is None:
-                failures = self._resume(failures)
-                continue
+            self._tell_pause(reason, len(todo))
+
+    def _wait_secs(self, task: Task) -> float:
+        return max(task.due_secs - time.monotonic(), self._gate.wait_secs(ledger_key(task.command), task.tries))
+
+    def _tell_pause(self, reason: Unavailable | None, waiting: int) -> None:
+        if self._gate.is_paused:
             # Invariant 7: an outage is not poison; the target pauses, the others of this batch keep their outcome.
             self._target.paused()
-            self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=len(todo))
-            self._wait(max(PAUSES_SECS[min(failures, len(PAUSES_SECS) - 1)], _retry_after(reason)))
-            failures += 1
-
-    def _resume(self, failures: int) -> int:
-        self._target.answered()
-        if failures:
+            self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=waiting)
+        elif self._target.answered():
             self._runtime.log.info("target-resumed")
-        return 0
 
     async def _call_all(self, tasks: Sequence[Task]) -> Unavailable | None:
         """Call for every task; returns the outage if there was one. Some may be left without outcome even if not."""
@@ -225,14 +229,21 @@ class DeliveryLoop:
 
         async def call(task: Task) -> None:
             async with limit:
-                if outage or time.monotonic() - self._confirmed_at > FRESH_SECS:
+                if self._wait_secs(task) > 0 or time.monotonic() - self._confirmed_at > FRESH_SECS:
                     return
                 try:
                     task.outcome = await settle(
-                        task.command, self._native_id(task.command), self._sink, uncertain=task.uncertain
+                        task.command,
+                        self._native_id(task.command),
+                        self._sink,
+                        uncertain=task.uncertain,
+                        gate=self._gate,
+                        tries=task.tries,
                     )
                 except Unavailable as error:
-                    task.uncertain = True
+                    task.uncertain = task.uncertain or task.tries.sent > 0
+                    if not self._gate.is_paused:  # then its own pause is enough, and may end sooner
+                        task.due_secs = time.monotonic() + pause_secs(task.tries, error.retry_after_secs)
                     outage.append(error)
                 except Stop:
                     raise
@@ -326,7 +337,3 @@ def _command(body: Model) -> Command:
 
 def _mine(key: str, system: str) -> bool:
     return key.startswith(f"{system}/")
-
-
-def _retry_after(error: Unavailable | None) -> float:
-    return min(error.retry_after_secs or 0.0, 300.0) if error is not None else 0.0

@@ -149,9 +149,11 @@ class TargetMeter:
         if not self._paused.running:
             self._paused.begin()
 
-    def answered(self) -> None:
-        """It answers."""
+    def answered(self) -> bool:
+        """It answers. Returns whether it was paused."""
+        was_paused = self._paused.running
         self._paused.end()
+        return was_paused
 
     def parked_changed(self, _key: str, old: ParkedKey | None, new: ParkedKey | None) -> None:
         """See ``Table.on_change``."""
