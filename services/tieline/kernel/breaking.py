@@ -11,6 +11,7 @@ Pure: time (seconds of a monotonic clock) and dice are passed in. A key is whate
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -71,7 +72,7 @@ class Breaker:
     answered: tuple[tuple[int, int], ...] = ()
     """Number of answers in each second of the window."""
     lone: tuple[Lone, ...] = ()
-    closed_secs: float = 0.0
+    closed_secs: float = -math.inf
     """When it was closed last: failures before that opened it already."""
 
     def wait_secs(self, key: str, now_secs: float) -> float:
@@ -96,7 +97,7 @@ class Breaker:
     def after(
         self, sign: Sign, key: str, now_secs: float, *, dice: float, retry_after_secs: float | None = None
     ) -> Breaker:
-        """A call of this key has ended. ``dice``: evenly from 0 to 1; ``retry_after_secs``: what the target asks for."""
+        """A call of this key has ended. ``dice``: evenly from 0 to 1; ``retry_after_secs``: what the target asked."""
         if sign is Sign.ANSWERED:
             return self._answered(key, now_secs)
         noted = self._noted(key, now_secs)

@@ -104,8 +104,7 @@ class DeliveryLoop:
         self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
         self._producer: Producer | None = None
         self._confirmed_at = 0.0
-        # Not the function itself: whoever replaces the clock replaces it in this module.
-        self._gate = Gate(lambda: time.monotonic())
+        self._gate = Gate(time.monotonic)
 
     def start(self) -> None:
         """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""

@@ -35,7 +35,7 @@ def pause_secs(tries: Tries, asked_secs: float | None, *, dice: Callable[[], flo
 
     Never shorter than what the target asks for (``asked_secs``).
     """
-    longest_secs = min(FIRST_PAUSE_SECS * 2 ** max(0, min(tries.sent, 16) - 1), LONGEST_PAUSE_SECS)
+    longest_secs = min(FIRST_PAUSE_SECS * 2.0 ** max(0, min(tries.sent, 16) - 1), LONGEST_PAUSE_SECS)
     return max(asked_secs or 0.0, dice() * longest_secs)
 
 

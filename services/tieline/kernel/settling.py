@@ -147,10 +147,9 @@ class _Guarded:
     key: str
     tries: Tries
 
-    @property
-    def is_alone(self) -> bool:
-        """Whether the target is out for this record and for no other: it is there, and this it cannot take."""
-        return not self.gate.is_paused and self.gate.blames(self.key)
+    def is_alone(self, error: Unavailable) -> bool:
+        """Whether the target is out for this record and for no other: it is there, and cannot take this one."""
+        return not isinstance(error, Postponed) and not self.gate.is_paused and self.gate.blames(self.key)
 
     async def write(self, command: Command, native_id: str | None) -> Written:
         return await self.gate.write(self.key, self.tries, lambda: self.sink.write(command, native_id))
@@ -163,6 +162,14 @@ class _InDoubtError(Exception):
     """A request may have taken effect, and the target does not say whether."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The attempt failed, and the target shows no effect of it: it may be tried again."""
+
+    why: Exception
+    asked_secs: float = 0.0
+
+
 async def _settle(
     command: Command, native_id: str | None, sink: _Guarded, *, uncertain: bool, sleep: Sleep
 ) -> Confirmed | Failed:
@@ -172,39 +179,43 @@ async def _settle(
         if found is not None:
             return Confirmed(found)
     tries = sink.tries
-    while True:
-        try:
-            return Confirmed(await sink.write(command, native_id))
-        except Rejected as rejection:
-            return Failed(rejection, tries.sent)
-        except Postponed:
-            raise
-        except Unavailable as error:
-            if not sink.is_alone:
-                raise
-            reason = f"gave up after {tries.sent} attempts, while others were answered: {error}"
-            rejection = Rejected(reason, remedy="mend the cause, then replay")
-            return Failed(rejection, tries.sent, cause=Cause.GAVE_UP)
-        except OutcomeUnknown as error:
-            found = await _read_back(command, native_id, sink, sleep)
-            if found is not None:
-                return Confirmed(found)
-            last: Exception = error
-            asked_secs = 0.0
-        except Retryable as error:
-            last = error
-            asked_secs = error.retry_after_secs or 0.0
+    while isinstance(outcome := await _try_once(command, native_id, sink, sleep), _Again):
         tries.failures += 1
         if tries.failures >= ATTEMPTS and not sink.gate.is_paused:
             break
-        pause_secs = min(FIRST_PAUSE_SECS * 2 ** (tries.failures - 1), LONGEST_PAUSE_SECS)
-        if asked_secs > LONGEST_PAUSE_SECS:
-            raise Postponed(f"the target asks for a pause: {last}", asked_secs)  # not in place: others go on
-        await sleep(max(asked_secs, random.uniform(0, pause_secs)))  # noqa: S311  - full jitter, not a secret
-    reason = f"gave up after {tries.failures} attempts: {last}"
-    in_doubt = isinstance(last, OutcomeUnknown)
+        if outcome.asked_secs > LONGEST_PAUSE_SECS:
+            raise Postponed(f"the target asks for a pause: {outcome.why}", outcome.asked_secs)
+        longest_secs = min(FIRST_PAUSE_SECS * 2 ** (tries.failures - 1), LONGEST_PAUSE_SECS)
+        jitter_secs = random.uniform(0, longest_secs)  # noqa: S311  - full jitter, not a secret
+        await sleep(max(outcome.asked_secs, jitter_secs))
+    else:
+        return outcome
+    in_doubt = isinstance(outcome.why, OutcomeUnknown)
     cause = Cause.IN_DOUBT if in_doubt else Cause.GAVE_UP
-    return Failed(Rejected(reason, remedy="mend the cause, then replay"), tries.sent, in_doubt, cause)
+    return Failed(_gave_up(tries.failures, outcome.why), tries.sent, in_doubt, cause)
+
+
+async def _try_once(
+    command: Command, native_id: str | None, sink: _Guarded, sleep: Sleep
+) -> Confirmed | Failed | _Again:
+    tries = sink.tries
+    try:
+        return Confirmed(await sink.write(command, native_id))
+    except Rejected as rejection:
+        return Failed(rejection, tries.sent)
+    except Unavailable as error:
+        if not sink.is_alone(error):
+            raise
+        return Failed(_gave_up(tries.sent, error), tries.sent, cause=Cause.GAVE_UP)
+    except OutcomeUnknown as error:
+        found = await _read_back(command, native_id, sink, sleep)
+        return _Again(error) if found is None else Confirmed(found)
+    except Retryable as error:
+        return _Again(error, error.retry_after_secs or 0.0)
+
+
+def _gave_up(attempts: int, last: Exception) -> Rejected:
+    return Rejected(f"gave up after {attempts} attempts: {last}", remedy="mend the cause, then replay")
 
 
 async def _read_back(command: Command, native_id: str | None, sink: _Guarded, sleep: Sleep) -> Written | None:
@@ -220,10 +231,8 @@ async def _read_back(command: Command, native_id: str | None, sink: _Guarded, sl
         except (Retryable, OutcomeUnknown) as error:
             last = error
             continue
-        except Postponed:
-            raise
         except Unavailable as error:
-            if not sink.is_alone:
+            if not sink.is_alone(error):
                 raise
             last = error
             break
