@@ -29,14 +29,16 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import serve_metrics
 from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Landscape, Mode, load_landscape, resolve_settings
-from tieline.kernel.metering import announce_flows, follow_account
+from tieline.kernel.metering import announce_flows, announce_retention, follow_account
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
 from tieline.kernel.receiving import WebhookServer
 from tieline.kernel.records import Outbound
+from tieline.kernel.retention import retention_secs
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.telemetry import Log
+from tieline.kernel.topic_names import commands_of
 from tieline.processors.wiring import build_processor
 from tieline.reconciliation import running as reconciling
 
@@ -162,6 +164,7 @@ def run_sink(hub: Hub, system: str) -> None:
     loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close)
     flows = [flow for flow in hub.landscape.flows if flow.target == system and flow.mode is Mode.ENABLED]
     announce_flows(runtime.metrics, flows)
+    announce_retention(runtime.metrics, system, retention_secs(hub.topics[commands_of(system)].configs))
     with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):
         _run(loop, runtime)
 

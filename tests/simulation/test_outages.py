@@ -59,7 +59,7 @@ class Work:
     until_secs: float
     offered: int = 0
     asked_secs: list[float] = field(default_factory=list)
-    """When the ERP was asked to write something while it was out."""
+    """When the ERP was asked anything while it was out: writes, and what became of them."""
     paused_secs: float = 0.0
 
     def come(self) -> None:
@@ -75,12 +75,11 @@ class Work:
     def fate(self, outage: str) -> Callable[[str], str]:
         """``outage`` while the ERP is out; what it is told goes well before and after."""
 
-        def decide(kind: str) -> str:
+        def decide(_: str) -> str:
             now_secs = self.hub.time.monotonic()
             if not BEGINS_SECS <= now_secs < ENDS_SECS:
                 return "ok"
-            if kind == "write":
-                self.asked_secs.append(now_secs)
+            self.asked_secs.append(now_secs)
             return outage
 
         return decide

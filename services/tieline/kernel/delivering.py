@@ -104,7 +104,7 @@ class DeliveryLoop:
         self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
         self._producer: Producer | None = None
         self._confirmed_at = 0.0
-        self._gate = Gate(time.monotonic)
+        self._gate = Gate(time.monotonic, tell=self._tell_pause)
 
     def start(self) -> None:
         """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""
@@ -206,25 +206,23 @@ class DeliveryLoop:
             # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who
             # was replaced meanwhile learns it from this transaction, before the call.
             self._transact([(t.record, o) for t in calling for o in self._recorder.intend(t.command)], ())
-            reason = self._runner.run(self._call_all(calling))
+            self._runner.run(self._call_all(calling))
             todo = [task for task in todo if task.outcome is None]
-            self._tell_pause(reason, len(todo))
 
     def _wait_secs(self, task: Task) -> float:
         return max(task.due_secs - time.monotonic(), self._gate.wait_secs(ledger_key(task.command), task.tries))
 
-    def _tell_pause(self, reason: Unavailable | None, waiting: int) -> None:
-        if self._gate.is_paused:
-            # Invariant 7: an outage is not poison; the target pauses, the others of this batch keep their outcome.
+    def _tell_pause(self, why: Exception | None) -> None:
+        if why is not None:
             self._target.paused()
-            self._runtime.log.warning("target-paused", why=str(reason)[:300], waiting=waiting)
-        elif self._target.answered():
+            self._runtime.log.warning("target-paused", why=str(why)[:300])
+        else:
+            self._target.answered()
             self._runtime.log.info("target-resumed")
 
-    async def _call_all(self, tasks: Sequence[Task]) -> Unavailable | None:
-        """Call for every task; returns the outage if there was one. Some may be left without outcome even if not."""
+    async def _call_all(self, tasks: Sequence[Task]) -> None:
+        """Call for every task that may be called for. Some may be left without outcome, to be taken up again."""
         limit = asyncio.Semaphore(LANES)
-        outage: list[Unavailable] = []
 
         async def call(task: Task) -> None:
             async with limit:
@@ -240,10 +238,10 @@ class DeliveryLoop:
                         tries=task.tries,
                     )
                 except Unavailable as error:
+                    # Invariant 7: an outage is not poison; the others of this batch keep their outcome.
                     task.uncertain = task.uncertain or task.tries.sent > 0
                     if not self._gate.is_paused:  # then its own pause is enough, and may end sooner
                         task.due_secs = time.monotonic() + pause_secs(task.tries, error.retry_after_secs)
-                    outage.append(error)
                 except Stop:
                     raise
                 except Exception as error:  # noqa: BLE001  - a defect in a connector must cost one record, not the flow
@@ -253,7 +251,6 @@ class DeliveryLoop:
                     task.outcome = Failed(rejection, 1, in_doubt=True, cause=Cause.DEFECT)
 
         await asyncio.gather(*(call(task) for task in tasks))
-        return outage[0] if outage else None
 
     def _native_id(self, command: Command) -> str | None:
         """The target's id of the record: what the target itself answered last, else what the hub knew."""

@@ -40,13 +40,18 @@ def pause_secs(tries: Tries, asked_secs: float | None, *, dice: Callable[[], flo
 
 
 class Gate:
-    """One target's breaker and retry budget, in one event loop. ``monotonic`` gives seconds, ``dice`` 0 to 1."""
+    """One target's breaker and retry budget, in one event loop. ``monotonic`` gives seconds, ``dice`` 0 to 1.
+
+    ``tell`` is called when the target becomes paused, with the failure that did it, and with None when it is no more.
+    """
 
     def __init__(
         self,
         monotonic: Callable[[], float] = time.monotonic,
         dice: Callable[[], float] = random.random,
+        tell: Callable[[Exception | None], None] = lambda _: None,
     ) -> None:
+        self._tell = tell
         self._monotonic = monotonic
         self._dice = dice
         self._breaker = Breaker()
@@ -102,11 +107,11 @@ class Gate:
         except Rejected:
             self._note(Sign.ANSWERED, key)
             raise
-        except (Retryable, OutcomeUnknown):
-            self._note(Sign.FAILED, key)
+        except (Retryable, OutcomeUnknown) as error:
+            self._note(Sign.FAILED, key, error)
             raise
         except Unavailable as error:
-            self._note(Sign.OUT, key, error.retry_after_secs)
+            self._note(Sign.OUT, key, error, error.retry_after_secs)
             raise
         except BaseException:
             self._breaker = self._breaker.left(key, self._monotonic())
@@ -115,6 +120,11 @@ class Gate:
             self._note(Sign.ANSWERED, key)
         return answer
 
-    def _note(self, sign: Sign, key: str, retry_after_secs: float | None = None) -> None:
+    def _note(
+        self, sign: Sign, key: str, error: Exception | None = None, retry_after_secs: float | None = None
+    ) -> None:
+        was_paused = self.is_paused
         now_secs = self._monotonic()
         self._breaker = self._breaker.after(sign, key, now_secs, dice=self._dice(), retry_after_secs=retry_after_secs)
+        if self.is_paused is not was_paused:
+            self._tell(error)

@@ -113,18 +113,25 @@ class TargetMeter:
         self._sources = sources
         self._paused = Age(clock)
         self._oldest: dict[tuple[str, str], Age] = {}
+        self._oldest_command = Age(clock)
         self._parked: dict[str, _Parked] = {}
         metrics.follow(Measure.PAUSED_AGE, self._paused.secs, target=system)
+        metrics.follow(Measure.OLDEST_COMMAND_AGE, self._oldest_command.secs, target=system)
         metrics.follow(Measure.TARGET_PAUSED, lambda: float(self._paused.running), target=system)
 
     def unsettled(self, waiting: Iterable[tuple[Inbound, Command]]) -> None:
         """All commands that were read and are not settled, now."""
         oldest: dict[tuple[str, str], int] = {}
+        written_ms: int | None = None
         for record, command in waiting:
+            written_ms = record.timestamp_ms if written_ms is None else min(written_ms, record.timestamp_ms)
             flow = self._flow(record, command)
             since_ms = changed_ms(record)
             since_ms = record.timestamp_ms if since_ms is None else since_ms
             oldest[flow] = min(oldest.get(flow, since_ms), since_ms)
+        self._oldest_command.end()
+        if written_ms is not None:
+            self._oldest_command.begin(dt.datetime.fromtimestamp(written_ms / 1000, tz=dt.UTC))
         for flow in self._oldest.keys() | oldest.keys():
             age = self._oldest.get(flow)
             if age is None:
@@ -149,11 +156,9 @@ class TargetMeter:
         if not self._paused.running:
             self._paused.begin()
 
-    def answered(self) -> bool:
-        """It answers. Returns whether it was paused."""
-        was_paused = self._paused.running
+    def answered(self) -> None:
+        """It answers."""
         self._paused.end()
-        return was_paused
 
     def parked_changed(self, _key: str, old: ParkedKey | None, new: ParkedKey | None) -> None:
         """See ``Table.on_change``."""
@@ -240,6 +245,12 @@ def announce_flows(metrics: Metrics, flows: Iterable[Flow]) -> None:
         metrics.put(Measure.LATENCY_TARGET, flow.latency_target_secs, **labels)
         for ending in Ending:
             metrics.count(Measure.DELIVERIES, 0, outcome=ending, **labels)
+
+
+def announce_retention(metrics: Metrics, system: str, secs: float | None) -> None:
+    """Show how long a target's commands are kept; nothing where they are kept for ever."""
+    if secs is not None:
+        metrics.put(Measure.COMMAND_RETENTION, secs, target=system)
 
 
 def changed_ms(record: Inbound) -> int | None:

@@ -112,6 +112,14 @@ class Measure(Enum):
     UNSETTLED_AGE = _gauge(
         "tieline_unsettled_age_seconds", _FLOW, "Time since the oldest change whose command is not settled; 0: none."
     )
+    OLDEST_COMMAND_AGE = _gauge(
+        "tieline_oldest_command_age_seconds",
+        ("target",),
+        "Time since the oldest command that was read and is not settled was written to its topic; 0: none.",
+    )
+    COMMAND_RETENTION = _gauge(
+        "tieline_command_retention_seconds", ("target",), "How long a target's topic of commands keeps one."
+    )
     CALL_SECONDS = _histogram(
         "tieline_call_duration_seconds",
         ("target", "call", "result"),
