@@ -25,6 +25,7 @@ from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
+from tieline.kernel.error_policies import policies_of
 from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import serve_metrics
 from tieline.kernel.kafka_log import KafkaLog
@@ -161,8 +162,8 @@ def run_sink(hub: Hub, system: str) -> None:
     runtime = hub.runtime(name, _stop_signal())
     connector = hub.connect(system)
     follow_account(runtime.metrics, name, system, connector)
-    loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close)
     flows = [flow for flow in hub.landscape.flows if flow.target == system and flow.mode is Mode.ENABLED]
+    loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close, policies=policies_of(flows))
     announce_flows(runtime.metrics, flows)
     announce_retention(runtime.metrics, system, retention_secs(hub.topics[commands_of(system)].configs))
     with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):

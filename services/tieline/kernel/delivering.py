@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from confluent_kafka import KafkaException, Producer
 
@@ -28,6 +29,7 @@ from tieline.kernel.consuming import (
     stop_if_fenced,
 )
 from tieline.kernel.dead_letters import bury
+from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.guarding import Gate, Tries, pause_secs
@@ -78,7 +80,13 @@ class DeliveryLoop:
     """Runs the sink side of one system. ``start`` once, then ``run_once`` again and again, then ``close``."""
 
     def __init__(
-        self, system: str, sink: Sink, runtime: Runtime, *, close: Callable[[], object] = lambda: None
+        self,
+        system: str,
+        sink: Sink,
+        runtime: Runtime,
+        *,
+        close: Callable[[], object] = lambda: None,
+        policies: Mapping[str, OnError] = MappingProxyType({}),
     ) -> None:
         self._name = f"sink-{system}"
         self._topic = commands_of(system)
@@ -98,13 +106,14 @@ class DeliveryLoop:
             keep=lambda key: _mine(key, system),
         )
         self._meter = LoopMeter(self._name, runtime.metrics, runtime.clock, (self._ledger, self._parked))
-        self._parking = Parking(self._name, system, self._parked, runtime.clock)
+        self._parking = Parking(self._name, system, self._parked, runtime.clock, policies)
         self._recorder = Recorder(system, self._ledger, runtime.clock)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
         self._consumer = broker.open_consumer(runtime.kafka, group_of(self._name))
         self._producer: Producer | None = None
         self._confirmed_at = 0.0
         self._gate = Gate(time.monotonic, tell=self._tell_pause)
+        self._target.retrying(lambda: self._gate.retrying_keys)
 
     def start(self) -> None:
         """Fence predecessors, read the ledger, take up the position. Blocks until the broker answers."""
@@ -281,10 +290,10 @@ class DeliveryLoop:
             match task.outcome:
                 case Confirmed(written):
                     found = self._recorder.confirm(task.command, written)
-                    found += self._parking.release(task.record)
+                    found += self._parking.release(task.record, task.command)
                 case Superseded(entry):
                     found = self._recorder.supersede(task.command, entry)
-                    found += self._parking.release(task.record)
+                    found += self._parking.release(task.record, task.command)
                 case Failed(rejection, _, in_doubt, cause):
                     found = self._recorder.reject(task.command, rejection, in_doubt=in_doubt)
                     found += self._parking.park(task.record, task.command, rejection)

@@ -56,11 +56,21 @@ class Gate:
         self._dice = dice
         self._breaker = Breaker()
         self._budget = RetryBudget()
+        self._retrying: set[str] = set()
 
     @property
     def is_paused(self) -> bool:
         """Whether the target counts as out: at most one command asks for all."""
         return self._breaker.mode is not Mode.CLOSED
+
+    @property
+    def retrying_keys(self) -> int:
+        """Keys whose first command failed and is to be tried again. Any thread may ask."""
+        return len(self._retrying)
+
+    def ended(self, key: str) -> None:
+        """A command of this key has its outcome."""
+        self._retrying.discard(key)
 
     def blames(self, key: str) -> bool:
         """Whether this key fails alone, so that it is no outage."""
@@ -123,6 +133,8 @@ class Gate:
     def _note(
         self, sign: Sign, key: str, error: Exception | None = None, retry_after_secs: float | None = None
     ) -> None:
+        if error is not None:
+            self._retrying.add(key)
         was_paused = self.is_paused
         now_secs = self._monotonic()
         self._breaker = self._breaker.after(sign, key, now_secs, dice=self._dice(), retry_after_secs=retry_after_secs)

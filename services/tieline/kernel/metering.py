@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from tieline.kernel.clock import Clock
 from tieline.kernel.dead_letters import REPLAY_OF, dead_letter_topic
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
+from tieline.kernel.key_states import KeyState
 from tieline.kernel.landscape import Flow
 from tieline.kernel.memory import ParkedKey
 from tieline.kernel.metrics import OTHER, Age, Cause, Ending, Measure, Metrics
@@ -160,6 +161,10 @@ class TargetMeter:
         """It answers."""
         self._paused.end()
 
+    def retrying(self, keys: Callable[[], float]) -> None:
+        """Who knows how many keys are being tried again; asked whenever somebody looks."""
+        self._metrics.follow(Measure.RETRYING_KEYS, keys, target=self._system)
+
     def parked_changed(self, _key: str, old: ParkedKey | None, new: ParkedKey | None) -> None:
         """See ``Table.on_change``."""
         for row, sign in ((old, -1), (new, 1)):
@@ -170,9 +175,11 @@ class TargetMeter:
                 where = {"target": self._system, "object": row.entity}
                 self._metrics.follow(Measure.PARKED_KEYS, partial(getattr, tally, "keys"), **where)
                 self._metrics.follow(Measure.PARKED_LETTERS, partial(getattr, tally, "letters"), **where)
+                self._metrics.follow(Measure.DRAINING_KEYS, partial(getattr, tally, "draining"), **where)
             tally = self._parked[row.entity]
             tally.keys += sign
             tally.letters += sign * len(row.letters)
+            tally.draining += sign * (row.state is KeyState.DRAINING)
 
     def _flow(self, record: Inbound, command: Command) -> tuple[str, str]:
         source = source_of(record.header(CORRELATION))
@@ -187,6 +194,7 @@ class TargetMeter:
 class _Parked:
     keys: int = 0
     letters: int = 0
+    draining: int = 0
 
 
 class MeteredSink:

@@ -137,6 +137,14 @@ class Measure(Enum):
     )
     PARKED_KEYS = _gauge("tieline_parked_keys", ("target", "object"), "Keys that wait behind a dead letter.")
     PARKED_LETTERS = _gauge("tieline_parked_letters", ("target", "object"), "Dead letters of the parked keys.")
+    DRAINING_KEYS = _gauge(
+        "tieline_draining_keys",
+        ("target", "object"),
+        "Parked keys whose first letter is resolved, but not all of them.",
+    )
+    RETRYING_KEYS = _gauge(
+        "tieline_retrying_keys", ("target",), "Keys whose first command failed and is to be tried again."
+    )
     VIEWS_READY = _gauge("tieline_views_ready", (), "1 while the live views answer, 0 while they are read back.")
     VIEWS_SKIPPED = _gauge(
         "tieline_views_skipped_records", (), "Records the live views could not decode since their start."

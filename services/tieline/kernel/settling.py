@@ -127,8 +127,9 @@ async def settle(
     """
     guarded = _Guarded(sink, gate or Gate(), ledger_key(command), tries or Tries())
     try:
-        return await _settle(command, native_id, guarded, uncertain=uncertain, sleep=sleep)
+        outcome = await _settle(command, native_id, guarded, uncertain=uncertain, sleep=sleep)
     except _InDoubtError as error:
+        guarded.gate.ended(guarded.key)
         reason = f"nobody knows whether it took effect: the target cannot be read back ({error})"
         rejection = Rejected(reason, remedy="replay it when the target answers: it is read first")
         return Failed(rejection, 1, in_doubt=True, cause=Cause.IN_DOUBT)
@@ -136,6 +137,8 @@ async def settle(
         if guarded.gate.is_paused:
             guarded.tries.failures = 0  # Invariant 7: what an outage did is not the record's fault
         raise
+    guarded.gate.ended(guarded.key)
+    return outcome
 
 
 @dataclass(frozen=True, slots=True)

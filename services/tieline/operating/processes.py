@@ -22,6 +22,7 @@ from tieline.kernel.inspecting import (
     read_spans,
     read_windows,
 )
+from tieline.kernel.key_states import KeyState
 from tieline.kernel.letters import PARKED, Book, Standing, input_topics
 from tieline.kernel.memory import ParkedKey, SourcePosition
 from tieline.kernel.records import Inbound
@@ -59,7 +60,8 @@ class ProcessStatus:
     last_event_at: dt.datetime | None
     open_letters: int = 0
     waiting_letters: int = 0
-    parked_keys: int = 0
+    parked_keys: int = 0  # the draining ones too
+    draining_keys: int = 0
     last_read_at: dt.datetime | None = None  # a source's last poll that found something
     expiry: Expiry | None = None  # of what it has to read, and of the letters of parked keys
 
@@ -118,6 +120,7 @@ def read_processes(
             open_letters=book.count(name, Standing.OPEN),
             waiting_letters=book.count(name, Standing.WAITING),
             parked_keys=len(parked.get(name, ())),
+            draining_keys=sum(row.state is KeyState.DRAINING for row in parked.get(name, ())),
             expiry=expiry_of(log, name, waiting, parked.get(name, ()), now),
             last_read_at=_last_read(log, system) if name.startswith("source-") else None,
         )

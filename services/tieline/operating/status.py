@@ -78,6 +78,7 @@ def status_json(status: Status) -> str:
                 "open_letters": p.open_letters,
                 "waiting_letters": p.waiting_letters,
                 "parked_keys": p.parked_keys,
+                "draining_keys": p.draining_keys,
                 "expires_at": _iso(p.expiry.at if p.expiry else None),
                 "retention_left_share": p.expiry.share_left if p.expiry else None,
             }
@@ -168,7 +169,8 @@ def trouble_of(process: ProcessStatus) -> str:
     """What is wrong with a process, in a few words; empty if nothing is."""
     found = []
     if process.parked_keys:
-        found.append(f"parked {process.parked_keys}")
+        draining = f" ({process.draining_keys} draining)" if process.draining_keys else ""
+        found.append(f"parked {process.parked_keys}{draining}")
     if process.open_letters:
         behind = f" (+{process.waiting_letters} waiting)" if process.waiting_letters else ""
         found.append(f"dead letters {process.open_letters}{behind}")

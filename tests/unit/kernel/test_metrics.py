@@ -31,6 +31,8 @@ UNITS = {
     "tieline_source_items_total": "items",
     "tieline_parked_keys": "keys",
     "tieline_parked_letters": "letters",
+    "tieline_draining_keys": "keys",
+    "tieline_retrying_keys": "keys",
     "tieline_table_rows": "rows",
     "tieline_views_skipped_records": "records",
     "tieline_batch_records": "records",
