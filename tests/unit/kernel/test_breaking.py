@@ -125,8 +125,9 @@ def test_a_key_for_which_alone_the_target_is_out_is_blamed_and_pauses_nobody_els
     breaker = after(Breaker(), (OUT, "A"), (ANSWERED, "B"), every_secs=1.0)
     for number in range(4):
         assert not breaker.blames("A")
-        breaker = after(breaker, (OUT, "A"), (ANSWERED, "B"), at_secs=2.0 + number)
+        breaker = after(breaker, (OUT, "A"), at_secs=2.0 + number)
         assert breaker.mode is Mode.CLOSED
+        breaker = after(breaker, (ANSWERED, "B"), at_secs=2.5 + number)
     assert breaker.blames("A")
     assert not breaker.blames("B")
 

@@ -135,6 +135,16 @@ async def test_when_the_retries_are_spent_commands_wait_and_new_ones_go_on() -> 
     assert isinstance(await hall.settle("K5"), Failed)
 
 
+async def test_probes_cost_a_retry_each_so_that_a_long_outage_is_asked_seldom() -> None:
+    hall = Hall(failing(Unavailable("out")))
+    hall.gate = Gate(lambda: hall.now_secs, lambda: 0.0)  # the dice would let it be asked without end
+    for number in range(3000):
+        hall.now_secs += 0.1
+        await hall.settle(f"K{number}")
+    secs = hall.now_secs - 1000.0
+    assert len(hall.written) <= 1 + 20 * (secs / 60 + 1) * 1.1
+
+
 async def test_a_retry_after_of_one_command_is_kept_to_and_not_shortened_by_the_dice() -> None:
     hall = Hall(failing(Retryable("later", retry_after_secs=2.5), "A"))
     await hall.settle("A")
@@ -153,6 +163,7 @@ async def test_reads_cost_no_retry_and_nothing_found_says_nothing() -> None:
         hall.now_secs += 40.0
         assert isinstance(await hall.settle("A", uncertain=True), Unavailable)
         assert hall.gate.is_paused, "it answers reads, and that ends no pause"
+    assert hall.gate.wait_secs("asset B", Tries()) == 15.0, "the pauses grew all the while"
     assert len(hall.read) == 10
     assert len(hall.written) == 6
 
