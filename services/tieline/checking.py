@@ -13,6 +13,7 @@ from typing import cast
 import yaml
 from pydantic import SecretStr
 
+from tieline.accounts import quota_of
 from tieline.kernel.commands_topics import lint_all
 from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import declared, read_tree
@@ -37,7 +38,29 @@ def check_landscape(path: Path) -> list[str]:
         *_check_privacy(path, landscape),
         *_check_code_lists(path, landscape),
         *_check_families(path, landscape),
+        *_check_quotas(path, landscape),
     ]
+
+
+def _check_quotas(path: Path, landscape: Landscape) -> Iterator[str]:
+    """A quota must fit what the connector's manifest says, and a connector must be there that keeps it."""
+    for name, system in landscape.systems.items():
+        place = f"{path}:{line_of(path, ('systems', name, 'quota'))}"
+        try:
+            quota = quota_of(landscape, name)
+        except Stop as stop:
+            yield f"{place}: {stop}"
+            continue
+        if quota is not None and not _keeps_quotas(system.connector):
+            yield f"{place}: systems.{name}.quota: its connector makes no calls that could be limited; remove it"
+
+
+def _keeps_quotas(connector: str) -> bool:
+    try:
+        module = importlib.import_module(f"tieline.connectors.{connector}.connector")
+    except ModuleNotFoundError:
+        return True  # that there is no such connector is said elsewhere
+    return "allowance" in signature(module.connect).parameters
 
 
 def _check_families(path: Path, landscape: Landscape) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Any, cast
 
 import yaml
 
+from tieline.accounts import part_of
 from tieline.depreciation.dialects import Dialect
 from tieline.kernel import broker
 from tieline.kernel.capturing import SourceLoop
@@ -34,6 +35,7 @@ from tieline.kernel.metering import announce_flows, announce_retention, follow_a
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
+from tieline.kernel.quotas import Caller
 from tieline.kernel.receiving import WebhookServer
 from tieline.kernel.records import Outbound
 from tieline.kernel.retention import retention_secs
@@ -62,8 +64,11 @@ class Hub:
         """What the loops of one process share."""
         return Runtime(self.landscape.kafka, self.codec, self.partitions, Log(consumer), stopping, utc_now)
 
-    def connect(self, system: str) -> Connector:
-        """The connector of a system of this landscape. Raises ``Stop`` with the reason if it cannot be built."""
+    def connect(self, system: str, caller: Caller = Caller.OPERATOR) -> Connector:
+        """The connector of a system of this landscape, for one of its processes.
+
+        Raises ``Stop`` with the reason if it cannot be built.
+        """
         if system not in self.landscape.systems:
             known = ", ".join(self.landscape.systems)
             raise Stop(f"{self.path}: there is no system {system!r}; it has {known}")
@@ -82,6 +87,11 @@ class Hub:
             if "shapes" not in signature(connect).parameters:
                 raise Stop(f"{self.path}: systems.{system}.settings.{RECORDS}: its connector maps no declared families")
             more["shapes"] = shapes_of(self.landscape.families)
+        part = part_of(self.landscape, system, caller)
+        if part is not None:
+            if "allowance" not in signature(connect).parameters:
+                raise Stop(f"{self.path}: systems.{system}.quota: its connector makes no calls that could be limited")
+            more["allowance"] = part
         return connect(system, settings, **more)
 
 
@@ -147,7 +157,7 @@ def run_source(hub: Hub, system: str) -> None:
     # Only a source holds the key: behind it there are pseudonyms.
     custodians = custodians_of(hub.landscape, hub.path.parent)
     runtime = replace(hub.runtime(name, _stop_signal()), custodians=custodians)
-    connector = hub.connect(system)
+    connector = hub.connect(system, Caller.SOURCE)
     follow_account(runtime.metrics, name, system, connector)
     loop = SourceLoop(system, connector, hub.landscape.systems[system].poll_interval_secs, runtime)
     host = os.environ.get("TIELINE_WEBHOOK_HOST", "127.0.0.1")  # a container must listen beyond its own loopback
@@ -160,7 +170,7 @@ def run_sink(hub: Hub, system: str) -> None:
     """Run the sink side of one system until told to stop."""
     name = f"sink-{system}"
     runtime = hub.runtime(name, _stop_signal())
-    connector = hub.connect(system)
+    connector = hub.connect(system, Caller.SINK)
     follow_account(runtime.metrics, name, system, connector)
     flows = [flow for flow in hub.landscape.flows if flow.target == system and flow.mode is Mode.ENABLED]
     loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close, policies=policies_of(flows))

@@ -18,6 +18,8 @@ OFTEN = Rates(
     identical=0.2,
     orders_a_month=0.2,
     asset_lines=0.25,
+    reinstatement=0.5,
+    special_orders=0.3,
     costs_a_month=0.3,
 )
 """Rates at which everything happens in a few dozen assets."""

@@ -8,7 +8,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,9 @@ from tieline.demo.people import People
 from tieline.demo.sight import Side, differences, figures
 from tieline.demo.summary import table
 from tieline.demo.watching import Watcher
+from tieline.kernel.audit_records import AuditResult, AuditState
 from tieline.kernel.errors import Stop
+from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.model import AssetFields, FinancialStatus
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Day:
         self._purchase()
         self._put_in_service()
         self._move()
+        self._audit()
         self._maintain()
         self._depreciate()
         self._dispose()
@@ -118,6 +121,19 @@ class Day:
             lambda _, other: bool(other) and (other[0].location, other[0].cost_centre) == ("BER-LAB", "CC-200"),
         )
         self._happened("The ERP's asset names the new place and the new cost centre.", "the asset's comment in Tryton")
+
+    def _audit(self) -> None:
+        self._begin("A physical audit", "Somebody counts the laboratory and scans one thing that nobody knows.")
+        tag, stranger = str(self._people.manager.asset(int(self._record))["tag"]), f"{self._mark}-STRANGER"
+        audit = self._people.manager.audit("BER-LAB", [tag, stranger])
+        log = KafkaLog(self._hub.landscape.kafka, self._hub.codec)
+        wanted = {tag: AuditResult.VERIFIED, stranger: AuditResult.UNREGISTERED}
+        self._watcher.until("the hub knows what was found", lambda _am, _erp: _not_heard(log, wanted))
+        self._happened(
+            f"The hub has a document for each thing: {tag} was seen, {stranger} has no record, and "
+            f"{len(audit['not_found'])} others of the laboratory were not found. No asset changed by it.",
+            f"tieline trace {tag}",
+        )
 
     def _maintain(self) -> None:
         total = sum((amount for _, _, amount in COSTS), Decimal(0))
@@ -256,6 +272,17 @@ def _with_ref(am: Side, ref: str) -> list[str]:
 
 def _posted(erp: Side, work_order: str) -> list[Decimal]:
     return [cost.total for cost in erp.costs.values() if cost.work_order == work_order]
+
+
+def _not_heard(log: KafkaLog, wanted: Mapping[str, AuditResult]) -> list[str]:
+    """Labels of which the hub has no document with this result."""
+    rows = (row.value.body for row in log.read_table("asset.audit.state.v1").values() if row.value is not None)
+    heard = {(row.fields.label, row.fields.result) for row in rows if isinstance(row, AuditState)}
+    return [
+        f"no audit document says {label} is {result}"
+        for label, result in wanted.items()
+        if (label, result) not in heard
+    ]
 
 
 def _view_lacks(url: str, total: Decimal) -> list[str]:

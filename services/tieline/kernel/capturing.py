@@ -33,6 +33,7 @@ from tieline.kernel.consuming import (
 )
 from tieline.kernel.dead_letters import REPLAY_OF
 from tieline.kernel.equipment_records import EquipmentLinkReport
+from tieline.kernel.errands import Priority, run_errand
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import SourcePosition
@@ -209,10 +210,13 @@ class SourceLoop:
             self._due_at = time.monotonic() + max(pause_secs, getattr(error, "retry_after_secs", None) or 0.0)
 
     def _capture_all(self) -> None:
+        # The first read fetches everything there is: much, and in nobody's way.
+        priority = Priority.POLLING if self._positions.get(self._system) else Priority.BACKFILL
         more = True
         while more and not self._runtime.stopping():
             row = self._positions.get(self._system)
-            page = self._runner.run(self._connector.source.read_changes(row.cursors if row else {}, PAGE_LIMIT))
+            reading = self._connector.source.read_changes(row.cursors if row else {}, PAGE_LIMIT)
+            page = self._runner.run(run_errand(priority, reading))
             if page.items or row is None or dict(page.position) != row.cursors:
                 self._write(page)
             more = page.more
@@ -223,7 +227,8 @@ class SourceLoop:
         announced: set[tuple[str, str]] = set()
         while not self.webhooks.empty() and len(announced) < PAGE_LIMIT:
             announced.add(self.webhooks.get_nowait())
-        items = [self._runner.run(self._connector.source.read_one(*where)) for where in sorted(announced)]
+        reads = (self._connector.source.read_one(*where) for where in sorted(announced))
+        items = [self._runner.run(run_errand(Priority.LIVE, read)) for read in reads]
         found = [item for item in items if item is not None]
         if found:
             self._write(Page(found, {}))

@@ -17,6 +17,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from tieline.kernel.audit_records import AuditFields
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import AssetFields, BookFields, CostFields, InvoiceLine, Model, OrderLine, ReceiptLine
 from tieline.kernel.units import UNITS
@@ -31,6 +32,7 @@ LISTED: Mapping[type[BaseModel], Mapping[str, ListName]] = MappingProxyType(
         AssetFields: {"asset_class": "asset-class", "cost_centre": "cost-centre", "location": "location"},
         BookFields: {"method": "method"},
         CostFields: {"cost_centre": "cost-centre"},
+        AuditFields: {"location": "location"},
         OrderLine: {"asset_class": "asset-class", "unit": "unit"},
         ReceiptLine: {"unit": "unit"},
         InvoiceLine: {"unit": "unit"},

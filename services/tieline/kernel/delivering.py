@@ -29,6 +29,7 @@ from tieline.kernel.consuming import (
     stop_if_fenced,
 )
 from tieline.kernel.dead_letters import bury
+from tieline.kernel.errands import NotBegun, errand, priority_of
 from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
@@ -209,6 +210,7 @@ class DeliveryLoop:
         if not todo:
             return
         while todo:
+            self._meter.turned()
             self._wait(min(self._wait_secs(task) for task in todo))
             ready = [task for task in todo if self._wait_secs(task) <= 0]
             calling = ready[:1] if self._gate.is_paused else ready  # while the target is out, one command asks for all
@@ -238,14 +240,19 @@ class DeliveryLoop:
                 if self._wait_secs(task) > 0 or time.monotonic() - self._confirmed_at > FRESH_SECS:
                     return
                 try:
-                    task.outcome = await settle(
-                        task.command,
-                        self._native_id(task.command),
-                        self._sink,
-                        uncertain=task.uncertain,
-                        gate=self._gate,
-                        tries=task.tries,
-                    )
+                    # Waiting for a turn at the target may take long, and nobody knows then who else took over.
+                    with errand(priority_of(task.command), begin_by_secs=self._confirmed_at + FRESH_SECS):
+                        task.outcome = await settle(
+                            task.command,
+                            self._native_id(task.command),
+                            self._sink,
+                            uncertain=task.uncertain,
+                            gate=self._gate,
+                            tries=task.tries,
+                        )
+                except NotBegun:
+                    task.uncertain = task.uncertain or task.tries.sent > 0
+                    return
                 except Unavailable as error:
                     # Invariant 7: an outage is not poison; the others of this batch keep their outcome.
                     task.uncertain = task.uncertain or task.tries.sent > 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tieline.kernel.breaking import FIRST_PAUSE_SECS, LONGEST_PAUSE_SECS, Breaker, Mode, Sign
+from tieline.kernel.errands import NotBegun
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
 from tieline.kernel.retry_budget import RetryBudget
 
@@ -89,7 +90,11 @@ class Gate:
         if not tries.sent:
             self._budget = self._budget.tried(self._monotonic())
         tries.sent += 1
-        return await self._call(key, ask, found=lambda _: True)
+        try:
+            return await self._call(key, ask, found=lambda _: True)
+        except NotBegun:
+            tries.sent -= 1
+            raise
 
     async def read(self, key: str, ask: Callable[[], Awaitable[T | None]]) -> T | None:
         """Look for a command's effect. Nothing found is no sign: a target may answer reads and take no writes.
@@ -119,6 +124,9 @@ class Gate:
             raise
         except (Retryable, OutcomeUnknown) as error:
             self._note(Sign.FAILED, key, error)
+            raise
+        except NotBegun:
+            self._breaker = self._breaker.left(key, self._monotonic())  # it was never asked
             raise
         except Unavailable as error:
             self._note(Sign.OUT, key, error, error.retry_after_secs)

@@ -40,6 +40,7 @@ from tieline.kernel.error_policies import OnError, refusal
 from tieline.kernel.errors import Stop
 from tieline.kernel.families import Families, read_families
 from tieline.kernel.model import AssetFields
+from tieline.kernel.quotas import Quota
 from tieline.kernel.reference_records import EMPLOYEE, Family
 
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
@@ -83,6 +84,11 @@ class System(Section):
     owner: str = Field(min_length=3, description="Who answers for it; gets the alarms.")
     poll_interval_secs: float = Field(gt=0, le=86400, description="Pause between two reads of what changed.")
     settings: dict[str, object] = Field(description="The connector's own settings.")
+    quota: Quota | None = Field(
+        default=None,
+        description="Calls that the vendor allows the account (docs/quotas.md); each key given here replaces what the "
+        "connector's manifest says. Two systems of one account: give each its part. None: not limited.",
+    )
 
 
 class Mode(StrEnum):

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.dead_letters import REPLAY_OF, dead_letter_topic
+from tieline.kernel.errands import Priority
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
 from tieline.kernel.key_states import KeyState
 from tieline.kernel.landscape import Flow
@@ -18,7 +19,7 @@ from tieline.kernel.memory import ParkedKey
 from tieline.kernel.metrics import OTHER, Age, Cause, Ending, Measure, Metrics
 from tieline.kernel.model import Command
 from tieline.kernel.producing import CHANGED_AT_MS, CORRELATION, read_ms, source_of
-from tieline.kernel.protocols import Connector, RawItem, Sink, Written
+from tieline.kernel.protocols import Account, Connector, RawItem, Sink, Written
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.settling import Confirmed, Failed, Outcome, Superseded, entity_of
 from tieline.kernel.tables import Table
@@ -241,9 +242,36 @@ def _result_of(error: Exception) -> str:
 
 
 def follow_account(metrics: Metrics, consumer: str, system: str, connector: Connector) -> None:
-    """Show how many calls a system's account has room for, where its connector knows."""
-    if connector.calls_free is not None:
-        metrics.follow(Measure.CALLS_FREE, connector.calls_free, consumer=consumer, system=system)
+    """Show how a system's account stands and how its calls get on, where its connector knows."""
+    account = connector.account
+    if account is None:
+        return
+    metrics.follow(Measure.CALLS_FREE, account.calls_free, consumer=consumer, system=system)
+    for pool in account.left():
+        read_left = partial(_left_of, account, pool)
+        metrics.follow(Measure.QUOTA_LEFT, read_left, consumer=consumer, system=system, pool=pool)
+    account.report_to(AccountMeter(consumer, system, metrics))
+
+
+def _left_of(account: Account, pool: str) -> float:
+    return account.left()[pool]
+
+
+class AccountMeter:
+    """What a process measures of its calls to one account."""
+
+    def __init__(self, consumer: str, system: str, metrics: Metrics) -> None:
+        self._where = {"consumer": consumer, "system": system}
+        self._metrics = metrics
+        metrics.count(Measure.THROTTLES, 0, **self._where)
+
+    def waited(self, priority: Priority, secs: float) -> None:
+        """See ``CallMeter``."""
+        self._metrics.observe(Measure.CALL_WAIT, secs, **self._where, priority=priority.label)
+
+    def throttled(self) -> None:
+        """See ``CallMeter``."""
+        self._metrics.count(Measure.THROTTLES, 1, **self._where)
 
 
 def announce_flows(metrics: Metrics, flows: Iterable[Flow]) -> None:

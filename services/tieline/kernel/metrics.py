@@ -19,6 +19,7 @@ MAX_VALUES = 100
 """Values of one label of one measure; what comes after them is counted under ``OTHER``."""
 OTHER = "other"
 _CALL_SECS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_WAIT_SECS = (0.001, 0.01, 0.1, 0.5, 1, 2, 5, 10, 30, 60, 300)
 # From a fraction of a second to a day: flows promise anything between the two.
 _LATENCY_SECS = (0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600, 14_400, 86_400)
 _RECORDS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
@@ -134,6 +135,20 @@ class Measure(Enum):
         "tieline_account_calls_free",
         ("consumer", "system"),
         "Calls an account has room for now; 0 also while throttled.",
+    )
+    QUOTA_LEFT = _gauge(
+        "tieline_quota_left_calls",
+        ("consumer", "system", "pool"),
+        "Calls that the process may still make of its part: concurrent, of a rate such as 60s, of the day.",
+    )
+    CALL_WAIT = _histogram(
+        "tieline_call_wait_seconds",
+        ("consumer", "system", "priority"),
+        "Time that calls waited for their turn: live, repair, backfill or polling.",
+        _WAIT_SECS,
+    )
+    THROTTLES = _counter(
+        "tieline_throttles_total", ("consumer", "system"), "Calls that the system refused because there were too many."
     )
     PARKED_KEYS = _gauge("tieline_parked_keys", ("target", "object"), "Keys that wait behind a dead letter.")
     PARKED_LETTERS = _gauge("tieline_parked_letters", ("target", "object"), "Dead letters of the parked keys.")

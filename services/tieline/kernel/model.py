@@ -17,6 +17,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
     from tieline.kernel.audit_records import AuditReport
+    from tieline.kernel.equipment_records import EquipmentLinkReport
     from tieline.kernel.family_records import FamilyCommand, FamilyReport
     from tieline.kernel.movement_records import MovementReport
     from tieline.kernel.reference_records import ReferenceReport
@@ -945,7 +946,7 @@ class CommandSettled(Model):
 
 Report: TypeAlias = (
     "AssetReport | BookReport | OrderReport | ReceiptReport | InvoiceReport | CostReport | FiscalPeriodReport "
-    "| DepreciationRunReport | MovementReport | AuditReport | ReferenceReport | FamilyReport"
+    "| DepreciationRunReport | MovementReport | AuditReport | EquipmentLinkReport | ReferenceReport | FamilyReport"
 )
 """Every report there is; a name in quotes, because families with a module of their own import this one."""
 Entity = Literal["asset", "book", "purchase-order", "cost-document"]

@@ -6,13 +6,17 @@ Order is the proof: positions before, a catch-up capture, the read, another catc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
 
 from confluent_kafka import Consumer, Producer
 
 from tieline.kernel import broker
+from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.balances import observe_balances, read_balances
 from tieline.kernel.consuming import Runtime, next_offsets
+from tieline.kernel.equipment_records import EquipmentLinkReport
+from tieline.kernel.errands import Priority, run_errand
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
@@ -32,6 +36,8 @@ from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport
 from tieline.kernel.topic_names import RUN_TOPIC, commands_of
+
+T = TypeVar("T")
 
 BATCH_RECORDS = 500
 
@@ -66,7 +72,15 @@ def observe_report(run_id: str, report: Report) -> Observed:
             groups["cost_document"] = report.fields
         case OrderReport():
             groups["purchase_order"] = report.fields
-        case FiscalPeriodReport() | DepreciationRunReport() | MovementReport() | ReferenceReport() | FamilyReport():
+        case (
+            FiscalPeriodReport()
+            | DepreciationRunReport()
+            | MovementReport()
+            | AuditReport()
+            | EquipmentLinkReport()
+            | ReferenceReport()
+            | FamilyReport()
+        ):
             raise Rejected(f"{origin.entity} is not compared", remedy="leave its stream out of snapshot_streams")
         case _:
             pass  # of a receipt or an invoice only the identity is compared
@@ -142,12 +156,12 @@ class Observer:
 
     def _read_back(self, run_id: str, producer: Producer, counts: dict[str, int]) -> None:
         gone = self._known_keys()
-        before = self._runner.run(read_balances(self._connector))
+        before = self._run(read_balances(self._connector))
         given: set[str] = set()
         batch: list[Outbound] = []
         for stream in self._connector.snapshot_streams:
             items = self._connector.source.read_all(stream)
-            while (item := self._runner.run(_next(items))) is not None:
+            while (item := self._run(_next(items))) is not None:
                 for seen in self._observe(run_id, item):
                     key = f"{seen.system}/{seen.entity}/{seen.native_id}"
                     gone.discard(key)
@@ -157,7 +171,7 @@ class Observer:
                     batch.append(Outbound(observed_topic(self._system), key, Typed("Observed", seen)))
                 if len(batch) >= BATCH_RECORDS:
                     self._flush(producer, batch)
-        after = self._runner.run(read_balances(self._connector))
+        after = self._run(read_balances(self._connector))
         for seen in observe_balances(run_id, self._system, before, after):
             key = f"{seen.system}/{seen.entity}/{seen.native_id}"
             gone.discard(key)
@@ -165,6 +179,10 @@ class Observer:
             batch.append(Outbound(observed_topic(self._system), key, Typed("Observed", seen)))
         batch += [Outbound(observed_topic(self._system), key, None) for key in sorted(gone)]
         self._flush(producer, batch)
+
+    def _run(self, read: Awaitable[T]) -> T:
+        # Whoever asked for it: a whole system is read, and every live effect goes before that.
+        return self._runner.run(run_errand(Priority.BACKFILL, read))
 
     def _observe(self, run_id: str, item: RawItem) -> list[Observed]:
         try:

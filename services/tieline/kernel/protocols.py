@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tieline.kernel.errands import Priority
 from tieline.kernel.ledger_records import LedgerBalance
 from tieline.kernel.model import Command, Report
 
@@ -120,6 +121,34 @@ class ControlAccounts:
     map_item: Callable[[RawItem], LedgerBalance]
 
 
+class CallMeter(Protocol):
+    """Who measures how an account's calls get on."""
+
+    def waited(self, priority: Priority, secs: float) -> None:
+        """A call begins that waited so long for its turn."""
+        ...
+
+    def throttled(self) -> None:
+        """The system refused a call: there were too many."""
+        ...
+
+
+class Account(Protocol):
+    """The account that a connector calls under, as far as this process may use it. Any thread may ask."""
+
+    def calls_free(self) -> int:
+        """Calls it has room for now."""
+        ...
+
+    def left(self) -> Mapping[str, float]:
+        """Calls left by pool (``concurrent``, ``60s``, ``day``); always the same pools."""
+        ...
+
+    def report_to(self, meter: CallMeter) -> None:
+        """Tell it from now on."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """One system, connected. ``map_item`` is pure: it raises ``Rejected`` with the field's path, never I/O errors."""
@@ -131,4 +160,4 @@ class Connector:
     webhook: Webhook | None = None
     control_accounts: ControlAccounts | None = None  # None: the ledger is not compared, and reported as such
     close: Callable[[], object] = field(default=lambda: None)
-    calls_free: Callable[[], int] | None = None  # calls its account has room for now; any thread may ask
+    account: Account | None = None  # None: nothing limits its calls

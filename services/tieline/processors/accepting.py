@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.model import Accepted, Origin
-from tieline.processors.fiscal_periods import Posts
+
+
+@dataclass(frozen=True, slots=True)
+class Posts:
+    """The document may be posted now. ``date`` is set where it posts in a later period than its own."""
+
+    period: str | None
+    date: dt.date | None = None
 
 
 def accepted_as(

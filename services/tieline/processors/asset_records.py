@@ -13,9 +13,9 @@ from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import ASSET_EVENTS
-from tieline.processors.accepting import accepted_as, role_of
+from tieline.processors.accepting import Posts, accepted_as, role_of
 from tieline.processors.equipment import Equipment, without_disposal
-from tieline.processors.fiscal_periods import FiscalPeriods, Posts, Waits
+from tieline.processors.fiscal_periods import FiscalPeriods, Waits
 from tieline.processors.foreign_edits import ForeignEdits
 from tieline.processors.hearing import hear, is_outdated, was_heard
 from tieline.processors.merging import Merged, echoed_version, merge_report, name_event

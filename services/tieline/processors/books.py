@@ -21,9 +21,8 @@ from tieline.kernel.model import (
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import BOOK_EVENTS, POSTING_EVENTS
-from tieline.processors.accepting import accepted_as
+from tieline.processors.accepting import Posts, accepted_as
 from tieline.processors.depreciation_runs import DepreciationRuns, PeriodOf
-from tieline.processors.fiscal_periods import Posts
 from tieline.processors.hearing import is_news, is_older
 from tieline.processors.index import Index
 from tieline.processors.orders import changed_names

@@ -16,6 +16,7 @@ from tieline.kernel.model import CostState, CostTreatment
 from tieline.kernel.movement_records import MovementKind, MovementState
 from tieline.kernel.ownership import ERP
 from tieline.kernel.tables import Table
+from tieline.processors.conflicts import keep_conflict
 from tieline.processors.documents import document_ref
 
 _ENDING = frozenset({MovementKind.ACQUISITION_ADJUSTMENT, MovementKind.LIFE_CHANGE})
@@ -73,9 +74,8 @@ class CapitalCosts:
 
     def _put(self, original: str, asset_id: str, erp: str, row: CostState, lacking: tuple[str, str] | None) -> None:
         field = f"capitalise.{original}"
-        key = f"{asset_id}|{field}|{erp}"
         if lacking is None:
-            self._conflicts.delete(key)
+            self._conflicts.delete(f"{asset_id}|{field}|{erp}")
             return
         conflict = Conflict(
             canonical_id=asset_id,
@@ -86,7 +86,7 @@ class CapitalCosts:
             foreign_value=f"{lacking[1]}: post the adjustment on the asset under transaction {original}",
             detected_at=self._clock(),
         )
-        self._conflicts.put(key, conflict)
+        keep_conflict(self._conflicts, conflict)
 
 
 def _original_of(row: CostState) -> str:

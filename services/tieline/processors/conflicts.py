@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 from tieline.kernel.memory import Conflict
 from tieline.kernel.tables import Table
 
@@ -9,6 +11,16 @@ from tieline.kernel.tables import Table
 def conflict_key(row: Conflict) -> str:
     """``canonical id|field|system``."""
     return f"{row.canonical_id}|{row.field}|{row.system}"
+
+
+def conflicts_over(
+    conflicts: Table[Conflict], systems: Iterable[str], canonical_id: str, field: str
+) -> Iterator[tuple[str, Conflict]]:
+    """Key and row of each conflict of these systems over one field."""
+    for system in systems:
+        key = f"{canonical_id}|{field}|{system}"
+        if (known := conflicts.get(key)) is not None:
+            yield key, known
 
 
 def keep_conflict(conflicts: Table[Conflict], row: Conflict) -> None:

@@ -13,6 +13,7 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.memory import Conflict
 from tieline.kernel.model import CostReport, CostState, InvoiceReport, InvoiceState
 from tieline.kernel.tables import Table
+from tieline.processors.conflicts import conflicts_over, keep_conflict
 from tieline.processors.documents import document_ref
 
 FIELD = "source_ref"
@@ -74,8 +75,8 @@ class CostSources:
         A reversal ends what is said of its ``original``: nothing of it stands twice any more.
         """
         if original is not None:
-            for system in self._systems:
-                self._conflicts.delete(f"{original.cost_doc_id}|{FIELD}|{system}")
+            for key, _ in conflicts_over(self._conflicts, self._systems, original.cost_doc_id, FIELD):
+                self._conflicts.delete(key)
         if not before:
             return
         lines = ", ".join(f"{line_no} by {holder}" for line_no, holder in sorted(before.items()))
@@ -129,4 +130,4 @@ class CostSources:
             foreign_value=said,
             detected_at=self._clock(),
         )
-        self._conflicts.put(f"{cost_doc_id}|{FIELD}|{system}", row)
+        keep_conflict(self._conflicts, row)

@@ -21,7 +21,7 @@ from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import FamilyShapes
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
-from tieline.processors.conflicts import keep_conflict
+from tieline.processors.conflicts import conflicts_over, keep_conflict
 from tieline.processors.linking import Linking, identified, key_of
 from tieline.processors.links import ATTACHED
 from tieline.processors.merging import is_form_of
@@ -157,10 +157,9 @@ class FamilyRecords:
 
     def _settle(self, record_id: str, name: str, value: str | None) -> None:
         """The owner says now what another system had said: the two no longer differ."""
-        for system in self._systems:
-            known = self._conflicts.get(f"{record_id}|{name}|{system}")
-            if known is not None and known.foreign_value == value:
-                self._conflicts.delete(f"{record_id}|{name}|{system}")
+        for key, known in conflicts_over(self._conflicts, self._systems, record_id, name):
+            if known.foreign_value == value:
+                self._conflicts.delete(key)
 
 
 def _is_form_of(said: object, written: object) -> bool:

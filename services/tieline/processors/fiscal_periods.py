@@ -10,7 +10,6 @@ from tieline.kernel.calendars import REGULAR_PERIODS, FiscalPeriodKey
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Fiscal, FiscalCompany, Late
 from tieline.kernel.model import (
-    Accepted,
     FiscalPeriodFields,
     FiscalPeriodReport,
     FiscalPeriodState,
@@ -19,6 +18,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.processors.accepting import Posts, accepted_as
 
 PERIOD_REPORTS = "reference.fiscal-period.report.v1"
 PERIOD_EVENTS = "reference.fiscal-period.event.v1"
@@ -36,14 +36,6 @@ _WORDS: Mapping[PeriodStatus | None, str] = {
     PeriodStatus.UNKNOWN: "has a status the hub does not know",
     None: "was never reported",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Posts:
-    """The document may be posted now. ``date`` is set where it posts in a later period than its own."""
-
-    period: str | None
-    date: dt.date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +82,12 @@ class FiscalPeriods:
         if before is fields.status:
             return []
         reopened = before is not None and fields.status is PeriodStatus.OPEN
-        accepted = Accepted(
-            version=version,
-            origin_system=origin.system,
-            origin_native_id=origin.native_id,
-            effective_date=origin.recorded_at.date(),
-            recorded_at=origin.recorded_at,
-            changed_fields=tuple(
-                name
-                for name in FiscalPeriodFields.model_fields
-                if known is None or getattr(known.fields, name) != getattr(fields, name)
-            ),
+        changed = tuple(
+            name
+            for name in FiscalPeriodFields.model_fields
+            if known is None or getattr(known.fields, name) != getattr(fields, name)
         )
+        accepted = accepted_as(version, origin, origin.recorded_at.date(), changed)
         event = PeriodEvent(period_id=period_id, accepted=accepted, fields=fields)
         name = "PeriodReopened" if reopened else _EVENT_NAMES[fields.status]
         return [Outbound(PERIOD_EVENTS, period_id, Typed(name, event))]

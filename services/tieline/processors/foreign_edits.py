@@ -10,7 +10,7 @@ from tieline.kernel.memory import Conflict
 from tieline.kernel.model import CLEARABLE, AssetFields, AssetReport, AssetState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
-from tieline.processors.conflicts import conflict_key
+from tieline.processors.conflicts import conflict_key, conflicts_over
 from tieline.processors.merging import Collision, Merged
 from tieline.processors.proposals import Refusals, explain
 from tieline.processors.vectors import as_text
@@ -105,10 +105,8 @@ class ForeignEdits:
     def _settle(self, asset_id: str, field: str, report: AssetReport, merged: Merged) -> list[Outbound]:
         """The hub took over what another system had said: the two no longer differ."""
         value, events = as_text(getattr(merged.fields, field)), list[Outbound]()
-        for system in self._systems:
-            key = f"{asset_id}|{field}|{system}"
-            known = self._conflicts.get(key)
-            if known is not None and known.foreign_value == value:
+        for key, known in conflicts_over(self._conflicts, self._systems, asset_id, field):
+            if known.foreign_value == value:
                 events += self._end(key, ConflictResolution.TAKEN_OVER, report, merged)
         return events
 

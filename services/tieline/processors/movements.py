@@ -13,10 +13,11 @@ from tieline.kernel.memory import Conflict
 from tieline.kernel.movement_records import EVENT_NAMES, MovementEvent, MovementReport, MovementState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
-from tieline.processors.accepting import accepted_as
+from tieline.processors.accepting import Posts, accepted_as
 from tieline.processors.capital_costs import CapitalCosts
+from tieline.processors.conflicts import keep_conflict
 from tieline.processors.documents import document_ref
-from tieline.processors.fiscal_periods import FiscalPeriods, Posts
+from tieline.processors.fiscal_periods import FiscalPeriods
 from tieline.processors.movement_checks import (
     check_mirror,
     check_movement,
@@ -141,7 +142,7 @@ class Movements:
                 foreign_value=f"nothing of asset {fields.counterpart_native_id} under {fields.transaction} yet",
                 detected_at=self._clock(),
             )
-            self._conflicts.put(_conflict_key(row), conflict)
+            keep_conflict(self._conflicts, conflict)
 
     def _follow(self, key: str, old: MovementState | None, new: MovementState | None) -> None:
         """See ``Table.on_change``."""

@@ -20,7 +20,8 @@ from tieline.kernel.model import AssetReport, CostReport, CostState
 from tieline.kernel.producing import CORRELATION
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.tables import Table
-from tieline.processors.fiscal_periods import FiscalPeriods, Posts, Waits
+from tieline.processors.accepting import Posts
+from tieline.processors.fiscal_periods import FiscalPeriods, Waits
 from tieline.processors.hearing import is_older
 from tieline.processors.index import Index
 from tieline.processors.reversals import Reversals

@@ -27,6 +27,7 @@ from tieline.kernel.reference_records import (
 )
 from tieline.kernel.tables import Table
 from tieline.processors.accepting import accepted_as
+from tieline.processors.conflicts import conflicts_over, keep_conflict
 from tieline.processors.index import Index
 
 # The code and the company are what a record is found by; the rest two systems may see differently.
@@ -147,32 +148,28 @@ class References:
             if report.deleted or foreign in {None, own}:
                 self._conflicts.delete(place)
                 continue
-            known = self._conflicts.get(place)
-            if known is None or (known.owned_value, known.foreign_value) != (own, foreign):
-                row = Conflict(
-                    canonical_id=f"{family}/{key}",
-                    field=name,
-                    owner=state.origin_system if state else self.owner_of(family),
-                    system=origin.system,
-                    owned_value=own,
-                    foreign_value=foreign,
-                    detected_at=known.detected_at if known else self._clock(),
-                    owned_version=state.version if state else None,
-                    foreign_version=origin.source_version,
-                    remedy=f"correct it in {origin.system}, or name that system under references.owners.{family}",
-                )
-                self._conflicts.put(place, row)
+            row = Conflict(
+                canonical_id=f"{family}/{key}",
+                field=name,
+                owner=state.origin_system if state else self.owner_of(family),
+                system=origin.system,
+                owned_value=own,
+                foreign_value=foreign,
+                detected_at=self._clock(),
+                owned_version=state.version if state else None,
+                foreign_version=origin.source_version,
+                remedy=f"correct it in {origin.system}, or name that system under references.owners.{family}",
+            )
+            keep_conflict(self._conflicts, row)
 
     def _settle(self, family: str, state: ReferenceState, fields: ReferenceFields) -> None:
         """What other systems had said is held against the owner's new word."""
         for name in _COMPARED:
             own = _text(fields, name)
-            for system in self._systems:
-                place = f"{family}/{state.reference_id}|{name}|{system}"
-                known = self._conflicts.get(place)
-                if known is not None and known.foreign_value == own:
+            for place, known in conflicts_over(self._conflicts, self._systems, f"{family}/{state.reference_id}", name):
+                if known.foreign_value == own:
                     self._conflicts.delete(place)
-                elif known is not None:
+                else:
                     update = {"owner": state.origin_system, "owned_value": own, "owned_version": state.version}
                     self._conflicts.put(place, known.model_copy(update=update))
 

@@ -20,12 +20,12 @@ from tieline.kernel.model import (
 )
 from tieline.synthetic.estate import CLASSES, class_of
 from tieline.synthetic.labels import AssetLabel, CentreFrom, Foreign
-from tieline.synthetic.shape import ERP, WORKS, Chapter, Kind, Shape, instant
+from tieline.synthetic.shape import ERP, REOPENS, WORKS, Chapter, Kind, Shape, instant
 from tieline.synthetic.things import Fate, Link, Thing
 
 LOCATIONS, CENTRES, CUSTODIANS = 400, 300, 2_500
 _DISPOSALS = (DisposalKind.SALE, DisposalKind.SCRAP, DisposalKind.DONATION, DisposalKind.LOSS)
-_DISPOSED = ("physical_status", "disposal_date", "disposal_kind")
+_LEFT = ("disposal_date", "disposal_kind")
 
 Values = dict[str, Any]
 
@@ -34,8 +34,8 @@ Values = dict[str, Any]
 class Word:
     """One report of one record: when it comes, what it says, and what the hub makes of it.
 
-    ``foreign`` is the field that the system must not change; ``stale``: a later word has come before it. ``events`` are
-    the names of the events it gives.
+    ``foreign`` is the field that the system must not change; ``stale``: a later word has come before it; ``takes_back``
+    are fields of which nothing holds any more. ``events`` are the names of the events it gives.
     """
 
     chapter: Chapter
@@ -47,6 +47,7 @@ class Word:
     foreign: str | None = None
     stale: bool = False
     held: bool = False
+    takes_back: tuple[str, ...] = ()
 
 
 def asset_reports(shape: Shape, thing: Thing, chapter: Chapter) -> Iterator[AssetReport]:
@@ -82,6 +83,7 @@ def asset_label(shape: Shape, thing: Thing) -> AssetLabel:
             edit = {"owned_value": as_text(values[name]), "foreign_value": as_text(word.says[name])}
             conflicts.append(Foreign(field=name, system=word.system, **edit))
         values |= {name: value for name, value in word.says.items() if name != word.foreign}
+        values = {name: value for name, value in values.items() if name not in word.takes_back}
         if not centres or centres[-1].cost_centre != values["cost_centre"]:
             centres.append(CentreFrom(day=word.recorded_at.date(), cost_centre=values["cost_centre"]))
     return AssetLabel(
@@ -102,8 +104,16 @@ def book_closes(shape: Shape, thing: Thing) -> int | None:
     return closes if closes is not None and closes <= shape.months else None
 
 
+def book_reopens(shape: Shape, thing: Thing) -> int | None:
+    """The month in which the disposal is taken back; None if it is not within the year."""
+    if not thing.fates or thing.fates[-1][1] is not Fate.REINSTATED:
+        return None
+    reopens = thing.fates[-1][0] + 2
+    return reopens if reopens <= shape.months else None
+
+
 def _told_by_erp(shape: Shape, month: int, fate: Fate) -> int | None:
-    if fate is Fate.DISPOSAL or (fate is Fate.LATE_DISPOSAL and shape.has_gap(month)):
+    if fate in {Fate.DISPOSAL, Fate.REINSTATED} or (fate is Fate.LATE_DISPOSAL and shape.has_gap(month)):
         return month + 1
     return month + 2 if fate is Fate.LATE_DISPOSAL else None
 
@@ -142,15 +152,16 @@ class _Story:
             case Fate.MOVE:
                 yield self._move(trade, instant(day, 9))
             case Fate.SWAPPED:
-                centre = self._views[WORKS]["cost_centre"]
+                known = self._views[WORKS]
                 first = self._word(trade, WORKS, instant(day, 9), self._place(), stale=True)
-                yield self._move(trade, instant(day, 10), centre)
+                yield self._move(trade, instant(day, 10), known)
                 yield first
             case Fate.ADJUSTMENT:
                 cost = Money(amount=self._thing.company.amount(cost_after(self._thing, month)), **self._currency)
                 yield self._word(trade, ERP, instant(day, 9), {"acquisition_cost": cost}, "AssetChanged")
-            case Fate.DISPOSAL | Fate.LATE_DISPOSAL:
+            case Fate.DISPOSAL | Fate.LATE_DISPOSAL | Fate.REINSTATED:
                 yield from self._leave(month, fate, day)
+                yield from self._return()
             case Fate.EDIT:
                 yield self._edit(trade, instant(day, 9))
             case Fate.REVALUATION | Fate.IMPAIRMENT:
@@ -163,7 +174,8 @@ class _Story:
         chapter, recorded, held = Chapter(month, Kind.TRADE), instant(day, 9), False
         if fate is Fate.LATE_DISPOSAL and gap:
             chapter, recorded = Chapter(month, Kind.GAP), instant(company.period(month).last, 20)
-            held = month == self._shape.months  # no period opens any more
+            # Only in one company a period opens any more.
+            held = month == self._shape.months and company is not REOPENS
         elif fate is Fate.LATE_DISPOSAL:
             chapter, recorded = Chapter(month + 1, Kind.TRADE), instant(company.period(month + 1).first, 9)
         yield self._word(chapter, WORKS, recorded, gone, "AssetDisposed", held=held)
@@ -172,6 +184,21 @@ class _Story:
             recorded = instant(company.period(closes).day(self._dice), 12)
             closed = {"financial_status": FinancialStatus.CLOSED, **left}
             yield self._word(Chapter(closes, Kind.TRADE), ERP, recorded, closed, "AssetChanged")
+
+    def _return(self) -> Iterator[Word]:
+        """The disposal was an error: the books take it back, and the thing is in use as before."""
+        month = book_reopens(self._shape, self._thing)
+        if month is None:
+            return
+        chapter, company = Chapter(month, Kind.TRADE), self._thing.company
+        for system, status, hour, event in (
+            (ERP, {"financial_status": FinancialStatus.RUNNING}, 13, "AssetChanged"),
+            (WORKS, {"physical_status": PhysicalStatus.IN_SERVICE}, 14, "AssetPlacedInService"),
+        ):
+            view = self._views[system]
+            self._views[system] = {name: value for name, value in view.items() if name not in _LEFT}
+            recorded = instant(company.period(month).day(self._dice), hour)
+            yield self._word(chapter, system, recorded, status, event, takes_back=_LEFT)
 
     def _edit(self, chapter: Chapter, recorded: dt.datetime) -> Word:
         thing, views = self._thing, self._views
@@ -186,11 +213,10 @@ class _Story:
         views[system] = {**views[system]}
         return self._word(chapter, system, recorded, {name: value}, foreign=name)
 
-    def _move(self, chapter: Chapter, recorded: dt.datetime, centre: object = None) -> Word:
-        """A move; ``centre`` is the cost centre that the hub still knows, where it has not heard the last one."""
-        known, place = centre or self._views[WORKS]["cost_centre"], self._place()
-        is_same = place.get("cost_centre", self._views[WORKS]["cost_centre"]) == known
-        return self._word(chapter, WORKS, recorded, place, "AssetMoved" if is_same else "AssetCostCentreChanged")
+    def _move(self, chapter: Chapter, recorded: dt.datetime, known: Values | None = None) -> Word:
+        """A move; ``known`` is the view that the hub still has, where it has not heard the last one."""
+        known, place = known or self._views[WORKS], self._place()
+        return self._word(chapter, WORKS, recorded, place, *_moved(known, {**self._views[WORKS], **place}))
 
     def _place(self) -> Values:
         place: Values = {"location": self._other("location", "L", LOCATIONS), "custodian": _custodian(self._dice)}
@@ -215,6 +241,12 @@ class _Story:
     @property
     def _currency(self) -> dict[str, str]:
         return {"currency": self._thing.company.currency}
+
+
+def _moved(known: Values, now: Values) -> tuple[str, ...]:
+    """The event of a move, by what weighs most. A second move may lead back to where the hub knows the thing to be."""
+    names = {"cost_centre": "AssetCostCentreChanged", "location": "AssetMoved", "custodian": "AssetAssigned"}
+    return next(((name,) for field, name in names.items() if known[field] != now[field]), ())
 
 
 def cost_after(thing: Thing, month: int) -> int:

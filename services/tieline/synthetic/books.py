@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from tieline.kernel.model import BookFields, BookReport, Origin, ScheduleLine
-from tieline.synthetic.assets import book_closes, cost_after
-from tieline.synthetic.estate import class_of
-from tieline.synthetic.labels import BookLabel
+from tieline.synthetic.assets import book_closes, book_reopens, cost_after
 from tieline.synthetic.shape import BOOKS, ERP, MAIN, MONTHS, Chapter, Kind, Shape, instant
 from tieline.synthetic.things import Fate, Method, Thing
 
@@ -26,7 +24,7 @@ _CHANGES = frozenset({Fate.REVALUATION, Fate.IMPAIRMENT, Fate.ADJUSTMENT})
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """One book of one asset; amounts in minor units. ``closes``: the month it is emptied in, if it is.
+    """One book of one asset; amounts in minor units. ``closes``: the month it is emptied in, ``reopens``: and restored.
 
     ``opening`` was accumulated before the year; ``amounts`` are the depreciation of its twelve months.
     """
@@ -38,49 +36,77 @@ class Book:
     opening: int
     amounts: tuple[int, ...]
     closes: int | None
+    reopens: int | None
+
+    def is_closed(self, month: int) -> bool:
+        """Whether nothing stands in it after a month."""
+        if self.closes is None or month < self.closes:
+            return False
+        return self.reopens is None or month < self.reopens
 
     def posted(self, month: int) -> list[tuple[int, int]]:
-        """Month and amount of each line posted up to a month."""
-        last = min(month, MONTHS if self.closes is None else self.closes - 1)
-        return [(m, amount) for m in range(1, last + 1) if (amount := self.amounts[m - 1])]
+        """Month and amount of each line posted up to a month; while the book was closed, none was."""
+        months = (m for m in range(1, month + 1) if not self.is_closed(m))
+        return [(m, amount) for m in months if (amount := self.amounts[m - 1])]
+
+    def planned(self, month: int) -> list[tuple[int, int]]:
+        """Month and amount of each line that is still to come after a month."""
+        if self.is_closed(month):
+            return []
+        return [(m, amount) for m in range(month + 1, MONTHS + 1) if (amount := self.amounts[m - 1])]
 
     def gross(self, month: int) -> int:
         """Cost in the book after a month."""
-        if self.closes is not None and self.closes <= month:
+        if self.is_closed(month):
             return 0
-        revalued = self._count(Fate.REVALUATION, month) * (self.thing.cost // 20)
-        return cost_after(self.thing, month) + revalued
+        return cost_after(self.thing, month) + self.revalued(month)
+
+    def revalued(self, month: int) -> int:
+        """What revaluations have added up to a month: each a twentieth of the first cost."""
+        return self.count(Fate.REVALUATION, month) * (self.thing.cost // 20)
+
+    def impaired(self, month: int) -> int:
+        """What impairments have taken up to a month: each a quarter of the salvage value."""
+        return self.count(Fate.IMPAIRMENT, month) * (self.salvage // 4)
 
     def accumulated(self, month: int) -> int:
         """Accumulated after a month."""
-        if self.closes is not None and self.closes <= month:
+        if self.is_closed(month):
             return 0
-        impaired = self._count(Fate.IMPAIRMENT, month) * (self.salvage // 4)
-        return self.opening + impaired + sum(amount for _, amount in self.posted(month))
+        return self.opening + self.impaired(month) + sum(amount for _, amount in self.posted(month))
 
     def is_told(self, shape: Shape, month: int) -> bool:
         """Whether the ERP reports it in a month: books are told in it, and there is something new to say."""
         if month < self.thing.start or not shape.tells_books(month):
             return False
-        before = [m for m in range(self.thing.start, month) if shape.tells_books(m)]
-        if not before:
+        before = self._told_before(shape, month)
+        if before is None:
             return True
-        if self.closes is not None and self.closes <= before[-1]:
-            return False
-        news = range(before[-1] + 1, month + 1)
-        changed = any(m in news and self._changes(fate) for m, fate in self.thing.fates)
-        return changed or self.closes in news or any(m in news for m, _ in self.posted(month))
+        if self.is_closed(before) != self.is_closed(month):
+            return True
+        news = range(before + 1, month + 1)
+        changed = any(m in news and self.changes(fate) for m, fate in self.thing.fates)
+        return not self.is_closed(month) and (changed or any(m in news for m, _ in self.posted(month)))
 
     def replaces_plan(self, shape: Shape, month: int) -> bool:
-        """Whether what is told in a month takes planned lines away: the book closed since it was told last."""
-        told = any(shape.tells_books(m) for m in range(self.thing.start, month))
-        is_closed = self.closes is not None and self.closes <= month
-        return told and is_closed and self.is_told(shape, month) and any(self.amounts[(self.closes or 1) - 1 :])
+        """Whether what is told in a month changes what is still to come, by more than what was posted of it."""
+        before = self._told_before(shape, month)
+        if before is None or not self.is_told(shape, month):
+            return False
+        planned, posted = self.planned(before), self.posted(month)
+        has_lines = bool(planned or self.posted(before))
+        return has_lines and [line for line in planned if line not in posted] != self.planned(month)
 
-    def _changes(self, fate: Fate) -> bool:
+    def _told_before(self, shape: Shape, month: int) -> int | None:
+        """The last month before in which books were told."""
+        return max((m for m in range(self.thing.start, month) if shape.tells_books(m)), default=None)
+
+    def changes(self, fate: Fate) -> bool:
+        """Whether what happens to the asset changes this book."""
         return fate in _CHANGES and (self.book_id == MAIN or fate is Fate.ADJUSTMENT)
 
-    def _count(self, fate: Fate, month: int) -> int:
+    def count(self, fate: Fate, month: int) -> int:
+        """How often it has happened up to a month, where this book knows of it."""
         if self.book_id != MAIN:
             return 0
         return sum(1 for when, what in self.thing.fates if what is fate and when <= month)
@@ -126,7 +152,7 @@ def _used(months: int) -> int:
 
 def books_of(shape: Shape, thing: Thing) -> Iterator[Book]:
     """The two books of an asset; they differ in life, in salvage (none for tax) and, for MACRS, in method (T18)."""
-    closes = book_closes(shape, thing)
+    closes, reopens = book_closes(shape, thing), book_reopens(shape, thing)
     for book_id in BOOKS:
         method, life, salvage = thing.method, thing.life, thing.cost // 20
         if book_id != MAIN:
@@ -136,7 +162,7 @@ def books_of(shape: Shape, thing: Thing) -> Iterator[Book]:
         passed = [thing.age + max(0, month + 1 - thing.start) for month in range(MONTHS + 1)]
         after = [depreciated(method, thing.cost, salvage, life, months) for months in passed]
         amounts = tuple(now - before for before, now in pairwise(after))
-        yield Book(thing, book_id, method, salvage, after[0], amounts, closes)
+        yield Book(thing, book_id, method, salvage, after[0], amounts, closes, reopens)
 
 
 def book_reports(shape: Shape, thing: Thing, chapter: Chapter) -> Iterator[BookReport]:
@@ -146,28 +172,6 @@ def book_reports(shape: Shape, thing: Thing, chapter: Chapter) -> Iterator[BookR
     for book in books_of(shape, thing):
         if book.is_told(shape, chapter.month):
             yield _report(book, chapter.month)
-
-
-def book_labels(shape: Shape, thing: Thing) -> Iterator[BookLabel]:
-    """The books as they must stand at the end."""
-    company, month = thing.company, shape.months
-    for book in books_of(shape, thing):
-        if not any(book.is_told(shape, m) for m in range(1, month + 1)):
-            continue
-        posted = book.posted(month)
-        gross, accumulated = book.gross(month), book.accumulated(month)
-        yield BookLabel(
-            asset_native_id=thing.erp_id,
-            book_id=book.book_id,
-            company=company.code,
-            asset_class=class_of(company, thing.class_name),
-            currency=company.currency,
-            gross=company.amount(gross),
-            accumulated=company.amount(accumulated),
-            net_book_value=company.amount(gross - accumulated),
-            posted_count=len(posted),
-            posted_sum=company.amount(sum(amount for _, amount in posted)),
-        )
 
 
 def _report(book: Book, month: int) -> BookReport:
@@ -201,14 +205,11 @@ def _report(book: Book, month: int) -> BookReport:
 def _lines(book: Book, month: int) -> Iterator[ScheduleLine]:
     """The year's lines: those of months up to ``month`` are posted, the others planned until the book closes."""
     company = book.thing.company
-    is_closed = book.closes is not None and book.closes <= month
+    is_closed = book.is_closed(month)
     posted = dict(book.posted(month))
     after = book.accumulated(month) - sum(posted.values()) if not is_closed else book.opening
     gross = book.gross(month) if not is_closed else book.thing.cost
-    for when in range(1, MONTHS + 1):
-        amount = posted.get(when) or (0 if is_closed else book.amounts[when - 1])
-        if not amount:
-            continue
+    for when, amount in (*posted.items(), *book.planned(month)):
         after += amount
         period = company.period(when)
         yield ScheduleLine(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
 from tieline.kernel.model import AssetFields, ProposalStatus
-from tieline.synthetic.gathering import NOTHING, Gathered, HeldBook
+from tieline.synthetic.gathering import NOTHING, Gathered, HeldBook, HeldMovements
 from tieline.synthetic.labels import (
     AssetLabel,
     BookLabel,
@@ -34,6 +34,10 @@ def differences(labels: Iterable[Label], summary: Summary, found: Gathered) -> I
     yield from checker.check_summary(summary)
 
 
+_OF_BOOKS = ("roll_forward.", "counterpart.")
+"""Fields of the conflicts that tell of a book's change without its document, and of half a movement."""
+
+
 class _Checker:
     """The rows found, by the systems' own ids; what labels speak of is ticked off."""
 
@@ -41,7 +45,7 @@ class _Checker:
         self._found = found
         self._by_erp_id = {row.links[ERP]: key for key, row in found.assets.items() if ERP in row.links}
         self._by_order_line = {row.fields.po_line_ref: key for key, row in found.assets.items() if not row.links}
-        self._by_po_number = {row.fields.po_number: key for key, row in found.orders.items()}
+        self._by_po_number = {row.po_number: key for key, row in found.orders.items()}
         self._receipts, self._invoices = Counter(found.receipts.values()), Counter(found.invoices.values())
         self._held = {native_id for native_id, entity in found.held.values() if entity == "cost-document"}
         self._units = _units_by_order(found)
@@ -83,6 +87,7 @@ class _Checker:
                 sum(1 for row in found.conflicts.values() if row.field in AssetFields.model_fields),
                 summary.conflicts,
             ),
+            ("conflicts of books", sum(1 for row in found.conflicts.values() if row.field.startswith(_OF_BOOKS)), 0),
             ("held documents", len(found.held), summary.held),
         ):
             if size != expected:
@@ -147,6 +152,13 @@ class _Checker:
         count, total = self._found.postings.get((asset_id, label.book_id), (0, NOTHING))
         if (count, total) != (label.posted_count, label.posted_sum):
             yield f"{name}: {count} postings of {total}, not {label.posted_count} of {label.posted_sum}"
+        movements = HeldMovements(label.movements, label.movements_cost, label.movements_accumulated)
+        heard = self._found.movements.get((asset_id, label.book_id), HeldMovements())
+        if heard != movements:
+            yield f"{name}: its movements are {heard}, not {movements}"
+        unexplained = self._found.unexplained.get((asset_id, label.book_id))
+        if unexplained != (NOTHING, NOTHING):
+            yield f"{name}: no movement explains {unexplained} of its cost and accumulated depreciation"
         where = (label.company, label.book_id, label.asset_class, label.currency)
         for what, amount in (
             ("gross", row.gross),
@@ -173,10 +185,13 @@ class _Checker:
         if row is None:
             yield f"order {label.native_id} is not there"
             return
-        here = (row.fields.net_total, row.fields.closed, self._receipts[key], self._invoices[key])
-        there = (label.net_total, label.closed, label.receipts, label.invoices)
+        here = (row.net_total, row.closed, row.blanket, row.cancelled)
+        there = (label.net_total, label.closed, label.blanket, label.cancelled)
         if here != there:
-            yield f"order {label.native_id} is {here}, not {there} (total, closed, receipts, invoices)"
+            yield f"order {label.native_id} is {here}, not {there} (total, closed, blanket, cancelled)"
+        documents, wanted = (self._receipts[key], self._invoices[key]), (label.receipts, label.invoices)
+        if documents != wanted:
+            yield f"order {label.native_id} has {documents} receipts and invoices, not {wanted}"
         units = self._units.get(key, {})
         for unit in label.units:
             yield from self._unit(label, unit, units.pop((unit.line_id, unit.unit), None))
@@ -211,8 +226,7 @@ def _runs(values: list[str]) -> list[str]:
 def _units_by_order(found: Gathered) -> dict[str, dict[tuple[str, int], tuple[ProposalStatus, Decimal | None]]]:
     units: dict[str, dict[tuple[str, int], tuple[ProposalStatus, Decimal | None]]] = {}
     for row in found.units.values():
-        cost = row.cost.amount if row.cost else None
-        units.setdefault(row.po_id, {})[row.line_id, row.unit] = (row.status, cost)
+        units.setdefault(row.po_id, {})[row.line_id, row.unit] = (row.status, row.cost)
     return units
 
 

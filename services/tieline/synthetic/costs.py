@@ -12,7 +12,7 @@ from tieline.kernel.model import CostFields, CostKind, CostLine, CostReport, Ori
 from tieline.synthetic.assets import CENTRES
 from tieline.synthetic.labels import CostLabel
 from tieline.synthetic.orders import Billing, orders_of
-from tieline.synthetic.shape import ERP, WORKS, Chapter, Company, Kind, Shape, instant
+from tieline.synthetic.shape import ERP, REOPENS, WORKS, Chapter, Company, Kind, Shape, instant
 from tieline.synthetic.things import company_of
 
 _Lines = tuple[tuple[CostKind, int, str | None], ...]
@@ -119,12 +119,15 @@ def _line(dice: random.Random, native_id: str, number: int) -> tuple[CostKind, i
 
 
 def _late(shape: Shape, cost: Cost, *, in_gap: bool) -> Cost:
-    """Told when its period is closed: while nothing is open, or in the next month."""
+    """Told when its period is closed: while nothing is open, or in the next month.
+
+    In the last month it waits; where the period opens once more it posts there, by its own date.
+    """
     month, company, is_last = cost.month, cost.company, cost.month == shape.months
     late = replace(cost, native_id=f"{cost.native_id}-L", posts_in=None if is_last else month + 1)
     if is_last or (in_gap and shape.has_gap(month)):
         at = instant(company.period(month).last, 21)
-        status: Literal["posted", "held"] = "held" if is_last else "posted"
+        status: Literal["posted", "held"] = "held" if is_last and company is not REOPENS else "posted"
         return replace(late, chapter=Chapter(month, Kind.GAP), recorded_at=at, status=status)
     at = instant(company.period(month + 1).first, 10)
     return replace(late, chapter=Chapter(month + 1, Kind.TRADE), recorded_at=at)

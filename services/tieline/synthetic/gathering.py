@@ -11,6 +11,7 @@ from decimal import Decimal
 from tieline.kernel.memory import Conflict, PeriodHold
 from tieline.kernel.model import (
     AcquisitionEvent,
+    ApprovalStatus,
     AssetEvent,
     AssetFields,
     AssetState,
@@ -23,9 +24,11 @@ from tieline.kernel.model import (
     InvoiceState,
     Model,
     OrderState,
+    ProposalStatus,
     ProposedAsset,
     ReceiptState,
 )
+from tieline.kernel.movement_records import MovementEvent, RollForward
 from tieline.kernel.records import Typed
 
 NOTHING = Decimal(0)
@@ -53,6 +56,37 @@ class HeldBook:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldMovements:
+    """What was posted on a book besides depreciation: how many documents, and what they change in all."""
+
+    count: int = 0
+    cost: Decimal = NOTHING
+    accumulated: Decimal = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOrder:
+    """An order's row; its lines are left out, because 24,000 orders have 70,000 of them."""
+
+    po_number: str | None
+    net_total: Decimal
+    closed: bool
+    blanket: bool
+    cancelled: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUnit:
+    """A proposed asset's row."""
+
+    po_id: str
+    line_id: str
+    unit: int
+    status: ProposalStatus
+    cost: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class HeldCost:
     """A cost document's row, or one that waits for a period."""
 
@@ -67,15 +101,16 @@ class Gathered:
 
     ``events``: by record name; ``asset_events`` of assets, by asset id too. ``postings``: count and sum by asset id and
     book. ``acquired``: by order line and unit. ``posted_costs``: by company, period and currency. ``centres``: the cost
-    centre that each asset event says, with its day.
+    centre that each asset event says, with its day. ``movements``: by asset id and book; ``unexplained``: what no
+    movement explains of a book's cost and accumulated depreciation.
     """
 
     assets: dict[str, HeldAsset] = field(default_factory=dict)
     books: dict[str, HeldBook] = field(default_factory=dict)
     costs: dict[str, HeldCost] = field(default_factory=dict)
     held: dict[str, tuple[str, str]] = field(default_factory=dict)
-    orders: dict[str, OrderState] = field(default_factory=dict)
-    units: dict[str, ProposedAsset] = field(default_factory=dict)
+    orders: dict[str, HeldOrder] = field(default_factory=dict)
+    units: dict[str, HeldUnit] = field(default_factory=dict)
     receipts: dict[str, str] = field(default_factory=dict)
     invoices: dict[str, str] = field(default_factory=dict)
     runs: dict[str, DepreciationRunState] = field(default_factory=dict)
@@ -87,6 +122,8 @@ class Gathered:
     acquired: dict[str, Decimal] = field(default_factory=dict)
     posted_costs: dict[tuple[str, str, str], Decimal] = field(default_factory=dict)
     centres: dict[str, list[tuple[dt.date, str]]] = field(default_factory=dict)
+    movements: dict[tuple[str, str], HeldMovements] = field(default_factory=dict)
+    unexplained: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
 
     def take(self, topic: str, key: str, value: Typed | None) -> None:
         """One record of any topic; None is a tombstone. Records of a key must come in their order."""
@@ -136,15 +173,19 @@ class Gathered:
     def _take_whole_row(self, key: str, body: Model) -> None:
         match body:
             case OrderState():
-                self.orders[key] = body
+                self.orders[key] = _order(body)
             case ProposedAsset():
-                self.units[key] = body
+                cost = body.cost.amount if body.cost else None
+                self.units[key] = HeldUnit(body.po_id, body.line_id, body.unit, body.status, cost)
             case DepreciationRunState():
                 self.runs[key] = body
             case FiscalPeriodState():
                 self.periods[key] = body.fields.status.value
             case Conflict():
                 self.conflicts[key] = body
+            case RollForward():
+                unexplained = (body.unexplained_cost, body.unexplained_accumulated)
+                self.unexplained[body.asset_id, body.book_id] = unexplained
             case _:
                 return
 
@@ -160,6 +201,11 @@ class Gathered:
                 key = (body.asset_id, body.book_id)
                 count, total = self.postings.get(key, (0, NOTHING))
                 self.postings[key] = (count + 1, total + body.amount.amount)
+            case MovementEvent():
+                book = (body.asset_id, body.fields.book_id)
+                before, change = self.movements.get(book, HeldMovements()), body.fields
+                cost, worn = before.cost + change.cost_change, before.accumulated + change.accumulated_change
+                self.movements[book] = HeldMovements(before.count + 1, cost, worn)
             case AcquisitionEvent():
                 ref = body.po_line_ref
                 self.acquired[ref] = self.acquired.get(ref, NOTHING) + body.amount.amount
@@ -169,6 +215,12 @@ class Gathered:
                 self.posted_costs[where] = self.posted_costs.get(where, NOTHING) + fields.total
             case _:
                 return
+
+
+def _order(state: OrderState) -> HeldOrder:
+    fields = state.fields
+    is_cancelled = fields.approval_status is ApprovalStatus.CANCELLED
+    return HeldOrder(fields.po_number, fields.net_total, fields.closed, fields.blanket, is_cancelled)
 
 
 def _book(state: BookState) -> HeldBook:

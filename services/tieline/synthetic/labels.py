@@ -39,7 +39,10 @@ class AssetLabel(Model):
 
 
 class BookLabel(Model):
-    """One book; amounts in its currency, ``posted_*`` over the postings of the year."""
+    """One book; amounts in its currency, ``posted_*`` over the postings of the year.
+
+    ``movements*`` over what was posted on it besides: opening, postings and movements give the closing, to the cent.
+    """
 
     label: Literal["book"] = "book"
     asset_native_id: Code
@@ -52,6 +55,9 @@ class BookLabel(Model):
     net_book_value: Amount
     posted_count: int
     posted_sum: Amount
+    movements: int = 0
+    movements_cost: Amount = Decimal(0)
+    movements_accumulated: Amount = Decimal(0)
 
 
 class CostLabel(Model):
@@ -77,7 +83,7 @@ class UnitLabel(Model):
 
 
 class OrderLabel(Model):
-    """One purchase order with what was received and decided of it."""
+    """One purchase order with what was received and decided of it; a framework order buys nothing itself."""
 
     label: Literal["order"] = "order"
     native_id: Code
@@ -85,6 +91,8 @@ class OrderLabel(Model):
     currency: Currency
     net_total: Amount
     closed: bool
+    blanket: bool = False
+    cancelled: bool = False
     receipts: int
     invoices: int
     units: tuple[UnitLabel, ...]

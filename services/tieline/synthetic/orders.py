@@ -34,6 +34,15 @@ class Delivery(StrEnum):
     NONE = "none"
 
 
+class Terms(StrEnum):
+    """What an order is."""
+
+    PLAIN = "plain"
+    INVOICE_VALUED = "invoice-valued"  # a receipt has no value until the invoice comes (T08)
+    BLANKET = "blanket"  # a framework: others call it off, it buys nothing itself (T36)
+    CANCELLED = "cancelled"  # a month later, before anything came
+
+
 class Billing(StrEnum):
     """How an order is invoiced."""
 
@@ -42,6 +51,10 @@ class Billing(StrEnum):
     CREDIT = "credit"
     CORRECTED = "corrected"  # a wrong invoice, its reversal, the right one
     NONE = "none"
+
+
+_SPECIAL = (Terms.INVOICE_VALUED, Terms.BLANKET, Terms.CANCELLED)
+_VALUING = frozenset({Billing.EXACT, Billing.DIFFERENCE, Billing.NONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +97,7 @@ class Order:
     month: int
     on: dt.date
     lines: tuple[Line, ...]
+    terms: Terms
     delivery: Delivery
     billing: Billing
     receipts: tuple[Document, ...]
@@ -100,10 +114,15 @@ class Order:
         is_done = self.delivery not in {Delivery.NONE, Delivery.RETURNED} and self.billing is not Billing.NONE
         return self.month + 2 if is_done else None
 
+    @property
+    def cancelled_in(self) -> int | None:
+        """Month in which the ERP cancels it, if it does."""
+        return self.month + 1 if self.terms is Terms.CANCELLED else None
+
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit of an asset line; ``cost`` in minor units, None where it is reversed or not there."""
+    """One unit of an asset line; ``cost`` in minor units, None where it is reversed, not valued yet or not there."""
 
     line: Line
     number: int
@@ -120,6 +139,8 @@ def orders_of(shape: Shape, month: int) -> Iterator[Order]:
 
 def units_of(order: Order, months: int) -> Iterator[Unit]:
     """Every unit of the order's asset lines as it stands after so many months."""
+    if order.terms is Terms.BLANKET:
+        return
     receipts = [one for one in order.receipts if one.month <= months]
     invoices = [one for one in order.invoices if one.month <= months]
     for line in order.lines:
@@ -133,6 +154,10 @@ def units_of(order: Order, months: int) -> Iterator[Unit]:
         for number in range(1, line.quantity + 1):
             if number > len(days):
                 yield Unit(line, number, None, None, None)
+            elif order.terms is Terms.INVOICE_VALUED and not billed:
+                # Nothing was decided of it: what was taken back again leaves no trace.
+                status = ProposalStatus.NEW if received else None
+                yield Unit(line, number, status, None, days[number - 1] if received else None)
             elif received == 0:
                 yield Unit(line, number, ProposalStatus.REVERSED, None, None)
             else:
@@ -201,11 +226,18 @@ def _order(shape: Shape, month: int, place: int) -> Order:
     )
     delivery = dice.choices(tuple(Delivery), (60, 5, 20, 5, 10))[0]
     billing = dice.choices(tuple(Billing), (60, 15, 10, 5, 10))[0]
+    terms = dice.choice(_SPECIAL) if dice.random() < shape.rates.special_orders else Terms.PLAIN
+    if terms is Terms.CANCELLED:
+        delivery, billing = Delivery.NONE, Billing.NONE
+    elif terms is Terms.INVOICE_VALUED and billing not in _VALUING:
+        # While a wrong invoice is reversed nothing has a value, and what a return makes of it depends on which of the
+        # two comes first.
+        billing = Billing.NONE
     days = {n: company.period(n).day(dice) for n in range(month, min(month + 2, shape.months) + 1)}
     told = (month if delivery is Delivery.EARLY else month + 1, month + 2)
     receipts = tuple(_receipts(name, told, lines, delivery, days))
     invoices = tuple(_invoices(name, told, lines, billing, days))
-    return Order(name, company, month, days[month], lines, delivery, billing, receipts, invoices)
+    return Order(name, company, month, days[month], lines, terms, delivery, billing, receipts, invoices)
 
 
 def _line(shape: Shape, dice: random.Random, company: Company, name: str) -> Line:

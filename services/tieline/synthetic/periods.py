@@ -15,7 +15,7 @@ from tieline.kernel.model import (
     RunStatus,
 )
 from tieline.synthetic.labels import PeriodLabel, RunLabel
-from tieline.synthetic.shape import COMPANIES, ERP, Chapter, Company, Kind, Shape, instant
+from tieline.synthetic.shape import COMPANIES, ERP, REOPENS, Chapter, Company, Kind, Shape, instant
 
 Figures = Mapping[tuple[Company, str, int], tuple[int, int]]
 """Company, book and month of a run: its lines, and their sum in minor units."""
@@ -34,8 +34,12 @@ def period_reports(shape: Shape, chapter: Chapter) -> Iterator[FiscalPeriodRepor
                     yield _opens(company, month + 1)
             case Kind.OPEN:
                 yield _opens(company, month + 1)
+            case Kind.REOPEN if company is REOPENS:
+                yield _again(company, month, PeriodStatus.OPEN, 22)
+            case Kind.RECLOSE if company is REOPENS:
+                yield _again(company, month, PeriodStatus.CLOSED, 23)
             case _:
-                return
+                continue
 
 
 def run_reports(figures: Figures, chapter: Chapter) -> Iterator[DepreciationRunReport]:
@@ -69,6 +73,13 @@ def period_labels(shape: Shape) -> Iterator[PeriodLabel]:
 
 def _opens(company: Company, month: int) -> FiscalPeriodReport:
     return _period(company, month, PeriodStatus.OPEN, instant(company.period(month).first, 0))
+
+
+def _again(company: Company, month: int, status: PeriodStatus, hour: int) -> FiscalPeriodReport:
+    """By another account than the usual one, with a reason: whoever audits the year asks for both."""
+    report = _period(company, month, status, instant(company.period(month).last, hour))
+    said = {"changed_by": "u-0002", "reason": "late documents of the year's end"}
+    return report.model_copy(update={"fields": report.fields.model_copy(update=said)})
 
 
 def _period(company: Company, month: int, status: PeriodStatus, recorded_at: dt.datetime) -> FiscalPeriodReport:

@@ -24,7 +24,18 @@ from tieline.kernel.model import (
 )
 from tieline.synthetic.estate import class_of
 from tieline.synthetic.labels import AssetLabel, OrderLabel, UnitLabel
-from tieline.synthetic.orders import BOOKED, Document, Line, Order, Unit, orders_of, told_units, unit_ref, units_of
+from tieline.synthetic.orders import (
+    BOOKED,
+    Document,
+    Line,
+    Order,
+    Terms,
+    Unit,
+    orders_of,
+    told_units,
+    unit_ref,
+    units_of,
+)
 from tieline.synthetic.shape import ERP, Chapter, Kind, Shape, instant
 
 LONGEST = 2
@@ -49,6 +60,8 @@ def order_label(shape: Shape, order: Order) -> OrderLabel:
         currency=order.company.currency,
         net_total=amount(sum(line.net for line in order.lines)),
         closed=order.closes is not None and order.closes <= shape.months,
+        blanket=order.terms is Terms.BLANKET,
+        cancelled=order.cancelled_in is not None and order.cancelled_in <= shape.months,
         receipts=len(order.receipts),
         invoices=len(order.invoices),
         units=tuple(
@@ -90,10 +103,12 @@ def _shell(order: Order, unit: Unit) -> AssetFields:
 def _told(order: Order, month: int) -> Iterator[OrderReport | ReceiptReport | InvoiceReport]:
     yield from (_receipt(order, one) for one in order.receipts if one.month == month)
     if order.month == month:
-        yield _order(order, order.on, 7, closed=False)
+        yield _order(order, order.on, 7)
     yield from (_invoice(order, one) for one in order.invoices if one.month == month)
     if order.closes == month:
         yield _order(order, order.company.period(month).last, 17, closed=True)
+    if order.cancelled_in == month:
+        yield _order(order, order.company.period(month).last, 17, cancelled=True)
 
 
 def _origin(entity: str, native_id: str, day: dt.date, hour: int) -> Origin:
@@ -106,7 +121,7 @@ def _description(line: Line) -> str:
     return f"{line.class_name or 'Consumables'} of line {line.line_id}"
 
 
-def _order(order: Order, day: dt.date, hour: int, *, closed: bool) -> OrderReport:
+def _order(order: Order, day: dt.date, hour: int, *, closed: bool = False, cancelled: bool = False) -> OrderReport:
     company = order.company
     lines = tuple(
         OrderLine(
@@ -118,6 +133,7 @@ def _order(order: Order, day: dt.date, hour: int, *, closed: bool) -> OrderRepor
             unit="C62",
             unit_price=company.amount(line.price),
             net_amount=company.amount(line.net),
+            gr_valuated=order.terms is not Terms.INVOICE_VALUED,
         )
         for number, line in enumerate(order.lines, 1)
     )
@@ -127,10 +143,11 @@ def _order(order: Order, day: dt.date, hour: int, *, closed: bool) -> OrderRepor
         supplier=f"S{sum(map(ord, order.name)) * 37 % 2_000:04}",
         currency=company.currency,
         order_date=order.on,
-        approval_status=ApprovalStatus.APPROVED,
+        approval_status=ApprovalStatus.CANCELLED if cancelled else ApprovalStatus.APPROVED,
         net_total=company.amount(sum(line.net for line in order.lines)),
         lines=lines,
         closed=closed,
+        blanket=order.terms is Terms.BLANKET,
     )
     return OrderReport(origin=_origin("purchase-order", order.native_id, day, hour), fields=fields)
 

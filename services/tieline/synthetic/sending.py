@@ -37,6 +37,7 @@ COUNTED = ("asset.book.event.v1",)
 EVENTS = (
     *COUNTED,
     "asset.asset.event.v1",
+    "asset.movement.event.v1",
     "procurement.purchase-order.event.v1",
     "procurement.receipt.event.v1",
     "procurement.invoice.event.v1",
@@ -48,6 +49,7 @@ EVENTS = (
 STATES = (
     "asset.asset.state.v1",
     "asset.book.state.v1",
+    "asset.roll-forward.state.v1",
     "asset.proposed-asset.state.v1",
     "procurement.purchase-order.state.v1",
     "procurement.receipt.state.v1",

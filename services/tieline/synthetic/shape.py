@@ -74,6 +74,8 @@ COMPANIES = (
     Company("US20", "USD", 2, "april-to-march"),
     Company("JP30", "JPY", 0, "weeks-445"),
 )
+REOPENS = COMPANIES[0]
+"""The company that opens its last period once more, for what came too late; in the others it stays held."""
 SHARES = (50, 30, 20)
 """Percent of the assets of each company."""
 
@@ -84,6 +86,7 @@ class Rates:
 
     move: float = 0.03
     disposal: float = 0.006
+    reinstatement: float = 0.1  # of disposals: taken back two months later
     revaluation: float = 0.002
     adjustment: float = 0.02  # a later invoice changes the cost
     late: float = 0.04  # of cost documents and disposals: told when their period is closed
@@ -95,6 +98,7 @@ class Rates:
     identical: float = 0.05  # of assets: nothing but their numbers tells them apart (T01)
     orders_a_month: float = 0.04  # per asset
     asset_lines: float = 0.05  # of order lines buy assets: 1.5 % new ones a month
+    special_orders: float = 0.12  # of orders: framework orders, cancelled ones, and such as the invoice alone values
     costs_a_month: float = 0.16  # work-order cost documents per asset
 
 
@@ -133,6 +137,8 @@ class Kind(StrEnum):
     CLOSE = "close"  # its periods close; the next ones open at once, or later if there is a gap
     GAP = "gap"  # late documents while no period is open
     OPEN = "open"  # the next periods open after a gap
+    REOPEN = "reopen"  # after the last gap: one company's last period opens once more
+    RECLOSE = "reclose"  # and closes for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,8 @@ def chapters(shape: Shape) -> Iterator[Chapter]:
             yield Chapter(month, Kind.GAP)
             if month < shape.months:
                 yield Chapter(month, Kind.OPEN)
+    yield Chapter(shape.months, Kind.REOPEN)
+    yield Chapter(shape.months, Kind.RECLOSE)
 
 
 def instant(day: dt.date, hour: int, second: int = 0) -> dt.datetime:

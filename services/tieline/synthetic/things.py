@@ -18,10 +18,15 @@ class Fate(StrEnum):
     SWAPPED = "swapped"  # two moves, and the report of the first comes after that of the second
     DISPOSAL = "disposal"
     LATE_DISPOSAL = "late-disposal"  # told only when its period is closed
+    REINSTATED = "reinstated"  # disposed of, closed in the books a month later, and taken back the month after (T22)
     REVALUATION = "revaluation"
     IMPAIRMENT = "impairment"
     ADJUSTMENT = "adjustment"
     EDIT = "edit"  # a foreign edit, which stays: nothing more is told of the asset
+
+
+LAST = frozenset({Fate.DISPOSAL, Fate.REINSTATED, Fate.LATE_DISPOSAL, Fate.EDIT})
+"""After these nothing more happens to an asset."""
 
 
 class Link(StrEnum):
@@ -139,7 +144,8 @@ def fates(shape: Shape, name: tuple[object, ...], first_month: int) -> tuple[tup
     odds = (
         (Fate.MOVE, rates.move),
         (Fate.SWAPPED, rates.out_of_order),
-        (Fate.DISPOSAL, rates.disposal * (1 - rates.late)),
+        (Fate.DISPOSAL, rates.disposal * (1 - rates.late) * (1 - rates.reinstatement)),
+        (Fate.REINSTATED, rates.disposal * (1 - rates.late) * rates.reinstatement),
         (Fate.LATE_DISPOSAL, rates.disposal * rates.late),
         (Fate.REVALUATION, rates.revaluation / 2),
         (Fate.IMPAIRMENT, rates.revaluation / 2),
@@ -154,6 +160,6 @@ def fates(shape: Shape, name: tuple[object, ...], first_month: int) -> tuple[tup
                 found.append((month, fate))
                 break
             drawn -= odd
-        if found and found[-1][1] in {Fate.DISPOSAL, Fate.LATE_DISPOSAL, Fate.EDIT}:
+        if found and found[-1][1] in LAST:
             break
     return tuple(found)

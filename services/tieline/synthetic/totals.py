@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
+from tieline.kernel.movement_records import EVENT_NAMES
 from tieline.synthetic.assets import words
 from tieline.synthetic.books import books_of
 from tieline.synthetic.costs import costs_of
 from tieline.synthetic.labels import AssetLabel, BookLabel, CostLabel, Label, Summary, Total
+from tieline.synthetic.movements import movements_of
 from tieline.synthetic.orders import orders_of
 from tieline.synthetic.shape import COMPANIES
 from tieline.synthetic.year import Year
@@ -86,12 +88,16 @@ def count_events(year: Year) -> Counter[str]:
                 sum(book.is_told(shape, month) for month in range(1, shape.months + 1)) - replaced
             )
             found["DepreciationPosted"] += len(book.posted(shape.months))
+        found.update(EVENT_NAMES[one.kind] for one in movements_of(shape, thing))
     found["DepreciationRunPosted"] = found["DepreciationRunCompleted"] = len(year.figures)
-    found["PeriodOpened"] = found["PeriodClosed"] = len(COMPANIES) * shape.months
+    found["PeriodOpened"] = len(COMPANIES) * shape.months
+    found["PeriodReopened"] = 1
+    found["PeriodClosed"] = found["PeriodOpened"] + found["PeriodReopened"]
     for month in range(1, shape.months + 1):
         for order in orders_of(shape, month):
             found["PoApproved"] += 1
-            found["PoClosed"] += order.closes is not None and order.closes <= shape.months
+            ends = order.closes or order.cancelled_in
+            found["PoClosed"] += ends is not None and ends <= shape.months
             for one in order.receipts:
                 found["GoodsReceived" if one.reversal_of is None else "GoodsReceiptReversed"] += 1
             for one in order.invoices:

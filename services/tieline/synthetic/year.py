@@ -19,11 +19,13 @@ from tieline.kernel.model import (
     ReceiptReport,
     Report,
 )
+from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.records import Outbound, Typed
 from tieline.synthetic.assets import asset_label, asset_reports
-from tieline.synthetic.books import book_labels, book_reports, books_of
+from tieline.synthetic.books import book_reports, books_of
 from tieline.synthetic.costs import cost_label, cost_reports, costs_of
 from tieline.synthetic.labels import Label
+from tieline.synthetic.movements import book_labels, movement_reports
 from tieline.synthetic.orders import bought_things, orders_of
 from tieline.synthetic.periods import period_labels, period_reports, run_labels, run_reports
 from tieline.synthetic.purchases import order_label, purchase_reports, shell_labels
@@ -39,6 +41,7 @@ TOPICS: dict[type[object], str] = {
     CostReport: "cost.document.report.v1",
     DepreciationRunReport: "depreciation.run.report.v1",
     FiscalPeriodReport: "reference.fiscal-period.report.v1",
+    MovementReport: "asset.movement.report.v1",
 }
 WINDOW = 20_000
 """Reports among which arrival is shuffled; also the most that are kept in memory."""
@@ -105,6 +108,7 @@ class Year:
         for thing in self.things:
             yield from asset_reports(self.shape, thing, chapter)
             yield from book_reports(self.shape, thing, chapter)
+            yield from movement_reports(self.shape, thing, chapter)
         yield from purchase_reports(self.shape, chapter)
         yield from cost_reports(self.shape, chapter)
 

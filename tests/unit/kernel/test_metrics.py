@@ -38,6 +38,7 @@ UNITS = {
     "tieline_batch_records": "records",
     "tieline_webhooks_waiting": "webhooks",
     "tieline_account_calls_free": "calls",
+    "tieline_quota_left_calls": "calls",
     "tieline_target_paused": "yes or no",
     "tieline_views_ready": "yes or no",
 }
@@ -55,6 +56,7 @@ def test_a_name_is_prometheus_own_and_carries_its_unit(measure: Measure) -> None
     assert set(metric.labels) <= {
         *("consumer", "topic", "cause", "table", "system", "stream"),
         *("object", "source", "target", "outcome", "call", "result"),
+        *("pool", "priority"),
     }
 
 

@@ -96,6 +96,16 @@ def test_t30_an_invoice_for_what_a_work_order_posted_is_visible() -> None:
     assert conflicts(hub) == set()
 
 
+def test_t30_a_conflict_that_a_second_invoice_tells_of_stands_since_the_first() -> None:
+    hub = Hub()
+    hub.say(order("1", an_order(a_line("7", "100.00"))), document("WO1", ("100.00", BOUGHT)), invoice("I1"))
+    [first] = [row for row in hub.rows(Conflict).values() if row.field == "source_ref"]
+    hub.say(invoice("I2"))
+    [second] = [row for row in hub.rows(Conflict).values() if row.field == "source_ref"]
+    assert "invoice tryton/I2 charges it too" in str(second.foreign_value)
+    assert second.detected_at == first.detected_at
+
+
 def test_t30_a_reversed_document_gives_its_source_back() -> None:
     hub = Hub()
     hub.say(document("WO1", ("40.00", ISSUE)), document("WO1R", ("-40.00", ISSUE), reversal_of="WO1"))

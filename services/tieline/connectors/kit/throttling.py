@@ -1,32 +1,45 @@
-"""Throttling: every form in which a system says "too much", and one budget of calls for all that share an account.
+"""Throttling: every form in which a system says "too much".
 
-Not every system says it with HTTP 429: some use 503, a 400 with a code, a SOAP fault under 500, or a part of a batch
-whose answer as a whole is a success. A refused call took no effect, so all of them are safe to send again, later.
+Not every system says it with HTTP 429: some use 503, another status with Retry-After, a 400 or 403 with a code, a SOAP
+fault under 500, a success that is an error document, or a part of a batch whose answer as a whole is a success. A
+refused call took no effect, so all of them are safe to send again, later.
 """
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import re
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from email import policy
 from email.parser import BytesParser
 
 from tieline.connectors.kit.outcomes import retry_after_secs
+from tieline.connectors.kit.rate_headers import read_left
 from tieline.connectors.kit.strict_json import JsonError, parse_json
-from tieline.kernel.errors import Retryable, Unavailable
+from tieline.kernel.errors import Retryable
 
 MAX_BODY_BYTES = 64 * 1024  # of a refusal; what is longer is no refusal
-PATIENCE_SECS = 5.0
-_TOO_MANY, _OUT = 429, 503
-_CODES = frozenset({"SSS_REQUEST_LIMIT_EXCEEDED"})
+_FORBIDDEN, _TOO_MANY, _OUT = 403, 429, 503
+# With Retry-After these speak of the record, not of the account: a conflict, a lock, a version that is old.
+_OF_THE_RECORD = frozenset({408, 409, 412, 423, 425, 428})
+_CODES = frozenset(
+    {
+        "SSS_REQUEST_LIMIT_EXCEEDED",  # NetSuite: RESTlets, with 400
+        "REQUEST_LIMIT_EXCEEDED",  # Salesforce, with 403
+        "THROTTLED",  # Shopify: GraphQL, with 200
+    }
+)
 _CODE_KEYS = frozenset({"code", "errorcode", "o:errorcode"})
 _FAULT = re.compile(rb"<(?:[\w.-]+:)?Fault[\s>]")
-_LIMIT_FAULT = re.compile(rb"<(?:[\w.-]+:)?exceeded(?:concurrent)?requestlimitfault[\s/>]", re.IGNORECASE)
+_LIMIT_FAULT = re.compile(
+    rb"<(?:[\w.-]+:)?exceeded(?:concurrent)?requestlimitfault[\s/>]"
+    rb"|<(?:[\w.-]+:)?(?:fault)?code>(?:[\w.-]+:)?WS_REQUEST_BLOCKED</",
+    re.IGNORECASE,
+)
+_LIMIT_NAME = re.compile(rb"exceeded\w*fault|WS_REQUEST_BLOCKED", re.IGNORECASE)
+_TOO_MANY_TEXT = re.compile(r"too many (?:requests|attempts)[.!]?", re.IGNORECASE)
+_SUSPECT = re.compile(rb"THROTTLED|REQUEST_LIMIT_EXCEEDED|too many (?:requests|attempts)", re.IGNORECASE)
 _STATUS_LINE = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})[^\r\n]*\r?\n")
 _MAX_DEPTH = 4
 
@@ -52,13 +65,25 @@ class Answer:
 def find_throttling(answer: Answer, *, account: str, now: dt.datetime) -> Throttled | None:
     """The refusal that the answer stands for; None for every other answer, an outage included.
 
-    A 503 without Retry-After is an outage. Codes count only where a refusal has them, not anywhere in a text.
+    A 503 with neither Retry-After nor a count of calls that is down to nothing is an outage. Codes count only where a
+    refusal has them, not anywhere in a text.
     """
     wait_secs = retry_after_secs(answer.headers.get("retry-after"), now)
-    if answer.status == _TOO_MANY or (answer.status == _OUT and wait_secs is not None):
+    said = wait_secs is not None
+    lefts = read_left(answer.headers, now) if answer.status >= 400 else {}  # noqa: PLR2004  - no success
+    spent = [left for left in lefts.values() if left.calls <= 0]
+    if not said and spent:
+        wait_secs = max((left.reset_secs for left in spent if left.reset_secs is not None), default=None)
+    if answer.status == _TOO_MANY or (answer.status in {_FORBIDDEN, _OUT} and spent) or (said and _may_say(answer)):
         return Throttled(f"HTTP {answer.status}", account=account, wait_secs=wait_secs)
     code = _code_of(answer)
     return None if code is None else Throttled(f"HTTP {answer.status}: {code}", account=account, wait_secs=wait_secs)
+
+
+def _may_say(answer: Answer) -> bool:
+    """Whether Retry-After beside this status means that there were too many calls."""
+    status = answer.status
+    return status == _OUT or (400 <= status < 500 and status not in _OF_THE_RECORD)  # noqa: PLR2004  - client errors
 
 
 def find_batch_throttling(answer: Answer, *, account: str, now: dt.datetime) -> Mapping[int, Throttled]:
@@ -106,16 +131,35 @@ def _json_part(part: Mapping[str, object]) -> Answer:
 
 
 def _code_of(answer: Answer) -> str | None:
-    if answer.status < 400 or len(answer.body) > MAX_BODY_BYTES:  # noqa: PLR2004  - successes are not looked into
+    if len(answer.body) > MAX_BODY_BYTES:
         return None
+    if answer.status < 400:  # noqa: PLR2004  - successes
+        return _code_in_success(answer.body) if _SUSPECT.search(answer.body) else None
     fault = _FAULT.search(answer.body)
     limit = _LIMIT_FAULT.search(answer.body, fault.end()) if fault else None
-    if limit is not None:
-        return limit[0].strip(b"</> \t\r\n").rpartition(b":")[2].decode()
+    name = _LIMIT_NAME.search(limit[0]) if limit else None
+    if name is not None:
+        return name[0].decode()
     try:
         return _code_in(parse_json(answer.body, max_bytes=MAX_BODY_BYTES), 0)
     except JsonError:
         return None
+
+
+def _code_in_success(body: bytes) -> str | None:
+    """The refusal in a success that is an error document as a whole; a record may have the same words in a field."""
+    try:
+        document = parse_json(body, max_bytes=MAX_BODY_BYTES)
+    except JsonError:
+        return None
+    if not isinstance(document, Mapping):
+        return None
+    messages = document.get("messages")
+    if document.get("status") == "error" and isinstance(messages, str) and _TOO_MANY_TEXT.fullmatch(messages.strip()):
+        return messages.strip()  # Snipe-IT's envelope
+    if document.get("data") is not None:
+        return None  # GraphQL: part of it was done
+    return _code_in([document.get("errors"), document.get("error")], 0)
 
 
 def _code_in(document: object, depth: int) -> str | None:
@@ -130,60 +174,3 @@ def _code_in(document: object, depth: int) -> str | None:
     else:
         children = list(document) if isinstance(document, list) else []
     return next((code for child in children if (code := _code_in(child, depth + 1)) is not None), None)
-
-
-class AccountBudget:
-    """Calls under way to one account: at most ``limit`` at a time, whichever flow they belong to.
-
-    One object per account and process, handed to every client of it; safe for the tasks of one event loop. A process
-    knows only its own calls: the limits of all processes of an account must add up to what the account may.
-    """
-
-    def __init__(
-        self,
-        account: str,
-        limit: int,
-        *,
-        patience_secs: float = PATIENCE_SECS,
-        monotonic: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-    ) -> None:
-        self.account = account
-        self._free = asyncio.Semaphore(limit)
-        self._left = limit
-        self._patience_secs = patience_secs
-        self._monotonic = monotonic
-        self._sleep = sleep
-        self._closed_until = monotonic()
-
-    def calls_free(self) -> int:
-        """How many more calls may begin now; 0 while the account is throttled. Any thread may ask."""
-        return 0 if self._closed_until > self._monotonic() else self._left
-
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
-        """One call's place. Waits for a free one, and while the account asked for a pause.
-
-        A ``Throttled`` from within closes the account for everybody as long as the system said, and becomes
-        ``Unavailable``: the caller's loop pauses, no record is to blame (Invariant 7). Raises ``Unavailable`` without
-        calling while the pause that is left is longer than ``patience_secs``.
-        """
-        async with self._free:
-            await self._wait_until_open()
-            self._left -= 1
-            try:
-                yield
-            except Throttled as throttled:
-                wait_secs = throttled.wait_secs or 0.0
-                self._closed_until = max(self._closed_until, self._monotonic() + wait_secs)
-                raise Unavailable(
-                    f"{self.account} is throttled: {throttled}", retry_after_secs=throttled.wait_secs
-                ) from throttled
-            finally:
-                self._left += 1
-
-    async def _wait_until_open(self) -> None:
-        while (left := self._closed_until - self._monotonic()) > 0:
-            if left > self._patience_secs:
-                raise Unavailable(f"{self.account} is throttled", retry_after_secs=left)
-            await self._sleep(left)

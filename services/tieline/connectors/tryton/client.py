@@ -10,10 +10,12 @@ from urllib.parse import quote
 import httpx
 import httpx_aiohttp
 
-from tieline.connectors.kit.throttling import AccountBudget
+from tieline.connectors.kit.governor import Governor
+from tieline.connectors.kit.throttling import Answer
 from tieline.connectors.tryton import faults, wire
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.kernel.errors import OutcomeUnknown, Stop, TielineError, Unavailable
+from tieline.kernel.quotas import UNLIMITED
 
 HTTP_OK = 200
 HTTP_UNAUTHORIZED = 401
@@ -31,7 +33,7 @@ class TrytonClient:
         self,
         settings: TrytonSettings,
         transport: httpx.AsyncBaseTransport | None = None,
-        budget: AccountBudget | None = None,
+        governor: Governor | None = None,
     ) -> None:
         self._settings = settings
         timeout = httpx.Timeout(
@@ -42,7 +44,7 @@ class TrytonClient:
         self._http = httpx.AsyncClient(
             transport=transport or httpx_aiohttp.AiohttpTransport(), timeout=timeout, follow_redirects=False
         )
-        self._budget = budget or AccountBudget(settings.database, settings.max_connections)
+        self._governor = governor or Governor(settings.database, UNLIMITED, most_concurrent=settings.max_connections)
         self._login_lock = asyncio.Lock()
         self._session: str | None = None
         self._context: dict[str, object] | None = None
@@ -149,12 +151,14 @@ class TrytonClient:
         # Tryton compresses every long answer, asked or not; httpx undoes it while the size is being watched.
         content = wire.dumps(dict(body))
         sent = {"Content-Type": "application/json", "Accept": "application/json", **headers}
-        async with self._budget.slot():
+        async with self._governor.slot() as call:
             try:
                 async with self._http.stream("POST", self._url, content=content, headers=sent) as response:
                     received = await self._bounded(response, method, writes=writes)
             except faults.TRANSPORT_ERRORS as error:
                 raise faults.from_transport(error, method, writes=writes) from error
+            if method != "login":  # a log-in too many is the user's, not the account's: ``faults`` says it
+                call.hear(Answer(response.status_code, response.headers, received))
         plain = [(key, value) for key, value in response.headers.items() if key not in _BODY_HEADERS]
         return httpx.Response(response.status_code, headers=plain, content=received)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from tieline.connectors.kit.throttling import AccountBudget
+from tieline.connectors.kit.governor import Governor
 from tieline.connectors.tryton.assets import AssetWriter
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.costs import CostWriter
@@ -17,16 +17,19 @@ from tieline.connectors.tryton.sink import TrytonSink
 from tieline.connectors.tryton.source import TrytonSource
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.protocols import Connector, ControlAccounts
+from tieline.kernel.quotas import UNLIMITED, Allowance
 
 
-def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARED) -> Connector:
+def connect(
+    system: str, settings: Mapping[str, object], *, codes: Codes = SHARED, allowance: Allowance = UNLIMITED
+) -> Connector:
     """Connect ``system``; nothing is sent before the first call. Raises ``Stop`` for bad settings.
 
     ``close`` gives an awaitable, to be awaited in the event loop of the calls.
     """
     known = read_settings(system, settings)
-    budget = AccountBudget(system, known.max_connections)
-    client = TrytonClient(known, budget=budget)
+    governor = Governor(system, allowance, most_concurrent=known.max_connections)
+    client = TrytonClient(known, governor=governor)
     context = Context(system, known.product_codes(), known.maintenance_expense_account, codes)
     ledger = LedgerContext({account.account: account for account in known.control_accounts})
     reference = Reference(client, known, codes)
@@ -36,6 +39,6 @@ def connect(system: str, settings: Mapping[str, object], *, codes: Codes = SHARE
         map_item=partial(map_item, context),
         snapshot_streams=SNAPSHOT_STREAMS,
         close=client.close,
-        calls_free=budget.calls_free,
+        account=governor,
         control_accounts=ControlAccounts(CONTROL_ACCOUNTS, partial(map_account, ledger)) if ledger.accounts else None,
     )

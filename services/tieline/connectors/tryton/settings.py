@@ -84,7 +84,7 @@ class TrytonSettings(BaseModel):
     read_timeout_secs: float = Field(
         default=60, gt=0, le=600, description="Longest silence while an answer is awaited."
     )
-    max_connections: int = Field(default=4, ge=1, le=64, description="Calls in flight at one time.")
+    max_connections: int = Field(default=4, ge=1, le=64, description="Calls of one process in flight at one time.")
     page_size: int = Field(default=200, ge=1, le=1000, description="Records read with one call.")
     max_response_bytes: int = Field(
         default=64 * 1024 * 1024, ge=1024, description="An answer larger than this is refused, not read."

@@ -11,16 +11,18 @@ import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
+from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.outcomes import http_date, status_error, transport_error
 from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
-from tieline.connectors.kit.throttling import AccountBudget, find_throttling
 from tieline.connectors.kit.throttling import Answer as PlainAnswer
 from tieline.connectors.unio24.conversion import value_at, write_time
 from tieline.connectors.unio24.models import Answer, ListPage, Record
-from tieline.connectors.unio24.profile import Profile, Resource
+from tieline.connectors.unio24.profile import Profile
+from tieline.connectors.unio24.resources import Resource
 from tieline.connectors.unio24.settings import Settings
 from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineError
+from tieline.kernel.quotas import UNLIMITED
 
 _MAX_DETAIL_LENGTH = 300
 
@@ -53,13 +55,13 @@ class Client:
         *,
         http: httpx.AsyncClient | None = None,
         clock: Clock = utc_now,
-        budget: AccountBudget | None = None,
+        governor: Governor | None = None,
     ) -> None:
         self._settings = settings
         self._profile = profile
         self._http = http or open_http(settings)
         self._clock = clock
-        self._budget = budget or AccountBudget(settings.endpoint, settings.max_connections)
+        self._governor = governor or Governor(settings.endpoint, UNLIMITED, most_concurrent=settings.max_connections)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -110,15 +112,13 @@ class Client:
             headers["If-Match"] = f'"{version}"'
         content = None if body is None else dump_json(body)
         request = self._http.build_request(method, path, params=query, content=content, headers=headers)
-        async with self._budget.slot():
+        async with self._governor.slot() as call:
             try:
                 async with asyncio.timeout(self._settings.request_timeout_secs):
                     status, given, text = await self._exchange(request, writes=writes)
             except (httpx.HTTPError, aiohttp.ClientError, TimeoutError) as error:
                 raise transport_error(error, writes=writes) from error
-            found = find_throttling(PlainAnswer(status, given, text), account=self._budget.account, now=self._clock())
-            if found is not None:
-                raise found
+            call.hear(PlainAnswer(status, given, text))
         return self._answer(status, given, text, writes=writes, passed=passed)
 
     async def _exchange(self, request: httpx.Request, *, writes: bool) -> tuple[int, Mapping[str, str], bytes]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from tieline.connectors.kit.throttling import AccountBudget
+from tieline.connectors.kit.governor import Governor
 from tieline.connectors.unio24.client import Client
 from tieline.connectors.unio24.mapping import check_mapped_once
 from tieline.connectors.unio24.models import STREAMS
@@ -19,6 +19,7 @@ from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.families import NO_FAMILIES
 from tieline.kernel.protocols import Connector, Webhook
+from tieline.kernel.quotas import UNLIMITED, Allowance
 from tieline.kernel.shapes import FamilyShapes, shapes_of
 
 
@@ -29,6 +30,7 @@ def connect(
     clock: Clock = utc_now,
     codes: Codes = SHARED,
     shapes: FamilyShapes | None = None,
+    allowance: Allowance = UNLIMITED,
 ) -> Connector:
     """The connector for ``system``; reads the profile, calls nothing. ``close`` gives an awaitable.
 
@@ -39,8 +41,8 @@ def connect(
     profile = load_profile(checked.profile)
     families = load_records(checked.records, shapes or shapes_of(NO_FAMILIES))
     check_mapped_once(profile, codes)
-    budget = AccountBudget(system, checked.max_connections)
-    client = Client(checked, profile, clock=clock, budget=budget)
+    governor = Governor(system, allowance, most_concurrent=checked.max_connections, clock=clock)
+    client = Client(checked, profile, clock=clock, governor=governor)
     webhook = None
     if checked.webhook_port is not None and checked.webhook_secret is not None:
         secret = checked.webhook_secret.get_secret_value()
@@ -52,5 +54,5 @@ def connect(
         snapshot_streams=STREAMS,
         webhook=webhook,
         close=client.close,
-        calls_free=budget.calls_free,
+        account=governor,
     )

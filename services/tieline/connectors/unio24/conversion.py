@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from tieline.connectors.kit.amounts import NumberFormat, from_float_artefact, parse_amount
 from tieline.connectors.kit.kept import lost_text
-from tieline.connectors.unio24.profile import FieldRule, enum_of, kind_of
+from tieline.connectors.unio24.rules import Condition, FieldRule, enum_of, kind_of
 from tieline.kernel.errors import Rejected
 from tieline.kernel.model import Money
 
@@ -29,6 +29,11 @@ def value_at(record: Mapping[str, object], path: str) -> object:
             return None
         value = value.get(part)
     return value
+
+
+def holds(condition: Condition, record: Mapping[str, object]) -> bool:
+    """Whether the record holds one of the condition's values."""
+    return _word(value_at(record, condition.path)) in {_word(value) for value in condition.values}
 
 
 def has_key(record: Mapping[str, object], path: str) -> bool:
@@ -52,7 +57,7 @@ def from_theirs(  # noqa: PLR0911  - one return per kind of value reads as the t
 ) -> object:
     """The canonical value of one field, None when their record does not say. Raises ``Rejected`` naming their key."""
     if rule.constant is not None:
-        return rule.constant
+        return enum_of(model, name)(rule.constant) if kind_of(model, name) == "enum" else rule.constant
     path = str(rule.path)
     raw = value_at(record, path)
     text = raw.strip() if isinstance(raw, str) else raw

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
 from pydantic import BaseModel
 
-from tieline.connectors.unio24.profile import (
-    CostResource,
-    FieldRule,
-    Fields,
-    Profile,
-    ReceiverShare,
-    kind_of,
-    load_profile,
-)
+from tieline.connectors.unio24.profile import Profile, load_profile
 from tieline.connectors.unio24.records import lists_of, load_records
+from tieline.connectors.unio24.resources import AuditResource, CostResource, LinkResource, LinkShare, ReceiverShare
+from tieline.connectors.unio24.rules import FieldRule, Fields, kind_of
+from tieline.kernel.audit_records import AuditFields
 from tieline.kernel.correspondence import FieldTables, Place, RecordTable
 from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
+from tieline.kernel.reference_records import ReferenceFields
 from tieline.kernel.shapes import FamilyShapes
 
 _HEADER = "| canonical field | kind | {name} | direction | conversion | meaning |\n|---|---|---|---|---|---|"
@@ -38,6 +35,7 @@ def tables(settings: Mapping[str, object], *, shapes: FamilyShapes | None = None
         "ScheduleLine": RecordTable(books.item_path, _places(books.line_fields, f"{books.lines}.", writes=True)),
         "CostFields": RecordTable(costs.item_path, _places(costs.fields, "", writes=False)),
         "CostLine": RecordTable(costs.item_path, _cost_line_places(costs)),
+        **_optional_tables(profile),
         **(_family_tables(settings, shapes) if shapes is not None else {}),
     }
 
@@ -49,6 +47,52 @@ def _cost_line_places(costs: CostResource) -> Mapping[str, Place]:
     inner = _places(costs.receivers.fields, f"{costs.lines}.{costs.receivers.path}.", writes=False)
     theirs = tuple(path for place in inner.values() for path in place.read)
     return {**places, "receivers": Place(theirs, note="a share is said in per cent")}
+
+
+def _optional_tables(profile: Profile) -> FieldTables:
+    """Audits, links and reference records, as far as the profile maps them: nothing of them is ever written."""
+    found: dict[str, RecordTable] = {}
+    if profile.audits is not None:
+        places = _places(_audit_rules(profile.audits), "", writes=False)
+        found["AuditFields"] = RecordTable(profile.audits.item_path, places)
+    if profile.equipment_links is not None:
+        found["EquipmentLinkFields"] = RecordTable(
+            profile.equipment_links.item_path, _link_places(profile.equipment_links)
+        )
+    if profile.references:
+        paths = ", ".join(one.item_path for one in profile.references.values())
+        found["ReferenceFields"] = RecordTable(paths, _reference_places(profile))
+    return found
+
+
+def _audit_rules(audits: AuditResource) -> Fields:
+    """The rules of record and line together, their paths as they stand in the record."""
+    in_line = {
+        name: rule.model_copy(update={"path": f"{audits.lines}.{rule.path}"}) if rule.path else rule
+        for name, rule in audits.line_fields.items()
+    }
+    return {**audits.fields, **in_line}
+
+
+def _link_places(links: LinkResource) -> Mapping[str, Place]:
+    places = dict(_places(links.fields, "", writes=False))
+    percent = places.pop("percent", None)
+    places.setdefault("asset_system", Place(note="always the system itself"))
+    share = replace(percent, note="a share is said in per cent") if percent else Place(note="always the whole")
+    for name in ("share_part", "share_whole"):
+        places.setdefault(name, share)
+    return places
+
+
+def _reference_places(profile: Profile) -> Mapping[str, Place]:
+    """Each field's places, of all families together: the family stands before the key."""
+    found: dict[str, Place] = {}
+    for family, resource in profile.references.items():
+        for name, place in _places(resource.fields, f"{family}: ", writes=False).items():
+            before = found.get(name, Place())
+            notes = "; ".join(filter(None, (before.note, f"{family}: {place.note}" if place.note else "")))
+            found[name] = Place((*before.read, *place.read), note=notes)
+    return found
 
 
 def _family_tables(settings: Mapping[str, object], shapes: FamilyShapes) -> FieldTables:
@@ -94,6 +138,12 @@ def render_field_table(profile: Profile) -> str:
     ]
     if profile.cost_documents.receivers is not None:
         sections.append(("Cost document: receiver of a line", ReceiverShare, profile.cost_documents.receivers.fields))
+    if profile.audits is not None:
+        sections.append(("Physical audit: one thing", AuditFields, _audit_rules(profile.audits)))
+    if profile.equipment_links is not None:
+        sections.append(("Link of equipment and fixed asset", LinkShare, profile.equipment_links.fields))
+    for family, resource in profile.references.items():
+        sections.append((f"Reference record: {family}", ReferenceFields, resource.fields))
     parts = [
         f"# Field mapping: {profile.name}",
         "Generated from the profile; do not edit. Written anew by `make docs`.",

@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from tieline.connectors.kit.strict_json import JsonError, parse_json
 from tieline.connectors.unio24.conversion import from_theirs, has_key, put_at, read_time, to_theirs, value_at
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, Record
-from tieline.connectors.unio24.profile import (
-    CostResource,
-    Fields,
-    Profile,
-    ReceiverShare,
-    Resource,
-    field_sections,
-    kind_of,
-)
-from tieline.kernel.code_lists import LISTED, SHARED, Codes
+from tieline.connectors.unio24.profile import Profile, field_sections
+from tieline.connectors.unio24.resources import CostResource, ReceiverShare, Resource
+from tieline.connectors.unio24.rules import FieldRule, Fields, kind_of
+from tieline.kernel.audit_records import AuditFields
+from tieline.kernel.code_lists import LISTED, SHARED, Codes, ListName
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.model import (
     CLEARABLE,
@@ -40,6 +35,7 @@ from tieline.kernel.model import (
     ScheduleLine,
 )
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.reference_records import FAMILIES
 
 MAX_ITEM_BYTES = 4_000_000
 M = TypeVar("M", bound=BaseModel)
@@ -171,15 +167,29 @@ def version_of(resource: Resource, record: Record) -> str:
 
 def check_mapped_once(profile: Profile, codes: Codes) -> None:
     """Raise ``Stop`` for a field that both the profile and the landscape's code lists translate."""
-    for (section, key), model, _ in field_sections():
-        rules: Fields = getattr(getattr(profile, section), key)
+    for place, model, rules in _mapped_fields(profile):
         for name, listed in LISTED.get(model, {}).items():
-            rule = rules.get(name)
-            if rule is not None and codes.has(listed) and (rule.values is not None or rule.constant is not None):
-                raise Stop(
-                    f"profile {profile.name}: {section}.{key}.{name} has its own values, and the landscape has "
-                    f"code_lists.{listed}.{codes.system}; keep one of them"
-                )
+            _check_once(profile, codes, listed, f"{place}.{name}", rules.get(name))
+    for family, resource in profile.references.items():
+        listed_as = FAMILIES[family]
+        for name in ("code", "parent") if listed_as else ():
+            _check_once(profile, codes, listed_as, f"references.{family}.fields.{name}", resource.fields.get(name))
+
+
+def _mapped_fields(profile: Profile) -> Iterator[tuple[str, type[BaseModel], Fields]]:
+    for (section, key), model, _ in field_sections():
+        yield f"{section}.{key}", model, getattr(getattr(profile, section), key)
+    if profile.audits is not None:
+        yield "audits.fields", AuditFields, profile.audits.fields
+        yield "audits.line_fields", AuditFields, profile.audits.line_fields
+
+
+def _check_once(profile: Profile, codes: Codes, listed: ListName | None, place: str, rule: FieldRule | None) -> None:
+    if rule and listed and codes.has(listed) and (rule.values is not None or rule.constant is not None):
+        raise Stop(
+            f"profile {profile.name}: {place} has its own values, and the landscape has "
+            f"code_lists.{listed}.{codes.system}; keep one of them"
+        )
 
 
 def native_asset(profile: Profile, fields: AssetFields, only: Collection[str] | None = None) -> dict[str, object]:
@@ -244,21 +254,27 @@ def write_fields(rules: Fields, fields: BaseModel, names: Sequence[str]) -> dict
 
 def read_fields(model: type[M], rules: Fields, record: Record, *, place: str = "", **given: object) -> M:
     """Our record of theirs; ``given`` are fields that are there already. Raises ``Rejected`` naming their key."""
-    values: dict[str, Any] = {}
-    for name, rule in rules.items():
-        try:
-            values[name] = from_theirs(model, name, rule, record)
-        except Rejected as error:
-            raise Rejected(error.reason, field=f"{place}{error.field}", remedy=error.remedy) from None
-    known = {name: _plain(model, name, value) for name, value in values.items() if value is not None}
     try:
-        return model.model_validate(given | known)
+        return model.model_validate(given | read_values(model, rules, record, place=place))
     except ValidationError as error:
         fault = error.errors()[0]
         name = str(fault["loc"][0])
         path = (rules[name].path if name in rules else None) or name
         reason = "is missing" if fault["type"] == "missing" else fault["msg"].removeprefix("Value error, ")
         raise Rejected(reason, field=f"{place}{path}", remedy=f"canonical field {name}; correct the record") from None
+
+
+def read_values(model: type[BaseModel], rules: Fields, record: Record, *, place: str = "") -> dict[str, object]:
+    """The canonical values that a record of theirs has, by field. Raises ``Rejected`` naming their key."""
+    values: dict[str, object] = {}
+    for name, rule in rules.items():
+        try:
+            value = from_theirs(model, name, rule, record)
+        except Rejected as error:
+            raise Rejected(error.reason, field=f"{place}{error.field}", remedy=error.remedy) from None
+        if value is not None:
+            values[name] = _plain(model, name, value)
+    return values
 
 
 def _plain(model: type[BaseModel], name: str, value: object) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 Record = Mapping[str, object]
 
@@ -12,6 +13,27 @@ ASSETS = "assets"
 COST_DOCUMENTS = "cost-documents"
 BOOKS = "books"
 STREAMS = (ASSETS, COST_DOCUMENTS, BOOKS)
+"""Streams that every profile maps, and that a reconciliation reads whole."""
+AUDITS = "audits"
+EQUIPMENT_LINKS = "equipment-links"
+StreamName = Literal[
+    "assets",
+    "cost-documents",
+    "audits",
+    "equipment-links",
+    "reference-cost-centre",
+    "reference-location",
+    "reference-employee",
+    "reference-supplier",
+    "reference-asset-class",
+    "reference-gl-account",
+]
+"""Streams that are read by change: those of every profile, and those it may map beside them."""
+
+
+def reference_stream(family: str) -> str:
+    """The stream of a family of reference records."""
+    return f"reference-{family}"
 
 
 @dataclass(frozen=True, slots=True)

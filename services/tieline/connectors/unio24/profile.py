@@ -5,152 +5,38 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from decimal import Decimal
-from enum import StrEnum
-from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar, get_args
+from typing import Literal, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from tieline.connectors.unio24.models import AUDITS, EQUIPMENT_LINKS, StreamName, reference_stream
+from tieline.connectors.unio24.resources import (
+    AssetResource,
+    AuditResource,
+    BookResource,
+    CostResource,
+    LinkResource,
+    LinkShare,
+    ReceiverShare,
+    ReferenceResource,
+)
+from tieline.connectors.unio24.rules import Fault, Key, Part, UrlPath, needed_fields, path_faults, rules_faults
+from tieline.kernel.audit_records import AuditFields
 from tieline.kernel.errors import Stop
-from tieline.kernel.model import AssetFields, BookFields, Code, CostFields, CostLine, Money, ReceiverKind, ScheduleLine
+from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
+from tieline.kernel.reference_records import EMPLOYEE, FAMILIES, Family, ReferenceFields
 
 _MAX_PROFILE_BYTES = 256_000
 _PLAIN = {"extra_forbidden": "is not a known key", "missing": "is missing"}
 _ELSEWHERE = ("lines", "receivers")
+_OPTIONAL = {"audits": AUDITS, "equipment_links": EQUIPMENT_LINKS}
+_KNOWN_STREAMS = frozenset(get_args(StreamName))
 _PLACEHOLDERS = {"assets": ("id",), "books": ("asset_id", "book_id"), "cost_documents": ("id",)}
 
-Key = Annotated[str, StringConstraints(pattern=r"^[^\s.]+(\.[^\s.]+)*$")]
-UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\s?#]*$")]
-Kind = Literal["text", "enum", "money", "decimal", "date", "flag", "integer"]
-
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else (value,)
-
-
-TheirValues = Annotated[tuple[str | int | bool, ...], BeforeValidator(_as_tuple)]
-
-
-class Part(BaseModel):
-    """Base of every part of a profile: closed, immutable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
 P = TypeVar("P", bound=Part)
-Fault = tuple[tuple[str, ...], str]
-"""Place in a file, as keys, and what is wrong there."""
-
-
-class FieldRule(Part):
-    """Where one canonical field stands in their record, and how its value is converted."""
-
-    path: Key | None = Field(default=None, description="Key in their record; dots lead into nested objects.")
-    constant: str | None = Field(default=None, description="Fixed value, for what their record does not hold.")
-    direction: Literal["both", "in"] = Field(default="both", description="in: only read from them, never written.")
-    format: str | None = Field(
-        default=None,
-        description="Date format: iso (default), epoch-seconds, epoch-millis, or strptime such as %d.%m.%Y.",
-    )
-    values: Mapping[str, TheirValues] | None = Field(
-        default=None, description="Canonical value to theirs; of several, the first is written."
-    )
-    otherwise: Literal["keep", "reject"] = Field(
-        default="keep", description="What happens to a text value that is not in values."
-    )
-    currency_path: Key | None = Field(default=None, description="Key of the amount's currency.")
-    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = Field(
-        default=None, description="Fixed currency of the amount."
-    )
-    decimal_mark: Literal[".", ","] = Field(default=".", description="Decimal mark of numbers given as text.")
-    group_mark: Literal["", ".", ",", " ", "'"] | None = Field(
-        default=None,
-        description="Given: amounts as people write them, grouped by this mark, with brackets or a currency symbol.",
-    )
-    binary_float: bool = Field(
-        default=False, description="They compute in binary floating point: 0.30000000000000004 is 0.30. Needs decimals."
-    )
-    max_length: int | None = Field(
-        default=None, ge=1, description="Longest text they keep; a longer one is refused, never cut."
-    )
-    letter_case: Literal["upper", "lower"] | None = Field(
-        default=None, description="The case they keep a text in, whatever they are sent."
-    )
-    decimals: int | None = Field(
-        default=None, ge=0, le=6, description="Digits after the point that they keep; a longer number is refused."
-    )
-    absent: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = Field(
-        default=(), description="Values of theirs that mean: none. Empty always does."
-    )
-
-
-Fields = Mapping[str, FieldRule]
-
-
-class Resource(Part):
-    """One kind of record: its paths and the keys that every record has."""
-
-    list_path: UrlPath = Field(description="Path that lists the records.")
-    item_path: UrlPath = Field(description="Path of one record; placeholders in braces.")
-    items: Key = Field(default="items", description="Key of the list within the answer.")
-    version: Key = Field(description="Key of the record's version.")
-    modified_at: Key = Field(description="Key of the record's modification time.")
-    modified_format: str = Field(default="iso", description="Format of that time, as for dates; UTC unless it says.")
-
-
-class AssetResource(Resource):
-    """Assets: the register."""
-
-    id: Key = Field(description="Key of the record's immutable id.")
-    reference: Key = Field(description="Key of the (custom) field that holds our reference; unique on their side.")
-    reference_parameter: Key = Field(description="Query parameter that finds a record by our reference.")
-    search: Mapping[Literal["serial_number", "po_line_ref"], Key] = Field(
-        default_factory=dict, description="Canonical field to the query parameter that finds records by it."
-    )
-    on_create: Mapping[str, str | int | bool] = Field(
-        default_factory=dict, description="Their keys and fixed values to send with a new record, unless mapped."
-    )
-    fields: Fields = Field(description="Canonical field to theirs.")
-
-
-class BookResource(Resource):
-    """Finance panels: the read-only copy of the ERP's books. item_path takes {asset_id} and {book_id}."""
-
-    asset_id: Key = Field(description="Key of the id of the panel's asset.")
-    fields: Fields = Field(description="Canonical field to theirs.")
-    lines: Key = Field(description="Key of the schedule's lines.")
-    line_fields: Fields = Field(description="Canonical field of a line to theirs.")
-
-
-class ReceiverShare(BaseModel):
-    """One receiver of a cost line as asset management says it: its share in per cent of the line."""
-
-    kind: ReceiverKind = Field(description="What bears a share of the line.")
-    code: Code = Field(description="Its code.")
-    percent: Decimal = Field(description="Its share in per cent, as exact as it stands there.")
-
-
-class ReceiverRule(Part):
-    """Where a line of a cost document says who bears it."""
-
-    path: Key = Field(description="Key of the list within the line; a line without it is the document's cost centre's.")
-    fields: Fields = Field(description="kind, code and percent (of the line) to theirs.")
-
-
-class CostResource(Resource):
-    """Cost documents of completed work orders."""
-
-    id: Key = Field(description="Key of the document's immutable id.")
-    fields: Fields = Field(description="Canonical field to theirs.")
-    lines: Key = Field(description="Key of the document's lines.")
-    line_fields: Fields = Field(description="Canonical field of a line to theirs.")
-    receivers: ReceiverRule | None = Field(default=None, description="Who bears a line; none: they do not say it.")
 
 
 class Paging(Part):
@@ -184,7 +70,7 @@ class WebhookNames(Part):
     signature_header: str = Field(description="Header with the signature.")
     object: Key = Field(description="Key of the kind of record in the body.")
     object_id: Key = Field(description="Key of the record's id in the body.")
-    streams: Mapping[str, Literal["assets", "cost-documents"]] = Field(
+    streams: Mapping[str, StreamName] = Field(
         description="Their kind of record to the stream to read; other kinds are ignored."
     )
 
@@ -197,6 +83,13 @@ class Profile(Part):
     assets: AssetResource
     books: BookResource
     cost_documents: CostResource
+    audits: AuditResource | None = Field(default=None, description="Physical audits; none: they are not read.")
+    equipment_links: LinkResource | None = Field(
+        default=None, description="Links of equipment and fixed assets; none: they are not read."
+    )
+    references: Mapping[Family, ReferenceResource] = Field(
+        default_factory=dict, description="Family of reference records to theirs; others are not read."
+    )
     paging: Paging
     errors: ErrorKeys = Field(default_factory=ErrorKeys)
     webhook: WebhookNames
@@ -230,117 +123,93 @@ def field_sections() -> list[tuple[tuple[str, str], type[BaseModel], tuple[str, 
     ]
 
 
-def needed_fields(model: type[BaseModel], *without: str) -> tuple[str, ...]:
-    """Fields that every record of the class has, but for some."""
-    return tuple(name for name, info in model.model_fields.items() if info.is_required() and name not in without)
-
-
-@cache  # asked for every field of every record; the models are few and never change
-def kind_of(model: type[BaseModel], name: str) -> Kind:
-    """What sort of value a canonical field holds."""
-    kinds: dict[type, Kind] = {Money: "money", Decimal: "decimal", dt.date: "date", bool: "flag", int: "integer"}
-    for part in _parts(model.model_fields[name].annotation):
-        if isinstance(part, type) and issubclass(part, StrEnum):
-            return "enum"
-        if isinstance(part, type) and part in kinds:
-            return kinds[part]
-    return "text"
-
-
-def enum_of(model: type[BaseModel], name: str) -> type[StrEnum]:
-    """The enumeration of a canonical field; only for fields of kind ``enum``."""
-    for part in _parts(model.model_fields[name].annotation):
-        if isinstance(part, type) and issubclass(part, StrEnum):
-            return part
-    raise TypeError(f"{model.__name__}.{name} is no enumeration")
-
-
-def _parts(annotation: object) -> Iterator[object]:
-    yield annotation
-    for inner in get_args(annotation):
-        yield from _parts(inner)
-
-
-def _field_faults(data: object) -> Iterator[tuple[tuple[str, ...], str]]:
+def _field_faults(data: object) -> Iterator[Fault]:
+    if not isinstance(data, Mapping):
+        return  # the shape itself is wrong; pydantic says so
     for (section, key), model, needed in field_sections():
-        resource = data.get(section) if isinstance(data, Mapping) else None
+        resource = data.get(section)
         if key == "fields" and isinstance(resource, Mapping):
             path = str(resource.get("item_path", ""))
-            yield from (((section, *place), fault) for place, fault in path_faults(path, _PLACEHOLDERS[section]))
+            yield from _under((section,), path_faults(path, _PLACEHOLDERS[section]))
         rules = resource.get(key) if isinstance(resource, Mapping) else None
-        yield from (((section, key, *place), fault) for place, fault in rules_faults(model, rules, needed, _ELSEWHERE))
-    costs = data.get("cost_documents") if isinstance(data, Mapping) else None
-    receivers = costs.get("receivers") if isinstance(costs, Mapping) else None
-    rules = receivers.get("fields") if isinstance(receivers, Mapping) else None
+        yield from _under((section, key), rules_faults(model, rules, needed, _ELSEWHERE))
+    rules = _inner(data, "cost_documents", "receivers", "fields")
     found = rules_faults(ReceiverShare, rules, needed_fields(ReceiverShare), ())
-    yield from ((("cost_documents", "receivers", "fields", *place), fault) for place, fault in found)
+    yield from _under(("cost_documents", "receivers", "fields"), found)
+    yield from _under(("audits",), _audit_faults(data.get("audits")))
+    yield from _under(("equipment_links",), _link_faults(data.get("equipment_links")))
+    references = data.get("references")
+    for family, resource in references.items() if isinstance(references, Mapping) else ():
+        yield from _under(("references", str(family)), _reference_faults(str(family), resource))
+    yield from _under(("webhook", "streams"), _unmapped_streams(data))
 
 
-def rules_faults(
-    model: type[BaseModel], rules: object, needed: Sequence[str], elsewhere: Sequence[str]
-) -> Iterator[Fault]:
-    """What is wrong with the rules of a record's fields; those ``elsewhere`` are mapped in another place."""
-    if not isinstance(rules, Mapping):
-        return  # the shape itself is wrong; pydantic says so
-    for name in needed:
-        if name not in rules:
-            yield (), f"{name} is missing; every record needs it"
-    for name, rule in rules.items():
-        if name not in model.model_fields or name in elsewhere:
-            known = ", ".join(field for field in model.model_fields if field not in elsewhere)
-            yield (str(name),), f"is not a canonical field; known are {known}"
-        elif isinstance(rule, Mapping):
-            yield from (((str(name),), fault) for fault in _rule_faults(model, str(name), rule))
+def _audit_faults(resource: object) -> Iterator[Fault]:
+    if not isinstance(resource, Mapping):
+        return
+    yield from _one_by_id(resource)
+    fields, line_fields = resource.get("fields", {}), resource.get("line_fields", {})
+    has_lines = {name for name in ("lines", "line_id", "line_fields") if resource.get(name)}
+    if has_lines and len(has_lines) < 3:  # noqa: PLR2004  - all of them
+        yield (min(has_lines),), "lines, line_id and line_fields go together"
+    for key, rules in (("fields", fields), ("line_fields", line_fields)):
+        yield from _under((key,), rules_faults(AuditFields, rules, (), ()))
+    if not isinstance(fields, Mapping) or not isinstance(line_fields, Mapping):
+        return
+    yield from (((str(name),), "stands in fields and in line_fields") for name in fields.keys() & line_fields.keys())
+    for name in needed_fields(AuditFields):
+        if name not in fields and name not in line_fields:
+            yield ("line_fields" if has_lines else "fields",), f"{name} is missing; every result needs it"
 
 
-def path_faults(path: str, placeholders: Sequence[str]) -> Iterator[Fault]:
-    """What is wrong with the path of one record."""
-    wanted = [f"{{{name}}}" for name in placeholders]
-    if sorted(re.findall(r"\{[^}]*\}", path)) != wanted:
-        yield ("item_path",), f"needs the placeholders {' and '.join(wanted)}, and no others"
+def _link_faults(resource: object) -> Iterator[Fault]:
+    if not isinstance(resource, Mapping):
+        return
+    yield from _one_by_id(resource)
+    fields = resource.get("fields")
+    yield from _under(("fields",), rules_faults(LinkShare, fields, needed_fields(LinkShare), ()))
+    shares = {"percent", "share_part", "share_whole"} & (fields.keys() if isinstance(fields, Mapping) else set())
+    if shares and shares not in ({"percent"}, {"share_part", "share_whole"}):
+        yield ("fields",), "a share is percent, or share_part of share_whole"
 
 
-def _rule_faults(model: type[BaseModel], name: str, rule: Mapping[object, object]) -> Iterator[str]:
-    kind = kind_of(model, name)
-    if ("path" in rule) == ("constant" in rule):
-        yield "needs either path or constant"
-    allowed: dict[str, tuple[Kind, ...]] = {
-        "format": ("date",),
-        "values": ("enum", "text"),
-        "otherwise": ("text",),
-        "currency_path": ("money",),
-        "currency": ("money",),
-        "decimal_mark": ("money", "decimal"),
-        "max_length": ("text",),
-        "letter_case": ("text",),
-        "decimals": ("money", "decimal"),
-        "group_mark": ("money", "decimal"),
-        "binary_float": ("money", "decimal"),
-        "constant": ("text",),
-    }
-    for option, kinds in allowed.items():
-        if option in rule and kind not in kinds:
-            yield f"{option} makes no sense for a field of kind {kind}"
-    yield from _number_faults(rule)
-    date_format = str(rule.get("format", "iso"))
-    if date_format not in ("iso", "epoch-seconds", "epoch-millis") and "%" not in date_format:
-        yield "format is iso, epoch-seconds, epoch-millis, or a pattern such as %d.%m.%Y"
-    if kind == "money" and ("currency_path" in rule) == ("currency" in rule):
-        yield "needs either currency_path or currency"
-    if kind == "enum":
-        symbols = [symbol for symbol in enum_of(model, name) if symbol != "UNKNOWN"]
-        values = rule.get("values")
-        if not isinstance(values, Mapping):
-            yield f"needs values for {', '.join(symbols)}"
-        elif unknown := [str(value) for value in values if value not in symbols]:
-            yield f"values has {', '.join(unknown)}; the canonical symbols are {', '.join(symbols)}"
+def _reference_faults(family: str, resource: object) -> Iterator[Fault]:
+    if family not in FAMILIES:
+        yield (), f"is no family of reference records; there are {', '.join(FAMILIES)}"
+    if not isinstance(resource, Mapping):
+        return
+    yield from _one_by_id(resource)
+    fields = resource.get("fields")
+    yield from _under(("fields",), rules_faults(ReferenceFields, fields, needed_fields(ReferenceFields), ()))
+    if family == EMPLOYEE and isinstance(fields, Mapping) and "name" in fields:
+        # T40: of an employee there is only the opaque id.
+        yield ("fields", "name"), "an employee's name never enters the hub; leave it out"
 
 
-def _number_faults(rule: Mapping[object, object]) -> Iterator[str]:
-    if rule.get("binary_float") and "decimals" not in rule:
-        yield "binary_float needs decimals, the digits after the point that count"
-    if rule.get("group_mark") == rule.get("decimal_mark", "."):
-        yield "group_mark must differ from decimal_mark"
+def _unmapped_streams(data: Mapping[object, object]) -> Iterator[Fault]:
+    """Webhooks that call for records the profile does not map."""
+    references = data.get("references")
+    families = map(str, references) if isinstance(references, Mapping) else ()
+    mapped = {"assets", "cost-documents", *map(reference_stream, families)}
+    mapped |= {stream for section, stream in _OPTIONAL.items() if data.get(section) is not None}
+    streams = _inner(data, "webhook", "streams")
+    for kind, stream in streams.items() if isinstance(streams, Mapping) else ():
+        if isinstance(stream, str) and stream in _KNOWN_STREAMS - mapped:
+            yield (str(kind),), f"the profile maps no {stream}"
+
+
+def _one_by_id(resource: Mapping[object, object]) -> Iterator[Fault]:
+    return path_faults(str(resource.get("item_path", "")), ("id",))
+
+
+def _inner(data: object, *keys: str) -> object:
+    for key in keys:
+        data = data.get(key) if isinstance(data, Mapping) else None
+    return data
+
+
+def _under(place: tuple[str, ...], faults: Iterator[Fault]) -> Iterator[Fault]:
+    return (((*place, *at), fault) for at, fault in faults)
 
 
 def load_profile(path: Path) -> Profile:

@@ -22,20 +22,11 @@ from tieline.connectors.unio24.mapping import (
     read_fields,
     write_fields,
 )
-from tieline.connectors.unio24.models import STREAMS, Record
-from tieline.connectors.unio24.profile import (
-    Fault,
-    Fields,
-    Key,
-    Part,
-    Profile,
-    Resource,
-    needed_fields,
-    parse_part,
-    path_faults,
-    read_text,
-    rules_faults,
-)
+from tieline.connectors.unio24.models import STREAMS, Record, StreamName
+from tieline.connectors.unio24.optional_streams import optional_reports, optional_resources
+from tieline.connectors.unio24.profile import Profile, parse_part, read_text
+from tieline.connectors.unio24.resources import Resource
+from tieline.connectors.unio24.rules import Fault, Fields, Key, Part, needed_fields, path_faults, rules_faults
 from tieline.kernel.code_lists import Codes
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.family_records import FamilyReport
@@ -89,7 +80,7 @@ def load_records(files: Mapping[str, Path], shapes: FamilyShapes) -> Mapping[str
 
 
 def _load(name: str, path: Path, shapes: FamilyShapes) -> MappedFamily:
-    if name not in shapes.families or name in STREAMS:
+    if name not in shapes.families or name in {*STREAMS, *get_args(StreamName)}:
         known = ", ".join(shapes.families) or "none"
         raise Stop(f"records.{name}: the landscape declares no such family; it declares {known}")
     shape = shapes.families[name]
@@ -168,10 +159,15 @@ def _is_compound(annotation: object) -> bool:
 def map_any(
     profile: Profile, system: str, families: Mapping[str, MappedFamily], codes: Codes, item: RawItem
 ) -> Sequence[Report]:
-    """The reports in one raw record, of the hub's own kinds or of a family. Raises ``Rejected`` with the place."""
-    if item.stream not in families:
-        return map_item(profile, system, item, codes)
-    return [record_report(families[item.stream], system, parse_record(item))]
+    """The reports in one raw record, of the hub's own kinds or of a family. Raises ``Rejected`` with the place.
+
+    One, but of an audit one for each thing, and none before it is complete.
+    """
+    if item.stream in families:
+        return [record_report(families[item.stream], system, parse_record(item))]
+    if item.stream in optional_resources(profile):
+        return optional_reports(profile, system, item.stream, parse_record(item), codes)
+    return map_item(profile, system, item, codes)
 
 
 def record_report(mapped: MappedFamily, system: str, record: Record) -> FamilyReport:

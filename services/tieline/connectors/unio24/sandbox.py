@@ -22,6 +22,7 @@ import typer
 from aiohttp import web
 
 from tieline.connectors.unio24 import sandbox_assets as assets
+from tieline.connectors.unio24 import sandbox_audits as audits
 from tieline.connectors.unio24 import sandbox_records as records
 from tieline.connectors.unio24 import sandbox_work as work
 from tieline.connectors.unio24.sandbox_assets import Answer, Call
@@ -51,9 +52,11 @@ def routes() -> list[tuple[str, str, Handler]]:
         ("GET", "/assets/{id}/finance/{book}", assets.get_panel),
         ("PUT", "/assets/{id}/finance/{book}", assets.put_panel),
         ("GET", "/finance", assets.list_panels),
-        ("POST", "/audits", assets.open_audit),
-        ("POST", "/audits/{id}/scans", assets.scan),
-        ("POST", "/audits/{id}/close", assets.close_audit),
+        ("GET", "/audits", audits.list_audits),
+        ("POST", "/audits", audits.open_audit),
+        ("GET", "/audits/{id}", audits.get_audit),
+        ("POST", "/audits/{id}/scans", audits.scan),
+        ("POST", "/audits/{id}/close", audits.close_audit),
         ("POST", "/work-orders", work.open_work_order),
         ("GET", "/work-orders/{id}", work.get_work_order),
         ("POST", "/work-orders/{id}/lines", work.add_cost_line),

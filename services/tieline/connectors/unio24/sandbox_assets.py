@@ -1,4 +1,4 @@
-"""The sandbox's assets: register, finance panel, assignments, condition and physical audit."""
+"""The sandbox's assets: register, finance panel, assignments and condition."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from tieline.connectors.unio24.sandbox_checks import (
     Refusal,
     asset_checks,
     checked,
-    date,
-    flag,
     one_of,
     panel_checks,
     panel_line_checks,
@@ -214,7 +212,8 @@ def list_panels(store: Store, call: Call) -> Answer:
     return list_page(store, call, "panel")
 
 
-def _remember(store: Store, asset_id: int, event: str, detail: Mapping[str, object]) -> Document:
+def remember(store: Store, asset_id: int, event: str, detail: Mapping[str, object]) -> Document:
+    """Write an event of an asset into its history."""
     number = store.next_id("history")
     return store.insert(
         "history", {"id": number, "updated_at": store.now(), "asset_id": asset_id, "event": event, **detail}
@@ -229,7 +228,7 @@ def check_out(store: Store, call: Call) -> Answer:
     if asset["custodian"] is not None:
         raise Refusal(409, f"checked out to {asset['custodian']}", field="custodian")
     after = change_asset(store, call.number(), {**tidy, "status": "in_use"}, "checked_out")
-    _remember(store, call.number(), "check-out", tidy)
+    remember(store, call.number(), "check-out", tidy)
     return Answer(200, after)
 
 
@@ -240,7 +239,7 @@ def check_in(store: Store, call: Call) -> Answer:
     if asset["custodian"] is None:
         raise Refusal(409, "is not checked out", field="custodian")
     after = change_asset(store, call.number(), {**tidy, "custodian": None, "status": "in_stock"}, "checked_in")
-    _remember(store, call.number(), "check-in", {"custodian": asset["custodian"], **tidy})
+    remember(store, call.number(), "check-in", {"custodian": asset["custodian"], **tidy})
     return Answer(200, after)
 
 
@@ -250,65 +249,10 @@ def report_condition(store: Store, call: Call) -> Answer:
     tidy = checked(call.body, {"condition": one_of(CONDITIONS), "note": text(500)})
     required(tidy, "condition")
     change_asset(store, call.number(), {"condition": tidy["condition"]}, "condition_reported")
-    return Answer(201, _remember(store, call.number(), "condition", tidy))
+    return Answer(201, remember(store, call.number(), "condition", tidy))
 
 
 def get_history(store: Store, call: Call) -> Answer:
     """GET /assets/{id}/history: assignments, conditions and audits, oldest first."""
     existing_asset(store, call.number())
     return Answer(200, {"items": store.find("history", asset_id=call.number())})
-
-
-def open_audit(store: Store, call: Call) -> Answer:
-    """POST /audits {site}: expects every asset of the site that is not retired."""
-    tidy = checked(call.body, {"site": text(50)})
-    required(tidy, "site")
-    expected = [asset["id"] for asset in store.find("asset", site=tidy["site"]) if asset["status"] != "retired"]
-    number = store.next_id("audit")
-    audit: Document = {"id": number, "updated_at": store.now(), "state": "open", "expected": expected, "scans": []}
-    store.insert("audit", audit | {"site": tidy["site"], "not_found": []})
-    store.note("opened", "audit", number, tidy)
-    return Answer(201, store.get("audit", number))
-
-
-def _open_audit(store: Store, call: Call) -> Document:
-    audit = store.get("audit", call.number())
-    if audit is None:
-        raise Refusal(404, "no such audit")
-    if audit["state"] != "open":
-        raise Refusal(409, "the audit is closed", field="state")
-    return audit
-
-
-def scan(store: Store, call: Call) -> Answer:
-    """POST /audits/{id}/scans {barcode, at?}: found (by tag or serial), and moved to the audited site, or not found."""
-    audit = _open_audit(store, call)
-    tidy = checked(call.body, {"barcode": text(100), "at": date})
-    required(tidy, "barcode")
-    found = store.find("asset", tag=tidy["barcode"]) or store.find("asset", serial=tidy["barcode"])
-    asset_id = int(str(found[0]["id"])) if found else None
-    entry: Document = {"barcode": tidy["barcode"], "found": bool(found), "asset_id": asset_id}
-    scans = audit["scans"]
-    if not isinstance(scans, list):
-        raise TypeError("scans is a list in every record")
-    store.update("audit", audit | {"updated_at": store.now(), "scans": [*scans, entry]})
-    if asset_id is not None:
-        change_asset(store, asset_id, {"site": audit["site"]}, "scanned")
-        _remember(store, asset_id, "scan", {"audit_id": audit["id"]})
-    return Answer(201, entry)
-
-
-def close_audit(store: Store, call: Call) -> Answer:
-    """POST /audits/{id}/close {mark_lost?}: what was expected and not scanned is not found, and lost if so asked."""
-    audit = _open_audit(store, call)
-    tidy = checked(call.body, {"mark_lost": flag})
-    scans, expected = audit["scans"], audit["expected"]
-    if not isinstance(scans, list) or not isinstance(expected, list):
-        raise TypeError("scans and expected are lists in every record")
-    seen = {entry["asset_id"] for entry in scans}
-    missing = [number for number in expected if number not in seen and store.get("asset", number) is not None]
-    for number in missing if tidy.get("mark_lost") else []:
-        change_asset(store, number, {"status": "lost"}, "not_found")
-    after = store.update("audit", audit | {"updated_at": store.now(), "state": "closed", "not_found": missing})
-    store.note("closed", "audit", call.number(), {"not_found": missing})
-    return Answer(200, after)

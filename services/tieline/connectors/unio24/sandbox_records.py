@@ -1,7 +1,7 @@
 """The sandbox's collections: records of any kind, as systems keep them whose owners define objects of their own.
 
 A record is any JSON object; the collection's own keys are ``id``, ``version``, ``created_at``, ``updated_at`` and
-``collection``. ``external_ref`` is unique within a collection.
+``collection``. ``external_ref`` is unique within a collection. Webhooks call a record by the name of its collection.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def create_record(store: Store, call: Call) -> Answer:
         **content,
     }
     store.insert("record", record)
-    store.note("created", "record", number, content)
+    store.note("created", "record", number, content, told_as=call.path["collection"])
     return Answer(201, record)
 
 
@@ -60,7 +60,7 @@ def patch_record(store: Store, call: Call) -> Answer:
     _refuse_taken(store, call, changed, own_id=record["id"])
     record |= {**changed, "version": int(str(record["version"])) + 1, "updated_at": store.now()}
     store.update("record", record)
-    store.note("updated", "record", call.number(), changed)
+    store.note("updated", "record", call.number(), changed, told_as=call.path["collection"])
     return Answer(200, record)
 
 
@@ -68,7 +68,7 @@ def delete_record(store: Store, call: Call) -> Answer:
     """DELETE /records/{collection}/{id}: gone for good."""
     _existing(store, call)
     store.delete("record", call.number())
-    store.note("deleted", "record", call.number(), {})
+    store.note("deleted", "record", call.number(), {}, told_as=call.path["collection"])
     return Answer(204, None)
 
 

@@ -36,6 +36,7 @@ CREATE INDEX IF NOT EXISTS cost_document_updated ON cost_document(updated_at, id
 CREATE TABLE IF NOT EXISTS work_order (
   id INTEGER PRIMARY KEY AUTOINCREMENT, updated_at TEXT NOT NULL, asset_id INTEGER, doc TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS audit (id INTEGER PRIMARY KEY AUTOINCREMENT, updated_at TEXT NOT NULL, doc TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS audit_updated ON audit(updated_at, id);
 CREATE TABLE IF NOT EXISTS history (
   id INTEGER PRIMARY KEY AUTOINCREMENT, updated_at TEXT NOT NULL, asset_id INTEGER NOT NULL, doc TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS history_asset ON history(asset_id, id);
@@ -183,13 +184,18 @@ class Store:
         )
         return [_document(row) for row in rows]
 
-    def note(self, action: str, kind: str, record_id: int, detail: Mapping[str, object]) -> None:
-        """Write one accepted change to the journal, which nothing can shorten or alter."""
+    def note(
+        self, action: str, kind: str, record_id: int, detail: Mapping[str, object], *, told_as: str | None = None
+    ) -> None:
+        """Write one accepted change to the journal, which nothing can shorten or alter.
+
+        ``told_as`` is the kind of record by which webhooks call it, where that is another one.
+        """
         self._db.execute(
             "INSERT INTO journal (at, action, object, object_id, detail) VALUES (?, ?, ?, ?, ?)",
             (self.now(), action, kind, record_id, json.dumps(detail)),
         )
-        self._changes.append(Change(action, kind, record_id))
+        self._changes.append(Change(action, told_as or kind, record_id))
 
     def journal(self, after: int, limit: int) -> list[Document]:
         """Accepted changes, oldest first."""

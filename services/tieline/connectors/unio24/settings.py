@@ -42,7 +42,7 @@ class Settings(BaseModel):
     connect_timeout_secs: float = Field(default=5, gt=0, le=60, description="Longest wait for a connection.")
     read_timeout_secs: float = Field(default=30, gt=0, le=600, description="Longest silence while an answer is due.")
     request_timeout_secs: float = Field(default=60, gt=0, le=1200, description="Longest time for one whole exchange.")
-    max_connections: int = Field(default=64, ge=1, le=500, description="Most requests under way at a time.")
+    max_connections: int = Field(default=64, ge=1, le=500, description="Most requests of one process under way.")
     max_answer_bytes: int = Field(
         default=16_000_000, ge=10_000, le=256_000_000, description="Longest answer that is read, in bytes."
     )

@@ -13,8 +13,10 @@ from tieline.connectors.unio24.client import Client
 from tieline.connectors.unio24.conversion import read_time, value_at
 from tieline.connectors.unio24.mapping import book_id_of, identifier, version_of
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, ListPage, Record
-from tieline.connectors.unio24.profile import Profile, Resource
+from tieline.connectors.unio24.optional_streams import optional_resources
+from tieline.connectors.unio24.profile import Profile
 from tieline.connectors.unio24.records import MappedFamily
+from tieline.connectors.unio24.resources import Resource
 from tieline.connectors.unio24.settings import Settings
 from tieline.connectors.unio24.webhook import ensure_subscription
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
@@ -28,7 +30,7 @@ _CHANGING = (ASSETS, COST_DOCUMENTS)
 
 
 class Unio24Source:
-    """The streams ``assets``, ``cost-documents`` and one of each mapped family by change.
+    """The streams ``assets``, ``cost-documents``, those the profile maps beside them, and one of each mapped family.
 
     ``books`` only by ``read_one`` and ``read_all``.
     """
@@ -44,6 +46,7 @@ class Unio24Source:
         self._client = client
         self._profile = profile
         self._settings = settings
+        self._optional = optional_resources(profile)
         self._subscribed = settings.webhook_callback_url is None
 
     async def read_changes(self, position: Mapping[str, str], limit: int) -> Page:
@@ -52,7 +55,7 @@ class Unio24Source:
         items: list[RawItem] = []
         cursors = dict(position)
         waiting, pages = False, 0
-        for stream in (*_CHANGING, *self._families):
+        for stream in (*self._optional, *_CHANGING, *self._families):
             mark = read_cursor(position.get(stream))
             more = True
             while more and len(items) < limit and pages < _MAX_PAGES_PER_CALL:
@@ -136,6 +139,8 @@ class Unio24Source:
                 return book_id_of(identifier(record, books.asset_id), identifier(record, book_path))
             if stream in self._families:
                 return identifier(record, self._families[stream].resource.id)
+            if stream in self._optional:
+                return identifier(record, self._optional[stream].id)
             return identifier(record, self._profile.assets.id if stream == ASSETS else self._profile.cost_documents.id)
         except Rejected:
             # It goes on under the hash of its content, and mapping refuses it by name: one record, not the flow.
@@ -146,6 +151,7 @@ class Unio24Source:
             ASSETS: self._profile.assets,
             COST_DOCUMENTS: self._profile.cost_documents,
             BOOKS: self._profile.books,
+            **self._optional,
             **{name: mapped.resource for name, mapped in self._families.items()},
         }
         if stream not in resources:

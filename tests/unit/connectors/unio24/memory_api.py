@@ -9,7 +9,7 @@ from typing import cast
 from tieline.connectors.kit.strict_json import dump_json
 from tieline.connectors.unio24.client import Client
 from tieline.connectors.unio24.models import Answer, ListPage, Record
-from tieline.connectors.unio24.profile import Resource
+from tieline.connectors.unio24.resources import Resource
 from tieline.kernel.protocols import RawItem
 
 START = dt.datetime(2026, 8, 1, tzinfo=dt.UTC)

@@ -19,7 +19,8 @@ from tests.unit.connectors.unio24.memory_api import MemoryApi
 
 from tieline.connectors.kit.outcomes import status_error, transport_error
 from tieline.connectors.unio24.models import Answer, ListPage
-from tieline.connectors.unio24.profile import Resource, load_profile
+from tieline.connectors.unio24.profile import load_profile
+from tieline.connectors.unio24.resources import Resource
 from tieline.connectors.unio24.sink import Unio24Sink
 from tieline.kernel.errors import OutcomeUnknown, TielineError
 from tieline.kernel.memory import LedgerEntry

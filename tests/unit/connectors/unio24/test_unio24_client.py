@@ -11,11 +11,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tieline.connectors.kit.throttling import AccountBudget
+from tieline.connectors.kit.governor import Governor
 from tieline.connectors.unio24.client import Client, open_http
 from tieline.connectors.unio24.profile import Profile, load_profile
 from tieline.connectors.unio24.settings import read_settings
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
+from tieline.kernel.quotas import UNLIMITED
 
 PROFILE_FILE = Path(__file__).parents[4] / "deploy" / "local" / "unio24.profile.yaml"
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
@@ -203,9 +204,9 @@ async def test_t34_the_clients_of_an_account_share_its_budget(profile: Profile) 
         under_way -= 1
         return httpx.Response(200, content=b"{}")
 
-    budget = AccountBudget("am", 3)
+    governor = Governor("am", UNLIMITED, most_concurrent=3)
     https = [httpx.AsyncClient(transport=httpx.MockTransport(count), base_url=SETTINGS.endpoint) for _ in range(2)]
-    clients = [Client(SETTINGS, profile, http=http, budget=budget) for http in https]
+    clients = [Client(SETTINGS, profile, http=http, governor=governor) for http in https]
     await asyncio.gather(*(client.send("GET", "/assets") for client in clients for _ in range(20)))
     assert most == 3
     for client in clients:

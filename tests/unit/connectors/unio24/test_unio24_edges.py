@@ -85,6 +85,8 @@ parse = webhook_parser(load_profile(PROFILE_FILE), SECRET, lambda: NOW)
     [
         ({"object": "asset", "object_id": 17}, [("assets", "17")]),
         ({"object": "cost_document", "object_id": "5"}, [("cost-documents", "5")]),
+        ({"object": "audit", "object_id": 4}, [("audits", "4")]),
+        ({"object": "persons", "object_id": 12}, [("reference-employee", "12")]),
         ({"object": "work_order", "object_id": 3}, []),
         ({}, []),
     ],

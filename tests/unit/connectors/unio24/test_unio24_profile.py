@@ -51,7 +51,7 @@ def line_of(text: str, part: str) -> int:
         ("finance/{book_id}", "finance/{book}", "books.item_path", "needs the placeholders {asset_id} and {book_id}"),
         ("/api/v1/finance", "api/v1/finance", "books.list_path", "should match pattern"),
         ("profile_version: 1", "profile_version: 2", "profile_version", "should be 1"),
-        ("asset: assets", "asset: orders", "webhook.streams.asset", "should be 'assets' or 'cost-documents'"),
+        ("asset: assets", "asset: orders", "webhook.streams.asset", "should be 'assets', 'cost-documents', 'audits'"),
         ("  id_header: X-Unio24-Id", "  url: url", "webhook.id_header", "is missing"),
         ("  size_parameter: limit", "  size_parameter: a b", "paging.size_parameter", "should match pattern"),
         (
