@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from tieline.kernel.errands import NotBegun
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineError, Unavailable
 from tieline.kernel.guarding import Gate, Postponed, Tries, pause_secs
 from tieline.kernel.model import AssetFields, Command, Dispatch, WriteAsset
@@ -182,6 +183,14 @@ async def test_a_defect_of_ours_pauses_nothing_and_blocks_no_probe() -> None:
     hall.answer = lambda _: Rejected("no such class")
     assert isinstance(await hall.settle("C"), Failed)
     assert not hall.gate.is_paused
+
+
+async def test_what_never_had_its_turn_was_not_sent_and_says_nothing_of_the_target() -> None:
+    hall = Hall(failing(NotBegun("its time went by")))
+    for name in "ABCD":
+        assert isinstance(await hall.settle(name), NotBegun)
+    assert not hall.gate.is_paused
+    assert all(tries.sent == 0 for tries in hall.tries.values())
 
 
 def test_a_command_waits_exponentially_longer_with_full_jitter_and_never_less_than_asked() -> None:
