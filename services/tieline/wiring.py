@@ -26,19 +26,22 @@ from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
+from tieline.kernel.error_policies import policies_of
 from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import serve_metrics
 from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Landscape, Mode, load_landscape, resolve_settings
-from tieline.kernel.metering import announce_flows, follow_account
+from tieline.kernel.metering import announce_flows, announce_retention, follow_account
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
 from tieline.kernel.quotas import Caller
 from tieline.kernel.receiving import WebhookServer
 from tieline.kernel.records import Outbound
+from tieline.kernel.retention import retention_secs
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.telemetry import Log
+from tieline.kernel.topic_names import commands_of
 from tieline.processors.wiring import build_processor
 from tieline.reconciliation import running as reconciling
 
@@ -169,9 +172,10 @@ def run_sink(hub: Hub, system: str) -> None:
     runtime = hub.runtime(name, _stop_signal())
     connector = hub.connect(system, Caller.SINK)
     follow_account(runtime.metrics, name, system, connector)
-    loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close)
     flows = [flow for flow in hub.landscape.flows if flow.target == system and flow.mode is Mode.ENABLED]
+    loop = DeliveryLoop(system, connector.sink, runtime, close=connector.close, policies=policies_of(flows))
     announce_flows(runtime.metrics, flows)
+    announce_retention(runtime.metrics, system, retention_secs(hub.topics[commands_of(system)].configs))
     with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):
         _run(loop, runtime)
 

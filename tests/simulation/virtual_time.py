@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import selectors
+from collections.abc import Callable
 from typing import Any
 
 START = dt.datetime(2026, 3, 2, 8, tzinfo=dt.UTC)
@@ -15,6 +16,8 @@ class VirtualTime:
 
     def __init__(self) -> None:
         self._now_secs = 0.0
+        self.meanwhile: Callable[[], None] = lambda: None
+        """What the world does while somebody waits."""
 
     def monotonic(self) -> float:
         """Seconds since the simulation began."""
@@ -23,6 +26,7 @@ class VirtualTime:
     def sleep(self, secs: float) -> None:
         """Let time pass; nothing waits for real."""
         self._now_secs += max(0.0, secs)
+        self.meanwhile()
 
     def now(self) -> dt.datetime:
         """The wall clock (UTC)."""

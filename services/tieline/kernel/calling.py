@@ -14,12 +14,12 @@ from tieline.kernel.consuming import close_connector
 from tieline.kernel.errands import NotBegun, errand, priority_of
 from tieline.kernel.errors import Rejected, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.guarding import Gate, pause_secs
 from tieline.kernel.lanes import Task
 from tieline.kernel.memory import LedgerEntry
 from tieline.kernel.metering import TargetMeter
 from tieline.kernel.metrics import Cause
 from tieline.kernel.model import Command, PostCost, RemoveRecord
-from tieline.kernel.pausing import Outage
 from tieline.kernel.protocols import Sink
 from tieline.kernel.settling import Failed, ledger_key, settle
 from tieline.kernel.tables import Table
@@ -31,7 +31,6 @@ BEGUN = 4 * LANES
 """Commands whose intent is recorded and whose call is not over; those beyond ``LANES`` wait for a place."""
 LINGER_SECS = 0.02
 """What ends so soon after the first shares its transaction."""
-PAUSES_SECS = (0.5, 1.0, 2.0, 5.0, 10.0)
 # How long after a transaction of its own a process takes it that no other has replaced it. One that was paused between
 # its intent and its call would write an old version over a newer one.
 FRESH_SECS = 10.0
@@ -39,7 +38,7 @@ NEVER = float("-inf")
 
 
 class Calls:
-    """Tasks whose call is under way or waits for a place, and the outage if there is one.
+    """Tasks whose call is under way or waits for a place, and the gate that each of them passes (guarding.py).
 
     ``begin`` only what has its intent durable; ``vouch`` after each transaction, or nothing is sent.
     """
@@ -53,16 +52,29 @@ class Calls:
         self._places = asyncio.Semaphore(LANES)
         self._at_work: dict[asyncio.Task[None], Task] = {}
         self._confirmed_at = NEVER
-        self.outage = Outage(PAUSES_SECS)
+        self._gate = Gate(time.monotonic, tell=self._tell_pause)
+        target.retrying(lambda: self._gate.retrying_keys)
 
     def __len__(self) -> int:
         return len(self._at_work)
 
+    @property
+    def is_paused(self) -> bool:
+        """Whether the target counts as out."""
+        return self._gate.is_paused
+
     def room(self) -> int:
         """How many more may begin."""
-        if self.outage.failures:
-            return int(self.outage.may_ask(time.monotonic()))  # while the target is out, one command asks for all
-        return BEGUN - len(self)
+        return 1 if self.is_paused else BEGUN - len(self)  # Invariant 7: while the target is out, one asks for all
+
+    def wait_secs(self, task: Task) -> float:
+        """How long until a command may be called for at the earliest; 0: now."""
+        due_secs = max(task.due_secs - time.monotonic(), 0.0)
+        return max(due_secs, self._gate.wait_secs(ledger_key(task.command), task.tries))
+
+    def may_call(self, task: Task) -> bool:
+        """Whether a command may be called for now."""
+        return self.wait_secs(task) <= 0
 
     def vouch(self, confirmed_at: float) -> None:
         """A transaction begun at this moment (``time.monotonic``) was committed: nobody had replaced us then."""
@@ -72,14 +84,12 @@ class Calls:
         """Call for these; nothing is sent before ``wait``."""
         loop = self._runner.get_loop()
         for task in tasks:
-            if self.outage.failures:
-                self.outage.ask_with(task)
             self._at_work[loop.create_task(self._call_in_place(task))] = task
 
     def wait(self, timeout_secs: float) -> list[Task]:
         """Let the calls go on until the first has ended, or for this long. Gives those that have, in their order.
 
-        One without outcome was not sent, or has met the outage.
+        One without outcome was not sent, or is to be tried again.
         """
         if self._at_work:
             self._runner.run(self._some_end(timeout_secs))
@@ -92,7 +102,6 @@ class Calls:
             self._runner.run(self._all_end(timeout_secs))
         ended = self._hand_over()
         self._at_work.clear()
-        self.outage.forget_calls()
         return ended
 
     def close(self, close: Callable[[], object]) -> None:
@@ -122,27 +131,28 @@ class Calls:
 
     async def _call_in_place(self, task: Task) -> None:
         async with self._places:
-            if not self.outage.holds(task) and time.monotonic() - self._confirmed_at <= FRESH_SECS:
+            if self.may_call(task) and time.monotonic() - self._confirmed_at <= FRESH_SECS:
                 await self._call(task)
-        if self.outage.end_call(task):
-            self._target.answered()
-            self._log.info("target-resumed")
 
     async def _call(self, task: Task) -> None:
         try:
             # Waiting for a turn at the target may take long, and nobody knows then who else took over.
             with errand(priority_of(task.command), begin_by_secs=self._confirmed_at + FRESH_SECS):
                 task.outcome = await settle(
-                    task.command, self._native_id(task.command), self._sink, uncertain=bool(task.uncertain)
+                    task.command,
+                    self._native_id(task.command),
+                    self._sink,
+                    uncertain=bool(task.uncertain),
+                    gate=self._gate,
+                    tries=task.tries,
                 )
         except NotBegun:
-            return
+            task.uncertain = task.uncertain or task.tries.sent > 0
         except Unavailable as error:
-            # Invariant 7: an outage is not poison; the target pauses, the others at work keep their outcome.
-            task.uncertain = True
-            if self.outage.meet(task, error, time.monotonic()):
-                self._target.paused()
-                self._log.warning("target-paused", why=str(error)[:300], waiting=len(self))
+            # Invariant 7: an outage is not poison; the others at work keep their outcome.
+            task.uncertain = task.uncertain or task.tries.sent > 0
+            if not self.is_paused:  # then its own pause is enough, and may end sooner
+                task.due_secs = time.monotonic() + pause_secs(task.tries, error.retry_after_secs)
         except Stop:
             raise
         except Exception as error:  # noqa: BLE001  - a defect in a connector must cost one record, not the flow
@@ -150,6 +160,14 @@ class Calls:
             reason = f"internal fault: {type(error).__name__}"
             rejection = Rejected(reason, remedy="see the log")
             task.outcome = Failed(rejection, 1, in_doubt=True, cause=Cause.DEFECT)
+
+    def _tell_pause(self, why: Exception | None) -> None:
+        if why is not None:
+            self._target.paused()
+            self._log.warning("target-paused", why=str(why)[:300], waiting=len(self))
+        else:
+            self._target.answered()
+            self._log.info("target-resumed")
 
     def _native_id(self, command: Command) -> str | None:
         """The target's id of the record: what the target itself answered last, else what the hub knew."""

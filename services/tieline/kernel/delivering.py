@@ -23,9 +23,10 @@ A target that does not answer pauses the loop; nothing is dead-lettered (Invaria
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
+from types import MappingProxyType
 
 from confluent_kafka import KafkaException, Producer
 
@@ -41,6 +42,7 @@ from tieline.kernel.consuming import (
     stop_if_fenced,
 )
 from tieline.kernel.dead_letters import ACTION, REPLAY_OF, bury
+from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected, Retryable, Stop, TielineError
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.intake import MAX_IN_HAND, Intake
@@ -95,7 +97,13 @@ class DeliveryLoop:
     """Runs the sink side of one system. ``start`` once, then ``run_once`` again and again, then ``close``."""
 
     def __init__(
-        self, system: str, sink: Sink, runtime: Runtime, *, close: Callable[[], object] = lambda: None
+        self,
+        system: str,
+        sink: Sink,
+        runtime: Runtime,
+        *,
+        close: Callable[[], object] = lambda: None,
+        policies: Mapping[str, OnError] = MappingProxyType({}),
     ) -> None:
         self._name = f"sink-{system}"
         self._close = close
@@ -112,7 +120,7 @@ class DeliveryLoop:
             keep=lambda key: _mine(key, system),
         )
         self._meter = LoopMeter(self._name, runtime.metrics, runtime.clock, (self._ledger, self._parked))
-        self._parking = Parking(self._name, system, self._parked, runtime.clock)
+        self._parking = Parking(self._name, system, self._parked, runtime.clock, policies)
         self._recorder = Recorder(system, self._ledger, runtime.clock)
         self._writer = Writer(self._name, runtime.codec, runtime.partitions, runtime.clock)
         group, topic = group_of(self._name), commands_of(system)
@@ -184,13 +192,12 @@ class DeliveryLoop:
     # ---- a turn ----
 
     def _turn(self, timeout_secs: float) -> int:
-        pause_secs = self._calls.outage.left_secs(time.monotonic())
-        if self._calls.outage.failures and self._runtime.stopping():
+        if self._calls.is_paused and self._runtime.stopping():
             raise Stop(f"{self._name}: stopped while its target was out")
-        if len(self._calls) or (self._lanes and not pause_secs):
+        if len(self._calls):
             timeout_secs = 0.0  # the waiting is done beside the calls
-        elif pause_secs:
-            timeout_secs = min(timeout_secs, pause_secs)
+        else:
+            timeout_secs = min([timeout_secs, *(self._calls.wait_secs(task) for task in self._lanes.firsts())])
         batch = self._intake.poll(timeout_secs, BATCH_COMMANDS)
         self._sort(batch)
         if self._producer is not None and not (batch or self._lanes or len(self._calls) or self._next.settled):
@@ -225,7 +232,7 @@ class DeliveryLoop:
             else:
                 self._conclude(task, transaction)
                 self._lanes.close(task)
-        while len(transaction.begun) < room and (first := self._lanes.take()) is not None:
+        while len(transaction.begun) < room and (first := self._lanes.take(self._calls.may_call)) is not None:
             self._admit(first, transaction)
         # Invariant 5: the intent is durable before the call, so that a crash leaves a trace to read back. And who was
         # replaced meanwhile learns it from this transaction, before the call.
@@ -275,10 +282,10 @@ class DeliveryLoop:
         match task.outcome:
             case Confirmed(written):
                 found = self._recorder.confirm(task.command, written)
-                found += self._parking.release(task.record)
+                found += self._parking.release(task.record, task.command)
             case Superseded(entry, by_version):
                 found = self._recorder.supersede(task.command, entry, by_version)
-                found += self._parking.release(task.record)
+                found += self._parking.release(task.record, task.command)
             case Failed(rejection, _, in_doubt, cause):
                 refusal = tell_passed_over(rejection, task.stands_for)
                 found = self._recorder.reject(task.command, refusal, in_doubt=in_doubt)
@@ -332,7 +339,8 @@ class DeliveryLoop:
 def _is_untouched(task: Task, entry: LedgerEntry | None) -> bool:
     """Whether neither an attempt nor a person has had a hand in a command: only then may another be written for it."""
     sent_again = task.record.header(REPLAY_OF) is not None or task.record.header(ACTION) is not None
-    return not sent_again and not task.uncertain and not needs_read_back(task.command, entry)
+    is_new = not task.tries.sent and not task.uncertain
+    return is_new and not sent_again and not needs_read_back(task.command, entry)
 
 
 def _command(body: Model) -> Command:

@@ -36,6 +36,7 @@ from pydantic import (
 
 from tieline.kernel.calendars import CALENDAR_YEAR, Calendar
 from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
+from tieline.kernel.error_policies import OnError, refusal
 from tieline.kernel.errors import Stop
 from tieline.kernel.families import Families, read_families
 from tieline.kernel.model import AssetFields
@@ -109,7 +110,11 @@ class Flow(Section):
     interval_mins: float = Field(gt=0, description="Longest planned time between two transfers, in minutes.")
     latency_target_secs: float = Field(gt=0, description="Promised time from change to confirmed effect.")
     owner: str = Field(min_length=3, description="Who answers for the flow.")
-    on_error: Literal["hold"] = Field(description="hold: later events of a failed key wait behind it, in order.")
+    on_error: OnError = Field(
+        description="hold: later events of a failed key wait behind it, in order. skip-if-newer: a newer version that "
+        "says all that the waiting ones said goes before them and replaces them. continue: nothing waits. Postings "
+        "only hold."
+    )
     mode: Mode = Field(description="enabled or off.")
 
     @property
@@ -442,6 +447,14 @@ class Landscape(Section):
             if flow.object not in known:
                 reason = f"there is no object {flow.object!r}; there are {', '.join(known)}"
                 raise MisplacedError(("flows", place, "object"), f"{reason}, and families declared under families")
+            if why := refusal(flow.object, flow.on_error):
+                raise MisplacedError(("flows", place, "on_error"), f"flow {flow.name} cannot {flow.on_error}: {why}")
+            agreed = next(f.on_error for f in self.flows if (f.object, f.target) == (flow.object, flow.target))
+            if flow.on_error is not agreed:
+                reason = (
+                    f"flow {flow.name} says {flow.on_error}, another of the same object into {flow.target} {agreed}"
+                )
+                raise MisplacedError(("flows", place, "on_error"), f"{reason}: they share their keys, so say the same")
             if family_of is not None and self.systems[flow.source].role != family_of.owner:
                 reason = f"flow {flow.name} moves nothing: a {flow.object} is the {family_of.owner}'s to say"
                 raise MisplacedError(("flows", place, "source"), reason)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tieline.kernel.guarding import Tries
 from tieline.kernel.model import Command
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import Outcome
@@ -24,6 +25,9 @@ class Task:
     outcome: Outcome | None = None
     uncertain: bool | None = None
     stands_for: Sequence[int] = ()
+    tries: Tries = field(default_factory=Tries)
+    due_secs: float = 0.0
+    """Monotonic time before which it is not tried again."""
 
     @property
     def key(self) -> str:
@@ -61,14 +65,19 @@ class Lanes:
         if lane.at_work is None:
             self._ready.setdefault(task.key)
 
-    def take(self) -> Task | None:
-        """The first command of the lane whose turn it is; its lane gives no other until it is closed or put back."""
-        if not self._ready:
+    def firsts(self) -> Iterator[Task]:
+        """What can be taken: the first command of each lane that has none at work, in their turn."""
+        return (self._lanes[key].waiting[0] for key in self._ready)
+
+    def take(self, may: Callable[[Task], bool] = lambda _: True) -> Task | None:
+        """The first of ``firsts`` that may be taken; its lane gives no other until it is closed or put back."""
+        chosen = next((task for task in self.firsts() if may(task)), None)
+        if chosen is None:
             return None
-        key, _ = self._ready.popitem(last=False)
-        lane = self._lanes[key]
+        del self._ready[chosen.key]
+        lane = self._lanes[chosen.key]
         lane.at_work = lane.waiting.popleft()
-        return lane.at_work
+        return chosen
 
     def behind(self, task: Task) -> Sequence[Task]:
         """What waits behind a task at work, oldest first."""

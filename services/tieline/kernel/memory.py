@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
+from tieline.kernel.key_states import KeyState
 from tieline.kernel.ledger_records import LedgerBalance
 from tieline.kernel.model import (
     AssetFields,
@@ -144,6 +145,11 @@ class WaitingLetter(Model):
     topic: Code = Field(description="Topic the record came from.")
     partition: int = Field(description="Partition it came from.")
     offset: int = Field(description="Offset it came from.")
+    version: int = Field(
+        default=0,
+        description="Version the command brings the target to; 0 for one that no later command can replace.",
+    )
+    fields: tuple[str, ...] = Field(default=(), description="Fields the command may change, where it says only some.")
 
 
 class ParkedKey(Model):
@@ -155,6 +161,11 @@ class ParkedKey(Model):
     letters: tuple[WaitingLetter, ...] = Field(description="Dead letters of this key, oldest first.")
     reason: Text = Field(description="Why the first one failed.")
     since: AwareDatetime = Field(description="When the key was parked (UTC).")
+    state: KeyState = Field(
+        default=KeyState.PARKED,
+        description="PARKED: the first letter waits for a decision; DRAINING: one before it is resolved, and it may "
+        "follow.",
+    )
 
 
 A_PERSON = "person"

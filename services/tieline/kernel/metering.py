@@ -13,6 +13,7 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.dead_letters import REPLAY_OF, dead_letter_topic
 from tieline.kernel.errands import Priority
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
+from tieline.kernel.key_states import KeyState
 from tieline.kernel.landscape import Flow
 from tieline.kernel.memory import ParkedKey
 from tieline.kernel.metrics import OTHER, Age, Cause, Ending, Measure, Metrics
@@ -114,18 +115,25 @@ class TargetMeter:
         self._sources = sources
         self._paused = Age(clock)
         self._oldest: dict[tuple[str, str], Age] = {}
+        self._oldest_command = Age(clock)
         self._parked: dict[str, _Parked] = {}
         metrics.follow(Measure.PAUSED_AGE, self._paused.secs, target=system)
+        metrics.follow(Measure.OLDEST_COMMAND_AGE, self._oldest_command.secs, target=system)
         metrics.follow(Measure.TARGET_PAUSED, lambda: float(self._paused.running), target=system)
 
     def unsettled(self, waiting: Iterable[tuple[Inbound, Command]]) -> None:
         """All commands that were read and are not settled, now."""
         oldest: dict[tuple[str, str], int] = {}
+        written_ms: int | None = None
         for record, command in waiting:
+            written_ms = record.timestamp_ms if written_ms is None else min(written_ms, record.timestamp_ms)
             flow = self._flow(record, command)
             since_ms = changed_ms(record)
             since_ms = record.timestamp_ms if since_ms is None else since_ms
             oldest[flow] = min(oldest.get(flow, since_ms), since_ms)
+        self._oldest_command.end()
+        if written_ms is not None:
+            self._oldest_command.begin(dt.datetime.fromtimestamp(written_ms / 1000, tz=dt.UTC))
         for flow in self._oldest.keys() | oldest.keys():
             age = self._oldest.get(flow)
             if age is None:
@@ -154,6 +162,10 @@ class TargetMeter:
         """It answers."""
         self._paused.end()
 
+    def retrying(self, keys: Callable[[], float]) -> None:
+        """Who knows how many keys are being tried again; asked whenever somebody looks."""
+        self._metrics.follow(Measure.RETRYING_KEYS, keys, target=self._system)
+
     def parked_changed(self, _key: str, old: ParkedKey | None, new: ParkedKey | None) -> None:
         """See ``Table.on_change``."""
         for row, sign in ((old, -1), (new, 1)):
@@ -164,9 +176,11 @@ class TargetMeter:
                 where = {"target": self._system, "object": row.entity}
                 self._metrics.follow(Measure.PARKED_KEYS, partial(getattr, tally, "keys"), **where)
                 self._metrics.follow(Measure.PARKED_LETTERS, partial(getattr, tally, "letters"), **where)
+                self._metrics.follow(Measure.DRAINING_KEYS, partial(getattr, tally, "draining"), **where)
             tally = self._parked[row.entity]
             tally.keys += sign
             tally.letters += sign * len(row.letters)
+            tally.draining += sign * (row.state is KeyState.DRAINING)
 
     def _flow(self, record: Inbound, command: Command) -> tuple[str, str]:
         source = source_of(record.header(CORRELATION))
@@ -181,6 +195,7 @@ class TargetMeter:
 class _Parked:
     keys: int = 0
     letters: int = 0
+    draining: int = 0
 
 
 class MeteredSink:
@@ -266,6 +281,12 @@ def announce_flows(metrics: Metrics, flows: Iterable[Flow]) -> None:
         metrics.put(Measure.LATENCY_TARGET, flow.latency_target_secs, **labels)
         for ending in Ending:
             metrics.count(Measure.DELIVERIES, 0, outcome=ending, **labels)
+
+
+def announce_retention(metrics: Metrics, system: str, secs: float | None) -> None:
+    """Show how long a target's commands are kept; nothing where they are kept for ever."""
+    if secs is not None:
+        metrics.put(Measure.COMMAND_RETENTION, secs, target=system)
 
 
 def changed_ms(record: Inbound) -> int | None:

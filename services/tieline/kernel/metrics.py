@@ -113,6 +113,14 @@ class Measure(Enum):
     UNSETTLED_AGE = _gauge(
         "tieline_unsettled_age_seconds", _FLOW, "Time since the oldest change whose command is not settled; 0: none."
     )
+    OLDEST_COMMAND_AGE = _gauge(
+        "tieline_oldest_command_age_seconds",
+        ("target",),
+        "Time since the oldest command that was read and is not settled was written to its topic; 0: none.",
+    )
+    COMMAND_RETENTION = _gauge(
+        "tieline_command_retention_seconds", ("target",), "How long a target's topic of commands keeps one."
+    )
     CALL_SECONDS = _histogram(
         "tieline_call_duration_seconds",
         ("target", "call", "result"),
@@ -144,6 +152,14 @@ class Measure(Enum):
     )
     PARKED_KEYS = _gauge("tieline_parked_keys", ("target", "object"), "Keys that wait behind a dead letter.")
     PARKED_LETTERS = _gauge("tieline_parked_letters", ("target", "object"), "Dead letters of the parked keys.")
+    DRAINING_KEYS = _gauge(
+        "tieline_draining_keys",
+        ("target", "object"),
+        "Parked keys whose first letter is resolved, but not all of them.",
+    )
+    RETRYING_KEYS = _gauge(
+        "tieline_retrying_keys", ("target",), "Keys whose first command failed and is to be tried again."
+    )
     VIEWS_READY = _gauge("tieline_views_ready", (), "1 while the live views answer, 0 while they are read back.")
     VIEWS_SKIPPED = _gauge(
         "tieline_views_skipped_records", (), "Records the live views could not decode since their start."

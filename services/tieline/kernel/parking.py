@@ -1,18 +1,25 @@
 """Parked keys: a failed delivery and everything of the same key behind it, in order, until the desk resolves it.
 
 Each waiting command is a dead letter; the parked row lists their coordinates, oldest first. A replay must start with
-the first (Invariants 2 and 6). Only the sink of the target writes these rows.
+the first (Invariants 2 and 6). Only the sink of the target writes these rows. By a flow's policy (error_policies.py)
+a newer command may replace those that wait, or nothing waits at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tieline.kernel.clock import Clock
 from tieline.kernel.dead_letters import ACTION, bury, clean, first_coordinates
+from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected, Stop
+from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.key_states import KeyEvent, state_after
 from tieline.kernel.memory import ParkedKey, WaitingLetter
-from tieline.kernel.model import Command
+from tieline.kernel.model import Command, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.records import Inbound, Outbound
-from tieline.kernel.settling import entity_of
+from tieline.kernel.settling import entity_of, ledger_key
 from tieline.kernel.tables import Table
 
 MAX_WAITING = 1000  # letters behind one key; past it the sink stops rather than grow without bound
@@ -21,7 +28,15 @@ MAX_WAITING = 1000  # letters behind one key; past it the sink stops rather than
 class Parking:
     """The parked keys of one target."""
 
-    def __init__(self, consumer: str, system: str, parked: Table[ParkedKey], clock: Clock) -> None:
+    def __init__(
+        self,
+        consumer: str,
+        system: str,
+        parked: Table[ParkedKey],
+        clock: Clock,
+        policies: Mapping[str, OnError] = MappingProxyType({}),
+    ) -> None:
+        self._policies = policies
         self._consumer = consumer
         self._system = system
         self._parked = parked
@@ -40,10 +55,10 @@ class Parking:
                 return self._without(lane, row, where)
             if where == waiting[0]:
                 return None
-        elif record.coordinates != where:
-            return [] if discard else None  # a replay of something resolved long ago: the ledger knows
-        elif _lies_before(record, row.letters[0]):
+        elif _lies_before(record, row.letters[0]) or (discard and record.coordinates != where):
             return []  # what is before the first letter was settled before it; a restart has read it again
+        elif record.coordinates != where or self._passes(row, command):
+            return None  # a replay of something resolved long ago: the ledger knows
         else:
             self._append(lane, row, record, command)
         reason = Rejected(f"waits behind {waiting[0]}", remedy="resolve the first letter of this key")
@@ -54,11 +69,17 @@ class Parking:
         return self._parked.get(self._key(lane)) is not None
 
     def park(self, record: Inbound, command: Command, rejection: Rejected) -> list[Outbound]:
-        """Park the command's key behind its letter; a letter that fails again keeps its place."""
+        """Park the command's key behind its letter; a letter that fails again keeps its place.
+
+        Where what is behind may go on, the letter is all, and the key flows.
+        """
         lane = record.key_text
         row = self._parked.get(self._key(lane))
+        entity, canonical_id = entity_of(command)
+        letter = bury(self._consumer, record, rejection, self._clock())
         if row is None:
-            entity, canonical_id = entity_of(command)
+            if self._policy_of(command) is OnError.CONTINUE:
+                return [letter]
             row = ParkedKey(
                 target=self._system,
                 entity=entity,
@@ -68,22 +89,46 @@ class Parking:
                 since=self._clock(),
             )
         else:
-            row = row.model_copy(update={"reason": clean(str(rejection))})
+            state = state_after(row.state, KeyEvent.GAVE_UP)
+            row = row.model_copy(update={"reason": clean(str(rejection)), "state": state})
         self._parked.put(self._key(lane), row)
-        return [*self._parked.drain(), bury(self._consumer, record, rejection, self._clock())]
+        if self._passes(row, command):  # it was to replace those that wait, and now waits behind them
+            self._append(lane, row, record, command)
+        return [*self._parked.drain(), letter]
 
-    def release(self, record: Inbound) -> list[Outbound]:
-        """A command succeeded: if it was a waiting letter, the next may come; after the last the key flows again."""
-        row = self._parked.get(self._key(record.key_text))
+    def release(self, record: Inbound, command: Command) -> list[Outbound]:
+        """A command succeeded: if it was a waiting letter, the next may come; after the last the key flows again.
+
+        If it replaced all that waited, the key flows at once.
+        """
+        lane = record.key_text
+        row = self._parked.get(self._key(lane))
         where = first_coordinates(record)
-        if row is None or where not in [coordinates_of(letter) for letter in row.letters]:
+        if row is None:
             return []
-        return self._without(record.key_text, row, where)
+        if where in [coordinates_of(letter) for letter in row.letters]:
+            return self._without(lane, row, where)
+        if not self._passes(row, command):
+            return []
+        self._parked.delete(self._key(lane))
+        return self._parked.drain()
+
+    def _passes(self, row: ParkedKey, command: Command) -> bool:
+        """Whether a command may go before everything that waits, because it says all of that anew."""
+        is_allowed = self._policy_of(command) is OnError.SKIP_IF_NEWER
+        return is_allowed and all(replaces(command, letter) for letter in row.letters)
+
+    def _policy_of(self, command: Command) -> OnError:
+        # What only a person's repair issues is no flow's, and keeps its place.
+        kind = None if isinstance(command, RemoveRecord) else entity_of(command)[0]
+        return self._policies.get(kind or "", OnError.HOLD)
 
     def _without(self, lane: str, row: ParkedKey, where: str) -> list[Outbound]:
         letters = tuple(letter for letter in row.letters if coordinates_of(letter) != where)
         if letters:
-            self._parked.put(self._key(lane), row.model_copy(update={"letters": letters}))
+            is_first = where == coordinates_of(row.letters[0])
+            state = state_after(row.state, KeyEvent.RESOLVED) if is_first else row.state
+            self._parked.put(self._key(lane), row.model_copy(update={"letters": letters, "state": state}))
         else:
             self._parked.delete(self._key(lane))
         return self._parked.drain()
@@ -109,8 +154,32 @@ def _lies_before(record: Inbound, letter: WaitingLetter) -> bool:
     return (record.topic, record.partition) == here and record.offset < letter.offset
 
 
+def _said_by(command: Command) -> tuple[int, tuple[str, ...]]:
+    """Version and fields to remember of a command that waits; version 0 for one that no later command can replace."""
+    match command:
+        case WriteAsset():
+            return command.dispatch.version, command.writable_fields
+        case WriteBook() | FamilyCommand():
+            return command.dispatch.version, ()
+        case _:
+            return 0, ()
+
+
+def replaces(newer: Command, letter: WaitingLetter) -> bool:
+    """Whether a command says everything that a waiting one of the same record said, and is newer (Invariant 4)."""
+    version, fields = _said_by(newer)
+    is_same_record = letter.command_id.startswith(f"{ledger_key(newer)}/")
+    return is_same_record and 0 < letter.version < version and set(letter.fields) <= set(fields)
+
+
 def _letter(record: Inbound, command: Command) -> WaitingLetter:
     topic, partition, offset = first_coordinates(record).rsplit("/", 2)
+    version, fields = _said_by(command)
     return WaitingLetter(
-        command_id=command.dispatch.command_id, topic=topic, partition=int(partition), offset=int(offset)
+        command_id=command.dispatch.command_id,
+        topic=topic,
+        partition=int(partition),
+        offset=int(offset),
+        version=version,
+        fields=fields,
     )

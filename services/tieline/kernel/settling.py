@@ -15,8 +15,10 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
+from tieline.kernel.errands import NotBegun
+from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
 from tieline.kernel.family_records import FamilyCommand
+from tieline.kernel.guarding import Gate, Postponed, Tries
 from tieline.kernel.memory import LedgerEntry, Stage
 from tieline.kernel.metrics import Cause
 from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
@@ -120,57 +122,119 @@ def needs_read_back(command: Command, entry: LedgerEntry | None) -> bool:
 
 
 async def settle(
-    command: Command, native_id: str | None, sink: Sink, *, uncertain: bool, sleep: Sleep = asyncio.sleep
+    command: Command,
+    native_id: str | None,
+    sink: Sink,
+    *,
+    uncertain: bool,
+    sleep: Sleep = asyncio.sleep,
+    gate: Gate | None = None,
+    tries: Tries | None = None,
 ) -> Confirmed | Failed:
     """Bring one command to its outcome; retries in place, at most ``ATTEMPTS`` times, then gives up as ``Failed``.
 
     ``uncertain`` says that an earlier attempt may have taken effect: it is looked for before anything is sent.
+    Every call passes the target's ``gate``; ``tries`` is the same object each time the same command comes.
     Raises ``Unavailable`` when the target is out: then nothing is known to have been sent by the last attempt, and the
-    caller comes back with ``uncertain=True``.
+    caller comes back with ``uncertain=True``. ``Postponed`` (it is paused, or its retries are spent) is one of them.
     """
+    guarded = _Guarded(sink, gate or Gate(), ledger_key(command), tries or Tries())
     try:
-        return await _settle(command, native_id, sink, uncertain=uncertain, sleep=sleep)
+        outcome = await _settle(command, native_id, guarded, uncertain=uncertain, sleep=sleep)
     except _InDoubtError as error:
+        guarded.gate.ended(guarded.key)
         reason = f"nobody knows whether it took effect: the target cannot be read back ({error})"
         rejection = Rejected(reason, remedy="replay it when the target answers: it is read first")
         return Failed(rejection, 1, in_doubt=True, cause=Cause.IN_DOUBT)
+    except Unavailable:
+        if guarded.gate.is_paused:
+            guarded.tries.failures = 0  # Invariant 7: what an outage did is not the record's fault
+        raise
+    guarded.gate.ended(guarded.key)
+    return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A sink behind its target's gate, for one command."""
+
+    sink: Sink
+    gate: Gate
+    key: str
+    tries: Tries
+
+    def is_alone(self, error: Unavailable) -> bool:
+        """Whether the target is out for this record and for no other: it is there, and cannot take this one."""
+        return not isinstance(error, Postponed | NotBegun) and not self.gate.is_paused and self.gate.blames(self.key)
+
+    async def write(self, command: Command, native_id: str | None) -> Written:
+        return await self.gate.write(self.key, self.tries, lambda: self.sink.write(command, native_id))
+
+    async def read_back(self, command: Command, native_id: str | None) -> Written | None:
+        return await self.gate.read(self.key, lambda: self.sink.read_back(command, native_id))
 
 
 class _InDoubtError(Exception):
     """A request may have taken effect, and the target does not say whether."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """The attempt failed, and the target shows no effect of it: it may be tried again."""
+
+    why: Exception
+    asked_secs: float = 0.0
+
+
 async def _settle(
-    command: Command, native_id: str | None, sink: Sink, *, uncertain: bool, sleep: Sleep
+    command: Command, native_id: str | None, sink: _Guarded, *, uncertain: bool, sleep: Sleep
 ) -> Confirmed | Failed:
     if uncertain:
         # Invariant 5: an unknown outcome is read back before anything is sent again.
         found = await _read_back(command, native_id, sink, sleep)
         if found is not None:
             return Confirmed(found)
-    pause_secs = FIRST_PAUSE_SECS
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return Confirmed(await sink.write(command, native_id))
-        except Rejected as rejection:
-            return Failed(rejection, attempt)
-        except OutcomeUnknown as error:
-            found = await _read_back(command, native_id, sink, sleep)
-            if found is not None:
-                return Confirmed(found)
-            last: Exception = error
-        except Retryable as error:
-            last = error
-            pause_secs = max(pause_secs, min(error.retry_after_secs or 0.0, LONGEST_PAUSE_SECS))
-        await sleep(random.uniform(0, pause_secs))  # noqa: S311  - full jitter, not a secret
-        pause_secs = min(pause_secs * 2, LONGEST_PAUSE_SECS)
-    reason = f"gave up after {ATTEMPTS} attempts: {last}"
-    in_doubt = isinstance(last, OutcomeUnknown)
+    tries = sink.tries
+    while isinstance(outcome := await _try_once(command, native_id, sink, sleep), _Again):
+        tries.failures += 1
+        if tries.failures >= ATTEMPTS and not sink.gate.is_paused:
+            break
+        if outcome.asked_secs > LONGEST_PAUSE_SECS:
+            raise Postponed(f"the target asks for a pause: {outcome.why}", outcome.asked_secs)
+        longest_secs = min(FIRST_PAUSE_SECS * 2 ** (tries.failures - 1), LONGEST_PAUSE_SECS)
+        jitter_secs = random.uniform(0, longest_secs)  # noqa: S311  - full jitter, not a secret
+        await sleep(max(outcome.asked_secs, jitter_secs))
+    else:
+        return outcome
+    in_doubt = isinstance(outcome.why, OutcomeUnknown)
     cause = Cause.IN_DOUBT if in_doubt else Cause.GAVE_UP
-    return Failed(Rejected(reason, remedy="mend the cause, then replay"), ATTEMPTS, in_doubt, cause)
+    return Failed(_gave_up(tries.failures, outcome.why), tries.sent, in_doubt, cause)
 
 
-async def _read_back(command: Command, native_id: str | None, sink: Sink, sleep: Sleep) -> Written | None:
+async def _try_once(
+    command: Command, native_id: str | None, sink: _Guarded, sleep: Sleep
+) -> Confirmed | Failed | _Again:
+    tries = sink.tries
+    try:
+        return Confirmed(await sink.write(command, native_id))
+    except Rejected as rejection:
+        return Failed(rejection, tries.sent)
+    except Unavailable as error:
+        if not sink.is_alone(error):
+            raise
+        return Failed(_gave_up(tries.sent, error), tries.sent, cause=Cause.GAVE_UP)
+    except OutcomeUnknown as error:
+        found = await _read_back(command, native_id, sink, sleep)
+        return _Again(error) if found is None else Confirmed(found)
+    except Retryable as error:
+        return _Again(error, error.retry_after_secs or 0.0)
+
+
+def _gave_up(attempts: int, last: Exception) -> Rejected:
+    return Rejected(f"gave up after {attempts} attempts: {last}", remedy="mend the cause, then replay")
+
+
+async def _read_back(command: Command, native_id: str | None, sink: _Guarded, sleep: Sleep) -> Written | None:
     """What the target holds of the command, asked more than once: the first answer may come too early.
 
     That it holds nothing counts only from an answer, and not from an early one. Raises ``_InDoubtError`` without one.
@@ -183,6 +247,11 @@ async def _read_back(command: Command, native_id: str | None, sink: Sink, sleep:
         except (Retryable, OutcomeUnknown) as error:
             last = error
             continue
+        except Unavailable as error:
+            if not sink.is_alone(error):
+                raise
+            last = error
+            break
         if found is not None or number >= len(READ_BACK_PAUSES_SECS):
             return found
     raise _InDoubtError(str(last)) from last

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tieline.kernel.consuming import group_of
+from tieline.kernel.dead_letters import dead_letter_topic
 from tieline.kernel.fleet import consumers
 from tieline.kernel.inspecting import (
     LogReader,
@@ -21,9 +22,11 @@ from tieline.kernel.inspecting import (
     read_spans,
     read_windows,
 )
+from tieline.kernel.key_states import KeyState
 from tieline.kernel.letters import PARKED, Book, Standing, input_topics
 from tieline.kernel.memory import ParkedKey, SourcePosition
 from tieline.kernel.records import Inbound
+from tieline.kernel.retention import Expiry, first_expiry, retention_secs
 from tieline.kernel.topic_names import RUN_TOPIC
 
 VIEWS = "views"
@@ -57,12 +60,16 @@ class ProcessStatus:
     last_event_at: dt.datetime | None
     open_letters: int = 0
     waiting_letters: int = 0
-    parked_keys: int = 0
+    parked_keys: int = 0  # the draining ones too
+    draining_keys: int = 0
     last_read_at: dt.datetime | None = None  # a source's last poll that found something
+    expiry: Expiry | None = None  # of what it has to read, and of the letters of parked keys
 
     @property
     def needs_attention(self) -> bool:
         """Whether a person should look."""
+        if self.expiry is not None and self.expiry.is_near:
+            return True
         return self.state in {State.BEHIND, State.STALLED} or self.open_letters > 0 or self.parked_keys > 0
 
 
@@ -112,7 +119,9 @@ def read_processes(
             last_event_at=_at(last),
             open_letters=book.count(name, Standing.OPEN),
             waiting_letters=book.count(name, Standing.WAITING),
-            parked_keys=parked.get(system, 0) if name.startswith("sink-") else 0,
+            parked_keys=len(parked.get(name, ())),
+            draining_keys=sum(row.state is KeyState.DRAINING for row in parked.get(name, ())),
+            expiry=expiry_of(log, name, waiting, parked.get(name, ()), now),
             last_read_at=_last_read(log, system) if name.startswith("source-") else None,
         )
         found.append(status)
@@ -127,6 +136,17 @@ def state_of(waits: bool, moved: bool, oldest: dt.datetime | None, now: dt.datet
     if not moved and age_secs > STALLED_SECS:
         return State.STALLED
     return State.BEHIND if age_secs > BEHIND_SECS else State.FLOWING
+
+
+def expiry_of(
+    log: LogReader, name: str, waiting: Mapping[Where, Inbound], parked: Sequence[ParkedKey], now: dt.datetime
+) -> Expiry | None:
+    """What would be lost first if nothing moved: a record not read yet, or the oldest letter of a parked key."""
+    kept = {topic: retention_secs(log.topics[topic].configs) for topic, _ in waiting}
+    unread = [(dt.datetime.fromtimestamp(r.timestamp_ms / 1000, dt.UTC), kept[r.topic]) for r in waiting.values()]
+    letters = log.topics.get(dead_letter_topic(name))
+    held = [(row.since, retention_secs(letters.configs)) for row in parked] if letters else []
+    return first_expiry([*unread, *held], now)
 
 
 def take_sample(log: LogReader, names: Sequence[str]) -> Sample:
@@ -215,12 +235,12 @@ def _last_records(log: LogReader, sample: Sample) -> dict[Where, int]:
     return lasts
 
 
-def _parked_keys(log: LogReader) -> dict[str, int]:
-    """Number of parked keys by target."""
-    counts: dict[str, int] = {}
+def _parked_keys(log: LogReader) -> dict[str, list[ParkedKey]]:
+    """Parked keys by the name of their sink."""
+    found: dict[str, list[ParkedKey]] = {}
     for row in read_rows(log, PARKED, ParkedKey).values():
-        counts[row.target] = counts.get(row.target, 0) + 1
-    return counts
+        found.setdefault(f"sink-{row.target}", []).append(row)
+    return found
 
 
 def _last_read(log: LogReader, system: str) -> dt.datetime | None:

@@ -78,6 +78,9 @@ def status_json(status: Status) -> str:
                 "open_letters": p.open_letters,
                 "waiting_letters": p.waiting_letters,
                 "parked_keys": p.parked_keys,
+                "draining_keys": p.draining_keys,
+                "expires_at": _iso(p.expiry.at if p.expiry else None),
+                "retention_left_share": p.expiry.share_left if p.expiry else None,
             }
             for p in status.processes
         ],
@@ -111,6 +114,7 @@ def render_status(status: Status) -> Group:
     parts: list[Table | Text] = [_processes(status), Text(""), _flows(status), Text("")]
     if status.letters_cut:
         parts.append(Text("Only the newest dead letters were counted."))
+    parts += [Text(line, style="bold red") for line in map(danger_of, status.processes) if line]
     if status.period_holds:
         parts.append(Text(f"{status.period_holds} reports wait for a fiscal period to open."))
     if status.overdue_orders:
@@ -165,11 +169,23 @@ def trouble_of(process: ProcessStatus) -> str:
     """What is wrong with a process, in a few words; empty if nothing is."""
     found = []
     if process.parked_keys:
-        found.append(f"parked {process.parked_keys}")
+        draining = f" ({process.draining_keys} draining)" if process.draining_keys else ""
+        found.append(f"parked {process.parked_keys}{draining}")
     if process.open_letters:
         behind = f" (+{process.waiting_letters} waiting)" if process.waiting_letters else ""
         found.append(f"dead letters {process.open_letters}{behind}")
     return ", ".join(found)
+
+
+def danger_of(process: ProcessStatus) -> str:
+    """What a process will lose if it does not move, where little time is left; empty if nothing is in danger."""
+    expiry = process.expiry
+    if expiry is None or not expiry.is_near:
+        return ""
+    return (
+        f"{process.name}: the oldest record that waits for it is deleted at {expiry.at:%Y-%m-%d %H:%M} UTC, "
+        f"{expiry.share_left:.0%} of its topic's retention is left; mend it, or raise retention.ms until then"
+    )
 
 
 def ago(then: dt.datetime | None, now: dt.datetime) -> str:

@@ -31,6 +31,8 @@ UNITS = {
     "tieline_source_items_total": "items",
     "tieline_parked_keys": "keys",
     "tieline_parked_letters": "letters",
+    "tieline_draining_keys": "keys",
+    "tieline_retrying_keys": "keys",
     "tieline_table_rows": "rows",
     "tieline_views_skipped_records": "records",
     "tieline_batch_records": "records",
@@ -103,6 +105,23 @@ def test_a_command_that_goes_back_to_no_systems_topic_counts_under_other() -> No
     labels = {"object": "asset", "target": "erp", "outcome": "confirmed"}
     assert metrics.value("tieline_deliveries_total", **labels, source="am") == 1
     assert metrics.value("tieline_deliveries_total", **labels, source=OTHER) == 2
+
+
+def test_the_age_of_the_oldest_command_is_that_of_its_record_in_the_topic() -> None:
+    metrics, now = Metrics(), dt.datetime(2026, 1, 8, tzinfo=dt.UTC)
+    meter = TargetMeter("erp", metrics, lambda: now, {"am"})
+    dispatch = Dispatch(command_id="c", target="erp", version=1)
+    command = RemoveRecord(dispatch=dispatch, entity="asset", record_id="a-1", native_id="7")
+    records = [
+        Inbound("sink.erp.command.v1", 0, offset, b"a-1", b"v", timestamp_ms=int((now.timestamp() - age_secs) * 1000))
+        for offset, age_secs in enumerate((50, 86_400, 3))
+    ]
+    meter.unsettled((record, command) for record in records)
+    assert metrics.value("tieline_oldest_command_age_seconds", target="erp") == 86_400.0
+    meter.unsettled([(records[2], command)])
+    assert metrics.value("tieline_oldest_command_age_seconds", target="erp") == 3.0
+    meter.unsettled(())
+    assert metrics.value("tieline_oldest_command_age_seconds", target="erp") == 0.0
 
 
 @pytest.mark.parametrize(

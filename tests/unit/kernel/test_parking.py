@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
+from types import MappingProxyType
 
 from tieline.kernel.clock import utc_now
 from tieline.kernel.dead_letters import ACTION, ATTEMPT, REASON, REPLAY_OF, bury
+from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected
+from tieline.kernel.key_states import KeyState
 from tieline.kernel.memory import ParkedKey
-from tieline.kernel.model import AssetFields, Dispatch, WriteAsset
+from tieline.kernel.model import AssetFields, BookFields, Command, Dispatch, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import Parking, coordinates_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.tables import Table
@@ -23,14 +29,32 @@ def record(offset: int, *, replay_of: int | None = None, action: str = "replay")
     return Inbound(TOPIC, 0, offset, b"A", b"bytes", headers)
 
 
-def command(version: int) -> WriteAsset:
+def command(version: int, *fields: str) -> WriteAsset:
     dispatch = Dispatch(command_id=f"erp/asset/A/{version}", target="erp", version=version)
-    return WriteAsset(dispatch=dispatch, asset_id="A", fields=AssetFields(), writable_fields=())
+    return WriteAsset(dispatch=dispatch, asset_id="A", fields=AssetFields(), writable_fields=fields)
 
 
-def parked_after(*followers: int) -> tuple[Parking, Table[ParkedKey]]:
+def book_command(version: int) -> WriteBook:
+    dispatch = Dispatch(command_id=f"erp/book/A|main/{version}", target="erp", version=version)
+    fields = BookFields(
+        book_id="main",
+        currency="EUR",
+        method="SL",
+        gross_cost=Decimal(1),
+        salvage=Decimal(0),
+        accumulated=Decimal(0),
+        net_book_value=Decimal(1),
+        as_of=dt.date(2026, 1, 1),
+        lines=(),
+    )
+    return WriteBook(dispatch=dispatch, asset_id="A", fields=fields)
+
+
+def parked_after(
+    *followers: int, policies: Mapping[str, OnError] = MappingProxyType({})
+) -> tuple[Parking, Table[ParkedKey]]:
     table = Table("hub.parked.state.v1", ParkedKey)
-    parking = Parking("sink-erp", "erp", table, utc_now)
+    parking = Parking("sink-erp", "erp", table, utc_now, policies)
     parking.park(record(10), command(1), Rejected("unknown class"))
     for offset in followers:
         parking.admit("A", record(offset), command(offset))
@@ -65,10 +89,10 @@ def test_only_the_first_letter_may_be_tried_again() -> None:
     parking, table = parked_after(11)
     assert parking.admit("A", record(20, replay_of=11), command(2)) is not None
     assert parking.admit("A", record(21, replay_of=10), command(1)) is None
-    parking.release(record(21, replay_of=10))
+    parking.release(record(21, replay_of=10), command(1))
     assert waiting(table) == [f"{TOPIC}/0/11"]
     assert parking.admit("A", record(22, replay_of=11), command(2)) is None
-    parking.release(record(22, replay_of=11))
+    parking.release(record(22, replay_of=11), command(2))
     assert waiting(table) == []
 
 
@@ -77,6 +101,80 @@ def test_a_letter_that_fails_again_keeps_its_place_and_counts_its_attempts() -> 
     again = parking.park(record(20, replay_of=10), command(1), Rejected("still unknown"))
     assert waiting(table) == [f"{TOPIC}/0/10", f"{TOPIC}/0/11"]
     assert again[-1].headers[ATTEMPT] == "2"
+
+
+def state(table: Table[ParkedKey]) -> KeyState | None:
+    row = table.get("erp/key/A")
+    return row.state if row else None
+
+
+def test_a_key_drains_from_its_first_resolved_letter_on_until_one_fails_or_none_is_left() -> None:
+    parking, table = parked_after(11, 12)
+    assert state(table) is KeyState.PARKED
+    parking.admit("A", record(20, replay_of=12, action="discard"), command(3))
+    assert state(table) is KeyState.PARKED, "a letter behind the first was given up; the first still waits"
+    parking, table = parked_after(11, 12)
+    parking.release(record(20, replay_of=10), command(1))
+    assert state(table) is KeyState.DRAINING
+    parking.park(record(21, replay_of=11), command(2), Rejected("no"))
+    assert state(table) is KeyState.PARKED
+    parking.release(record(22, replay_of=11), command(2))
+    parking.release(record(23, replay_of=12), command(3))
+    assert state(table) is None
+
+
+SKIP = {"asset": OnError.SKIP_IF_NEWER}
+
+
+def test_a_newer_version_that_says_all_of_what_waits_goes_before_it_and_replaces_it() -> None:
+    parking, table = parked_after(policies=SKIP)
+    assert parking.admit("A", record(11), command(2)) is None
+    written = parking.release(record(11), command(2))
+    assert state(table) is None
+    assert [(out.topic, out.value) for out in written] == [("hub.parked.state.v1", None)]
+
+
+def test_a_newer_version_that_fails_too_waits_behind_the_first() -> None:
+    parking, table = parked_after(policies=SKIP)
+    assert parking.admit("A", record(11), command(2)) is None
+    assert len(parking.park(record(11), command(2), Rejected("unknown class too"))) >= 2
+    assert waiting(table) == [f"{TOPIC}/0/10", f"{TOPIC}/0/11"]
+    assert parking.admit("A", record(12), command(3)) is None
+    parking.release(record(12), command(3))
+    assert waiting(table) == []
+
+
+def test_what_does_not_say_all_of_it_keeps_its_place() -> None:
+    table = Table("hub.parked.state.v1", ParkedKey)
+    parking = Parking("sink-erp", "erp", table, utc_now, SKIP)
+    parking.park(record(10), command(5, "location", "description"), Rejected("unknown class"))
+    removal = RemoveRecord(
+        dispatch=Dispatch(command_id="erp/asset/A/9", target="erp", version=9),
+        entity="asset",
+        record_id="A",
+        native_id="7",
+    )
+    others: tuple[Command, ...] = (command(6, "location"), command(4, "location", "description"), removal)
+    for offset, other in enumerate(others, 11):
+        assert parking.admit("A", record(offset), other) is not None
+    assert len(waiting(table)) == 4
+    assert parking.admit("A", record(20), command(10, "location", "description")) is not None, "a removal waits before"
+
+
+def test_nothing_goes_before_another_record_that_waits() -> None:
+    parking, _ = parked_after(policies=SKIP)
+    assert parking.admit("A", record(11), book_command(1)) is not None
+    assert parking.admit("A", record(12), command(2)) is not None
+
+
+def test_a_letter_behind_which_everything_goes_on_parks_nothing() -> None:
+    table = Table("hub.parked.state.v1", ParkedKey)
+    parking = Parking("sink-erp", "erp", table, utc_now, {"book": OnError.CONTINUE})
+    written = parking.park(record(10), book_command(1), Rejected("no"))
+    assert [out.topic for out in written] == ["hub.sink-erp.dead-letter.v1"]
+    assert parking.admit("A", record(11), command(2)) is None
+    parking.park(record(11), command(2), Rejected("no"))
+    assert waiting(table) == [f"{TOPIC}/0/11"], "the asset's own flow holds"
 
 
 def test_a_discarded_letter_is_dropped_and_frees_what_is_behind_it() -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tieline.kernel.errors import Stop
-from tieline.kernel.inspecting import Span
+from tieline.kernel.inspecting import LogReader, Span
 from tieline.kernel.landscape import Flow
 from tieline.kernel.memory import (
     Conflict,
@@ -26,11 +28,12 @@ from tieline.kernel.model import Accepted, AssetFields, AssetReport, AssetState,
 from tieline.kernel.movement_records import MovementEvent, MovementFields, MovementKind
 from tieline.kernel.producing import source_of
 from tieline.kernel.records import Inbound, Typed
+from tieline.kernel.retention import Expiry
 from tieline.operating.finding import named, names
 from tieline.operating.flows import FlowStatus, is_of, percentile, tally
 from tieline.operating.life import tell_finding, tell_hold
-from tieline.operating.processes import State, group_for, state_of
-from tieline.operating.status import ago
+from tieline.operating.processes import ProcessStatus, State, expiry_of, group_for, state_of
+from tieline.operating.status import ago, danger_of
 from tieline.operating.telling import tell
 from tieline.processors.movement_checks import SIDES
 
@@ -253,6 +256,46 @@ def test_what_waits_for_a_fiscal_period_is_told_with_its_date_and_its_reason() -
     step = tell_hold("asset/a|000000001", hold)
     assert (step.at, step.kind, step.system, step.where) == (NOW, "held", "am", "asset/a|000000001")
     assert step.what == "asset 7 of 2026-03-17: period 2026-003 of ACME is closed"
+
+
+def sink_status(expiry: Expiry | None) -> ProcessStatus:
+    return ProcessStatus("sink-erp", State.IDLE, 0, 0, None, None, expiry=expiry)
+
+
+def test_what_would_soon_be_deleted_unread_is_told_with_when() -> None:
+    near = sink_status(Expiry(NOW + dt.timedelta(hours=40), 0.238))
+    assert near.needs_attention
+    assert danger_of(near).startswith("sink-erp: the oldest record that waits for it is deleted at 2026-05-03 04:00")
+    assert "24% of its topic's retention" in danger_of(near)
+    for calm in (sink_status(Expiry(NOW, 0.25)), sink_status(None)):
+        assert not calm.needs_attention
+        assert danger_of(calm) == ""
+
+
+def test_a_pause_is_measured_against_the_topic_of_what_waits_and_a_parked_key_against_its_letters() -> None:
+    topics = {
+        "sink.erp.command.v1": SimpleNamespace(configs={"retention.ms": str(7 * 86_400_000)}),
+        "hub.sink-erp.dead-letter.v1": SimpleNamespace(configs={"retention.ms": str(90 * 86_400_000)}),
+    }
+    log = cast("LogReader", SimpleNamespace(topics=topics))
+
+    def waiting(days: float) -> dict[tuple[str, int], Inbound]:
+        written_ms = int((NOW - dt.timedelta(days=days)).timestamp() * 1000)
+        return {("sink.erp.command.v1", 0): Inbound("sink.erp.command.v1", 0, 1, b"a", b"", timestamp_ms=written_ms)}
+
+    def parked(days: float) -> list[ParkedKey]:
+        since = NOW - dt.timedelta(days=days)
+        return [ParkedKey(target="erp", entity="asset", canonical_id="a", letters=(), reason="no", since=since)]
+
+    found = expiry_of(log, "sink-erp", waiting(6), [], NOW)
+    assert found is not None
+    assert found.at == NOW + dt.timedelta(days=1)
+    assert found.share_left == pytest.approx(1 / 7)
+    found = expiry_of(log, "sink-erp", waiting(1), parked(80), NOW)
+    assert found is not None
+    assert found.at == NOW + dt.timedelta(days=10)
+    assert found.share_left == pytest.approx(10 / 90)
+    assert expiry_of(log, "accept", {}, [], NOW) is None
 
 
 def test_ages_are_short() -> None:

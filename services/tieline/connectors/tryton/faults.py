@@ -7,7 +7,9 @@ import asyncio
 import aiohttp
 import httpx
 
+from tieline.connectors.kit.outcomes import retry_after_secs
 from tieline.connectors.tryton import wire
+from tieline.kernel.clock import utc_now
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, TielineError, Unavailable
 
 MAX_REASON_CHARS = 500
@@ -37,7 +39,7 @@ def from_status(response: httpx.Response, method: str, *, writes: bool) -> Tieli
     if status in _OUT:
         if writes and status in _LOST_BY_GATEWAY:
             return OutcomeUnknown(f"{method}: a gateway lost the answer (HTTP {status})")
-        return Unavailable(f"{method}: Tryton answered HTTP {status}", retry_after_secs=retry_after_secs(response))
+        return Unavailable(f"{method}: Tryton answered HTTP {status}", retry_after_secs=_asked_secs(response))
     if status in _STOPS:
         return Stop(f"{method}: {_STOPS[status]}")
     if status in _REFUSED:
@@ -54,7 +56,7 @@ def from_login(response: httpx.Response) -> TielineError:
                 "Tryton refuses the user or the password; correct them in the landscape's secret and start again"
             )
         case 429:
-            wait = retry_after_secs(response) or LOGIN_THROTTLE_SECS
+            wait = _asked_secs(response) or LOGIN_THROTTLE_SECS
             return Unavailable("Tryton throttles log-ins after failed ones", retry_after_secs=wait)
         case _:
             return from_status(response, "login", writes=False)
@@ -76,10 +78,8 @@ def from_rpc_error(error: wire.Json, method: str) -> TielineError:
             return Rejected(f"{method}: Tryton failed: {_reason([kind])}", remedy="look into Tryton's log")
 
 
-def retry_after_secs(response: httpx.Response) -> float | None:
-    """The seconds of ``Retry-After``; a date or nonsense is none."""
-    text = response.headers.get("retry-after", "")
-    return float(text) if text.isascii() and text.isdigit() and len(text) <= 6 else None  # noqa: PLR2004  - eleven days
+def _asked_secs(response: httpx.Response) -> float | None:
+    return retry_after_secs(response.headers.get("retry-after"), utc_now())
 
 
 def _never_sent(error: Exception) -> bool:

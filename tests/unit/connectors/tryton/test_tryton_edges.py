@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from hypothesis import given
@@ -22,7 +24,7 @@ from tieline.connectors.tryton.connector import connect
 from tieline.connectors.tryton.models import Asset
 from tieline.connectors.tryton.reference import AssetProduct
 from tieline.connectors.tryton.settings import TrytonSettings, read_settings
-from tieline.kernel.errors import Rejected, Retryable, Stop
+from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.model import AssetFields, PhysicalStatus
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "tryton"
@@ -136,6 +138,16 @@ def test_every_error_of_an_answer_says_what_to_do(error: Any, kind: type[Excepti
     assert isinstance(found, kind)
     assert text in str(found)
     assert len(str(found)) < 700
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_the_pause_that_is_asked_for_is_passed_on_as_seconds_and_as_a_date(status: int) -> None:
+    at = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=90)
+    for text, secs in (("17", 17.0), (format_datetime(at, usegmt=True), 90.0), ("soon", None)):
+        response = httpx.Response(status, headers={"Retry-After": text})
+        found = faults.from_status(response, "m", writes=True)
+        assert isinstance(found, Unavailable)
+        assert found.retry_after_secs == (None if secs is None else pytest.approx(secs, abs=3.0))
 
 
 # ---- plans ----------------------------------------------------------------------------------------------------

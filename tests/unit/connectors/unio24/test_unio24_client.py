@@ -184,6 +184,15 @@ async def test_t34_a_refusal_that_is_no_429_pauses_the_account_and_rejects_nothi
     assert sent == ["POST"], "while the account is closed nothing is sent"
 
 
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("asked", ["30", "Fri, 01 May 2026 12:00:30 GMT"])
+async def test_the_pause_that_is_asked_for_is_passed_on(answering: Answering, status: int, asked: str) -> None:
+    client = answering(lambda _: httpx.Response(status, headers={"Retry-After": asked}))
+    with pytest.raises(Unavailable) as caught:
+        await client.send("POST", "/assets", body={})
+    assert caught.value.retry_after_secs == pytest.approx(30, abs=1)
+
+
 async def test_t34_the_clients_of_an_account_share_its_budget(profile: Profile) -> None:
     under_way, most = 0, 0
 
