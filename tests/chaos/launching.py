@@ -22,7 +22,7 @@ from tests.chaos.points import FILE, Points, read_arm, strike_this_process
 
 from tieline import cli, wiring
 from tieline.kernel import broker
-from tieline.kernel.model import Command
+from tieline.kernel.command_records import Command
 from tieline.kernel.protocols import Connector, Sink, Written
 from tieline.wiring import Hub
 

@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 
+from tieline.kernel.command_records import Command, PostCost
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Unavailable
-from tieline.kernel.model import Command, PostCost, Report
 from tieline.kernel.protocols import Connector, Page, RawItem, Written
+from tieline.kernel.reports import Report
 
 
 class LedgerSink:

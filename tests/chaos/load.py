@@ -15,22 +15,12 @@ from typing import Literal, NamedTuple
 from tests.chaos.history import Version
 from tests.chaos.hub import ERP, WORKS
 
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    BookFields,
-    BookReport,
-    CostFields,
-    CostKind,
-    CostLine,
-    CostReport,
-    FinancialStatus,
-    Money,
-    Origin,
-    Report,
-    ScheduleLine,
-)
+from tieline.kernel.asset_records import AssetFields, AssetReport, FinancialStatus
+from tieline.kernel.book_records import BookFields, BookReport, ScheduleLine
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReport
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.reports import Report
+from tieline.kernel.vocabulary import Money, Origin
 
 Flow = Literal["assets", "books", "costs"]
 FLOWS: Sequence[Flow] = ("assets", "books", "costs")

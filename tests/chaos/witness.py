@@ -14,8 +14,11 @@ from tests.chaos.load import EVENTS, FLOWS, Flow, Item, asset_version
 from tests.parts.unio24 import TOKEN, Unio24Part
 
 from tieline.kernel import broker
-from tieline.kernel.model import AssetBookChanged, AssetEvent, CostEvent, Model
+from tieline.kernel.asset_records import AssetEvent
+from tieline.kernel.book_records import AssetBookChanged
+from tieline.kernel.cost_records import CostEvent
 from tieline.kernel.records import Inbound
+from tieline.kernel.vocabulary import Model
 from tieline.wiring import Hub
 
 UNTOLD = -1

@@ -19,23 +19,14 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from tests.parts.estate import DEMO_LANDSCAPE, eventually
 
 from tieline.kernel.applying import apply, plan
+from tieline.kernel.asset_records import AssetFields, AssetReport
+from tieline.kernel.book_records import BookFields, BookReport, ScheduleLine
 from tieline.kernel.capturing import report_record
 from tieline.kernel.clock import utc_now
 from tieline.kernel.consuming import Processor, TransactionalLoop
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    BookFields,
-    BookReport,
-    CostFields,
-    CostKind,
-    CostLine,
-    CostReport,
-    Money,
-    Origin,
-    Report,
-    ScheduleLine,
-)
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReport
+from tieline.kernel.reports import Report
+from tieline.kernel.vocabulary import Money, Origin
 from tieline.processors.wiring import build_processor
 from tieline.stack.parts import KafkaPart, RegistryPart
 from tieline.wiring import Hub, open_hub, publish_once

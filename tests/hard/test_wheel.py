@@ -17,7 +17,7 @@ from tests.parts.estate import DEMO_LANDSCAPE, ROOT, eventually
 from tests.parts.unio24 import PROFILE, TOKEN, WEBHOOK_SECRET, Unio24Part, start_unio24
 
 from tieline.kernel import broker
-from tieline.kernel.model import AssetReport
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.records import Inbound
 from tieline.stack.parts import KafkaPart, Part, RegistryPart
 from tieline.wiring import open_hub

@@ -12,19 +12,21 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from tieline.kernel import broker
 from tieline.kernel.applying import apply, plan
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.clock import utc_now
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
+from tieline.kernel.command_records import Command, CommandSettled, SettledAs, WriteAsset
 from tieline.kernel.consuming import Runtime
 from tieline.kernel.declarations import topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Stop, TielineError, Unavailable
 from tieline.kernel.landscape import Flow, Kafka, Landscape, Mode, Registry, System
 from tieline.kernel.memory import LedgerEntry, Stage
-from tieline.kernel.model import AssetFields, Command, CommandSettled, Dispatch, Model, SettledAs, WriteAsset
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Written
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.telemetry import Log
+from tieline.kernel.vocabulary import Dispatch, Model
 
 pytestmark = pytest.mark.integration
 

@@ -12,11 +12,12 @@ import typer
 from tests.parts.operators import Bench
 from typer.testing import CliRunner
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields, AssetReport, AssetState
 from tieline.kernel.clock import utc_now
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.memory import LinkStatus, SourcePosition, XRef
-from tieline.kernel.model import Accepted, AssetEvent, AssetFields, AssetReport, AssetState, Origin
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.vocabulary import Accepted, Origin
 from tieline.operating.commands import status_command, trace_command
 from tieline.operating.finding import find_asset
 from tieline.operating.life import read_life

@@ -20,15 +20,16 @@ from confluent_kafka.schema_registry.avro import AvroDeserializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
 from tieline.kernel import broker
+from tieline.kernel.asset_records import AssetFields, AssetReport, AssetState
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.consuming import Processor, Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, parsed_schema, schema_text, subject
 from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Kafka
-from tieline.kernel.model import AssetFields, AssetReport, AssetState, Money, Origin
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.telemetry import Log
+from tieline.kernel.vocabulary import Money, Origin
 
 pytestmark = pytest.mark.integration
 

@@ -14,27 +14,14 @@ from tests.parts.unio24 import PROFILE, Unio24Part, start_unio24
 from tieline.connectors.unio24.connector import connect
 from tieline.connectors.unio24.demo import Unio24User
 from tieline.connectors.unio24.sandbox import PLAYABLE
+from tieline.kernel.asset_records import AssetFields, AssetReport, PhysicalStatus
+from tieline.kernel.book_records import BookFields, BookReport, ScheduleLine
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    BookFields,
-    BookReport,
-    Command,
-    CostFields,
-    CostKind,
-    CostLine,
-    Dispatch,
-    Money,
-    PhysicalStatus,
-    PostCost,
-    RemoveRecord,
-    ScheduleLine,
-    WriteAsset,
-    WriteBook,
-)
 from tieline.kernel.protocols import Connector, Written
+from tieline.kernel.vocabulary import Dispatch, Money
 
 pytestmark = pytest.mark.integration
 numbers = count(1)

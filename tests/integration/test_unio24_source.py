@@ -15,8 +15,10 @@ from tests.parts.unio24 import PROFILE, WEBHOOK_SECRET, Unio24Part, free_port, s
 
 from tieline.connectors.unio24.connector import connect
 from tieline.connectors.unio24.demo import Unio24User
+from tieline.kernel.asset_records import AssetFields, AssetReport, PhysicalStatus
+from tieline.kernel.book_records import BookReport
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.errors import Retryable, Stop, Unavailable
-from tieline.kernel.model import AssetFields, AssetReport, BookReport, CostReport, PhysicalStatus
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.receiving import WebhookServer
 

@@ -21,28 +21,15 @@ from confluent_kafka.cimpl import NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
 from tests.parts.estate import DEMO_LANDSCAPE, TIELINE, eventually
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import AssetBookChanged, BookFields, DepreciationPosted
 from tieline.kernel.broker import open_producer
 from tieline.kernel.codecs import Codec
+from tieline.kernel.command_records import CommandSettled, SettledAs, WriteBook
+from tieline.kernel.cost_records import CostEvent, CostFields
 from tieline.kernel.declarations import schema_text, subjects_of
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
-from tieline.kernel.model import (
-    Accepted,
-    AssetBookChanged,
-    AssetEvent,
-    AssetFields,
-    BookFields,
-    CommandSettled,
-    CostEvent,
-    CostFields,
-    DepreciationPosted,
-    Dispatch,
-    FinancialStatus,
-    Money,
-    PhysicalStatus,
-    SettledAs,
-    WriteBook,
-)
 from tieline.kernel.records import Typed
 from tieline.kernel.topic_names import (
     ASSET_EVENTS,
@@ -52,6 +39,7 @@ from tieline.kernel.topic_names import (
     commands_of,
     results_of,
 )
+from tieline.kernel.vocabulary import Accepted, Dispatch, Money
 from tieline.stack.parts import KafkaPart, Part
 from tieline.stack.ports import free_ports
 from tieline.views import completeness, costs, disposals, spend

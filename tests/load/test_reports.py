@@ -28,9 +28,10 @@ from tests.parts.unio24 import TOKEN, Unio24Part, start_unio24
 
 from tieline.kernel import broker
 from tieline.kernel.applying import apply, plan
-from tieline.kernel.model import AssetFields, AssetReport, FinancialStatus, Money, Origin
+from tieline.kernel.asset_records import AssetFields, AssetReport, FinancialStatus
 from tieline.kernel.producing import Writer
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.vocabulary import Money, Origin
 from tieline.stack.parts import KafkaPart, Part, RegistryPart
 from tieline.wiring import Hub, open_hub
 

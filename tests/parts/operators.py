@@ -17,20 +17,23 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 
 from tieline.kernel import broker
 from tieline.kernel.applying import apply, plan
+from tieline.kernel.asset_records import AssetFields, AssetReport
 from tieline.kernel.capturing import mapping_processor, raw_record
 from tieline.kernel.clock import utc_now
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
+from tieline.kernel.command_records import Command, WriteAsset
 from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.declarations import Topic, topics_for
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Rejected, TielineError, Unavailable
 from tieline.kernel.inspecting import LogReader, all_partitions, read_spans
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.model import AssetFields, AssetReport, Command, Dispatch, Origin, Report, WriteAsset
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, Page, RawItem, Written
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.reports import Report
 from tieline.kernel.telemetry import Log
+from tieline.kernel.vocabulary import Dispatch, Origin
 
 SHARED = ("hub.case.state.v1", "hub.parked.state.v1", "hub.delivery-ledger.state.v1", "asset.asset.report.v1")
 

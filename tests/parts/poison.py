@@ -11,9 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from tieline.kernel.asset_records import AssetFields, AssetReport
 from tieline.kernel.codecs import HEAD_BYTES, Codec
-from tieline.kernel.model import AssetFields, AssetReport, Money, Origin
 from tieline.kernel.records import Typed
+from tieline.kernel.vocabulary import Money, Origin
 
 REPORTS = "asset.asset.report.v1"
 FOREIGN = "cost.document.report.v1"

@@ -15,18 +15,11 @@ from pydantic import SecretStr
 
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.settings import TrytonSettings, read_settings
+from tieline.kernel.asset_records import AssetFields, PhysicalStatus
+from tieline.kernel.command_records import PostCost, WriteAsset
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine
 from tieline.kernel.errors import Retryable, Unavailable
-from tieline.kernel.model import (
-    AssetFields,
-    CostFields,
-    CostKind,
-    CostLine,
-    Dispatch,
-    Money,
-    PhysicalStatus,
-    PostCost,
-    WriteAsset,
-)
+from tieline.kernel.vocabulary import Dispatch, Money
 from tieline.stack import erp
 from tieline.stack.parts import Part
 from tieline.stack.paths import StackPaths

@@ -15,20 +15,14 @@ from typing import TypeVar
 
 from tests.simulation.virtual_time import VirtualTime
 
+from tieline.kernel.asset_records import AssetFields, AssetReport
+from tieline.kernel.command_records import Command, PostCost, WriteAsset
+from tieline.kernel.cost_records import CostFields, CostReport
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import OutcomeUnknown, Retryable, Unavailable
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    Command,
-    CostFields,
-    CostReport,
-    Origin,
-    PostCost,
-    Report,
-    WriteAsset,
-)
 from tieline.kernel.protocols import Connector, Page, RawItem, Written
+from tieline.kernel.reports import Report
+from tieline.kernel.vocabulary import Origin
 
 T = TypeVar("T")
 LATE_SECS = 0.2  # within the first pause before a read-back (kernel/settling.py); later than that no client can know

@@ -10,7 +10,7 @@ from tests.simulation.estate import AM, ERP, FATES, Estate, estate, lost_answer
 from tests.simulation.log import Killed
 from tests.simulation.test_simulation import a_cost, check, thing
 
-from tieline.kernel.model import PhysicalStatus
+from tieline.kernel.asset_records import PhysicalStatus
 
 OUTCOMES = ("ok", *FATES)
 ACCIDENTS = ("killed", "lost answer")

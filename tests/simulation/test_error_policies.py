@@ -8,9 +8,10 @@ import pytest
 from tests.simulation.estate import AM, ERP, Estate, estate
 from tests.simulation.test_simulation import thing
 
+from tieline.kernel.asset_records import PhysicalStatus
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import PhysicalStatus, WriteAsset
 from tieline.kernel.protocols import Written
 
 SINK = f"sink-{ERP}"

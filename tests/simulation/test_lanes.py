@@ -14,9 +14,10 @@ from tests.simulation.log import Killed, Message
 from tests.simulation.test_simulation import a_cost, check, thing
 
 from tieline.kernel import delivering, intake
+from tieline.kernel.asset_records import PhysicalStatus
+from tieline.kernel.command_records import Command, CommandSettled, SettledAs, WriteAsset
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Stop
-from tieline.kernel.model import Command, CommandSettled, PhysicalStatus, SettledAs, WriteAsset
 from tieline.kernel.protocols import Sink, Written
 from tieline.kernel.records import Typed
 

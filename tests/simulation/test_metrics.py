@@ -6,7 +6,7 @@ import pytest
 from tests.simulation.estate import AM, ERP, Estate, estate, lost_answer
 from tests.simulation.test_simulation import thing
 
-from tieline.kernel.model import PhysicalStatus
+from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.settling import ATTEMPTS
 
 FLOW = {"object": "asset", "source": AM, "target": ERP}

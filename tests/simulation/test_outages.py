@@ -11,12 +11,14 @@ import pytest
 from tests.simulation.estate import AM, ERP, Estate, estate
 from tests.simulation.test_simulation import a_cost, check, thing
 
+from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.calling import LANES
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.errors import OutcomeUnknown
-from tieline.kernel.model import Dispatch, PhysicalStatus, WriteAsset
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Written
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.vocabulary import Dispatch
 
 OUTAGE_SECS = 900.0
 BEGINS_SECS, ENDS_SECS = 60.0, 60.0 + OUTAGE_SECS

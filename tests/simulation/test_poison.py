@@ -16,9 +16,9 @@ from tests.simulation.test_simulation import check_effects, live
 
 from tieline.kernel import dead_letters
 from tieline.kernel.declarations import schema_text, subject
-from tieline.kernel.model import Report
 from tieline.kernel.protocols import RawItem
 from tieline.kernel.records import Typed
+from tieline.kernel.reports import Report
 
 DEADLY = "ends the process"
 COMMANDS = f"sink.{ERP}.command.v1"

@@ -14,9 +14,9 @@ from tests.simulation.log import Where
 from tests.simulation.test_simulation import check_effects, live, thing
 from tests.simulation.test_zombies import wake
 
+from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.errors import Stop
 from tieline.kernel.inspecting import Hub, LogReader
-from tieline.kernel.model import PhysicalStatus
 from tieline.operating.positions import pass_gaps, read_groups
 from tieline.operating.positions_commands import show_groups
 

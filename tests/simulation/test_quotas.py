@@ -12,16 +12,18 @@ from tests.simulation.systems import Api
 from tests.simulation.test_simulation import check, thing
 
 from tieline.connectors.kit.governor import Governor
+from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.calling import FRESH_SECS
 from tieline.kernel.capturing import SourceLoop
+from tieline.kernel.command_records import Command, RemoveRecord
 from tieline.kernel.consuming import Runtime
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errands import Priority, current_errand
 from tieline.kernel.lanes import Task
-from tieline.kernel.model import Command, Dispatch, PhysicalStatus, RemoveRecord
 from tieline.kernel.protocols import Page, RawItem, Written
 from tieline.kernel.quotas import Allowance, Quota, Rate
 from tieline.kernel.records import Inbound
+from tieline.kernel.vocabulary import Dispatch
 
 CALLS, STRETCH_SECS = 12, 60.0
 SINK = f"sink-{ERP}"

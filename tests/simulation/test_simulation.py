@@ -15,7 +15,9 @@ import pytest
 from tests.simulation.estate import AM, ERP, Estate, estate
 from tests.simulation.systems import PERSON
 
-from tieline.kernel.model import AssetFields, CostFields, CostKind, CostLine, Money, PhysicalStatus
+from tieline.kernel.asset_records import AssetFields, PhysicalStatus
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine
+from tieline.kernel.vocabulary import Money
 
 SEEDS = int(os.environ.get("TIELINE_SEEDS", "200"))
 OWNED = {AM: ("description", "location", "serial_number"), ERP: ("asset_class", "acquisition_cost")}

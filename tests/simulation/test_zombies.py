@@ -6,8 +6,8 @@ import pytest
 from tests.simulation.estate import AM, ERP, Estate, Loop, estate
 from tests.simulation.test_simulation import check, live, thing
 
+from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.errors import Stop
-from tieline.kernel.model import PhysicalStatus
 
 NAMES = (f"source-{AM}", "identify", "accept", "route", f"sink-{ERP}")
 

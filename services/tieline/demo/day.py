@@ -23,10 +23,10 @@ from tieline.demo.people import People
 from tieline.demo.sight import Side, differences, figures
 from tieline.demo.summary import table
 from tieline.demo.watching import Watcher
+from tieline.kernel.asset_records import AssetFields, FinancialStatus
 from tieline.kernel.audit_records import AuditResult, AuditState
 from tieline.kernel.errors import Stop
 from tieline.kernel.kafka_log import KafkaLog
-from tieline.kernel.model import AssetFields, FinancialStatus
 
 if TYPE_CHECKING:
     from tieline.wiring import Hub

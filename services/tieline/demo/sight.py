@@ -6,20 +6,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    BookFields,
-    BookReport,
-    CostFields,
-    CostReport,
-    FinancialStatus,
-    OrderFields,
-    OrderReport,
-    PhysicalStatus,
-    Report,
-)
+from tieline.kernel.asset_records import AssetFields, AssetReport, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookFields, BookReport
+from tieline.kernel.cost_records import CostFields, CostReport
+from tieline.kernel.order_records import OrderFields, OrderReport
 from tieline.kernel.protocols import Connector
+from tieline.kernel.reports import Report
 
 ZERO = Decimal(0)
 IN_THE_BOOKS = frozenset({PhysicalStatus.IN_SERVICE, PhysicalStatus.IN_MAINTENANCE, PhysicalStatus.RETIRED})

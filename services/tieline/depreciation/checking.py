@@ -11,8 +11,8 @@ from tieline.depreciation.books import Book, schedule
 from tieline.depreciation.months import last_day_before
 from tieline.depreciation.service import ServiceClock, clock_of
 from tieline.depreciation.terms import ZERO
+from tieline.kernel.book_records import BookFields
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import BookFields
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,9 @@ from itertools import pairwise
 from tieline.depreciation.books import open_book
 from tieline.depreciation.checking import LineDifference, schedule_differences
 from tieline.depreciation.terms import BookTerms, Convention, DayBasis, Method
+from tieline.kernel.book_records import BookFields, ScheduleLine
 from tieline.kernel.currencies import Rounding
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import BookFields, ScheduleLine
 
 _DAY = dt.timedelta(days=1)
 _FEBRUARY = 2

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tieline.kernel.codecs import MAX_VALUE_BYTES, Codec
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import Model
 from tieline.kernel.records import HEADERS_UNREADABLE, Inbound, Typed
+from tieline.kernel.vocabulary import Model
 
 MAX_KEY_BYTES = 4_000  # a system's name and its id: at most 200 characters each, of four bytes
 MAX_HEADERS = 100  # a record of ours has about ten, a replayed letter some more

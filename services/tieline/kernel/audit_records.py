@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from tieline.kernel.model import Accepted, Code, Model, Origin, Text
+from tieline.kernel.vocabulary import Accepted, Code, Model, Origin, Text
 
 
 class AuditResult(StrEnum):

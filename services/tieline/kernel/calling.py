@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable
 
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord
 from tieline.kernel.consuming import close_connector
 from tieline.kernel.errands import NotBegun, errand, priority_of
 from tieline.kernel.errors import Rejected, Stop, Unavailable
@@ -19,7 +20,6 @@ from tieline.kernel.lanes import Task
 from tieline.kernel.memory import LedgerEntry
 from tieline.kernel.metering import TargetMeter
 from tieline.kernel.metrics import Cause
-from tieline.kernel.model import Command, PostCost, RemoveRecord
 from tieline.kernel.protocols import Sink
 from tieline.kernel.settling import Failed, ledger_key, settle
 from tieline.kernel.tables import Table

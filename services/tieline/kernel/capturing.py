@@ -19,7 +19,9 @@ from dataclasses import replace
 from confluent_kafka import Consumer, KafkaException, Producer
 
 from tieline.kernel import broker
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.audit_records import AuditReport
+from tieline.kernel.book_records import BookReport, DepreciationRunReport
 from tieline.kernel.consuming import (
     Processor,
     Runtime,
@@ -31,6 +33,7 @@ from tieline.kernel.consuming import (
     start_producer,
     stop_if_fenced,
 )
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.dead_letters import REPLAY_OF
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errands import Priority, run_errand
@@ -38,24 +41,16 @@ from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Una
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import SourcePosition
 from tieline.kernel.metering import LoopMeter, SourceMeter
-from tieline.kernel.model import (
-    AssetReport,
-    BookReport,
-    CostReport,
-    DepreciationRunReport,
-    FiscalPeriodReport,
-    InvoiceReport,
-    OrderReport,
-    ReceiptReport,
-    Report,
-)
 from tieline.kernel.movement_records import MovementReport
 from tieline.kernel.observing import Observer
+from tieline.kernel.order_records import InvoiceReport, OrderReport, ReceiptReport
+from tieline.kernel.period_records import FiscalPeriodReport
 from tieline.kernel.privacy import IDS_ONLY, Custodians, map_opaquely
 from tieline.kernel.producing import CHANGED_AT_MS, Writer, read_ms
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport, report_topic
+from tieline.kernel.reports import Report
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import RUN_TOPIC
 from tieline.kernel.vetting import Vetting

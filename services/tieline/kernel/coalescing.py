@@ -23,8 +23,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
+from tieline.kernel.command_records import Command, WriteAsset, WriteBook
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import Command, WriteAsset, WriteBook
 from tieline.kernel.settling import ledger_key
 
 

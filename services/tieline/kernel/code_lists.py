@@ -17,10 +17,14 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.audit_records import AuditFields
+from tieline.kernel.book_records import BookFields
+from tieline.kernel.cost_records import CostFields
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import AssetFields, BookFields, CostFields, InvoiceLine, Model, OrderLine, ReceiptLine
+from tieline.kernel.order_records import InvoiceLine, OrderLine, ReceiptLine
 from tieline.kernel.units import UNITS
+from tieline.kernel.vocabulary import Model
 
 ListName = Literal["asset-class", "cost-centre", "account", "unit", "method", "tax", "location"]
 CodeText = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]

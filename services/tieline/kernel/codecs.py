@@ -15,30 +15,42 @@ import fastavro
 from pydantic import ValidationError
 
 from tieline.kernel import (
+    asset_records,
     audit_records,
+    book_records,
+    command_records,
     conflict_records,
+    cost_records,
     drift_records,
     equipment_records,
     invoice_records,
     ledger_records,
     memory,
-    model,
     movement_records,
+    order_records,
+    period_records,
     procurement_records,
     reference_records,
+    vocabulary,
 )
 from tieline.kernel.declarations import Topic, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
-from tieline.kernel.model import Model
 from tieline.kernel.records import Typed
 from tieline.kernel.serialising import Write, parsed, reader_of, writer_of
+from tieline.kernel.vocabulary import Model
 
 MAGIC = 0
 HEAD_BYTES = 5  # the frame: one magic byte, four of schema id
 MAX_VALUE_BYTES = 1_000_000  # the broker's own default limit; nothing legitimate comes near it
 
 MIRRORS = (
-    model,
+    vocabulary,
+    asset_records,
+    book_records,
+    period_records,
+    order_records,
+    cost_records,
+    command_records,
     memory,
     audit_records,
     conflict_records,
@@ -53,23 +65,25 @@ MIRRORS = (
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
     **dict.fromkeys(
-        ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"), model.AssetEvent
+        ("AssetRegistered", "AssetChanged", "AssetMoved", "AssetPlacedInService", "AssetDisposed"),
+        asset_records.AssetEvent,
     ),
-    **dict.fromkeys(("AssetAssigned", "AssetReturned", "AssetCostCentreChanged"), model.AssetEvent),
-    **dict.fromkeys(("AssetMerged", "AssetSeparated"), model.AssetMergeEvent),
+    **dict.fromkeys(("AssetAssigned", "AssetReturned", "AssetCostCentreChanged"), asset_records.AssetEvent),
+    **dict.fromkeys(("AssetMerged", "AssetSeparated"), asset_records.AssetMergeEvent),
     **dict.fromkeys(("EquipmentLinked", "EquipmentLinkChanged"), equipment_records.EquipmentLinkEvent),
-    **dict.fromkeys(("PoApproved", "PoChanged", "PoLineCancelled", "PoClosed", "PoReopened"), model.OrderEvent),
-    "DepreciationScheduleReplaced": model.AssetBookChanged,
+    **dict.fromkeys(("PoApproved", "PoChanged", "PoLineCancelled", "PoClosed", "PoReopened"), order_records.OrderEvent),
+    "DepreciationScheduleReplaced": book_records.AssetBookChanged,
     **dict.fromkeys(
-        (f"DepreciationRun{step}" for step in ("Started", "Posted", "Failed", "Completed")), model.DepreciationRunEvent
+        (f"DepreciationRun{step}" for step in ("Started", "Posted", "Failed", "Completed")),
+        book_records.DepreciationRunEvent,
     ),
-    **dict.fromkeys(("CostPosted", "CostCapitalised", "CostReversed"), model.CostEvent),
-    **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), model.PeriodEvent),
-    **dict.fromkeys(("GoodsReceived", "GoodsReceiptReversed"), model.ReceiptEvent),
-    **dict.fromkeys(("InvoiceMatched", "InvoiceReversed"), model.InvoiceEvent),
+    **dict.fromkeys(("CostPosted", "CostCapitalised", "CostReversed"), cost_records.CostEvent),
+    **dict.fromkeys(("PeriodOpened", "PeriodClosing", "PeriodClosed", "PeriodReopened"), period_records.PeriodEvent),
+    **dict.fromkeys(("GoodsReceived", "GoodsReceiptReversed"), order_records.ReceiptEvent),
+    **dict.fromkeys(("InvoiceMatched", "InvoiceReversed"), order_records.InvoiceEvent),
     **dict.fromkeys(
         ("AssetCapitalised", "AssetCostAdjusted", "AssetReclassified", "AssetCapitalisationReversed"),
-        model.AcquisitionEvent,
+        order_records.AcquisitionEvent,
     ),
     **dict.fromkeys(audit_records.EVENT_NAMES.values(), audit_records.AuditEvent),
     **dict.fromkeys(movement_records.EVENT_NAMES.values(), movement_records.MovementEvent),

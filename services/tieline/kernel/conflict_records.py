@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from tieline.kernel.model import Code, Model, Text
+from tieline.kernel.vocabulary import Code, Model, Text
 
 
 class ConflictOutcome(StrEnum):

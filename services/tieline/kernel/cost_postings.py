@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
 
+from tieline.kernel.command_records import CostPosting
+from tieline.kernel.cost_records import CostFields, CostLine, CostReceiver, ReceiverKind
 from tieline.kernel.currencies import split_by_share
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import CostFields, CostLine, CostPosting, CostReceiver, Money, ReceiverKind
+from tieline.kernel.vocabulary import Money
 
 Receiver = tuple[ReceiverKind, str]
 """Kind and code."""

@@ -33,6 +33,7 @@ from confluent_kafka import KafkaException, Producer
 from tieline.kernel import broker
 from tieline.kernel.calling import NEVER, Calls
 from tieline.kernel.coalescing import count_passed_over, tell_passed_over
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.consuming import (
     Runtime,
     group_of,
@@ -50,7 +51,6 @@ from tieline.kernel.lanes import Lanes, Task
 from tieline.kernel.memory import LedgerEntry, ParkedKey
 from tieline.kernel.metering import LoopMeter, MeteredSink, TargetMeter, sources_of
 from tieline.kernel.metrics import Cause
-from tieline.kernel.model import Command, Model, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import Parking
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Sink
@@ -69,6 +69,7 @@ from tieline.kernel.settling import (
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import commands_of
 from tieline.kernel.vetting import Vetting
+from tieline.kernel.vocabulary import Model
 
 BATCH_COMMANDS = 200
 MOMENT_SECS = 0.05

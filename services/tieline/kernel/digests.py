@@ -7,7 +7,7 @@ import json
 
 from pydantic import BaseModel
 
-from tieline.kernel.model import AssetFields
+from tieline.kernel.asset_records import AssetFields
 
 # A sink hashes what its system answered, where a person may have a name; the source's report has an opaque id.
 _PERSONAL = frozenset({"custodian"})

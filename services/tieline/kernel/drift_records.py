@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import AwareDatetime, Field
 
 from tieline.kernel.memory import Drift
-from tieline.kernel.model import Code, Model
+from tieline.kernel.vocabulary import Code, Model
 
 
 class DriftDetected(Model):

@@ -6,7 +6,8 @@ import datetime as dt
 
 from pydantic import AwareDatetime, Field
 
-from tieline.kernel.model import Accepted, Code, DisposalKind, Model, Origin, Quantity
+from tieline.kernel.asset_records import DisposalKind
+from tieline.kernel.vocabulary import Accepted, Code, Model, Origin, Quantity
 
 
 class EquipmentLinkFields(Model):

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
 
+from tieline.kernel.command_records import Command
 from tieline.kernel.errors import Unavailable
-from tieline.kernel.model import Command
 
 T = TypeVar("T")
 

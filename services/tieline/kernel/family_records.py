@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import AwareDatetime
 
 from tieline.kernel.families import Family
-from tieline.kernel.model import Accepted, Code, Dispatch, Model, Origin, Text
+from tieline.kernel.vocabulary import Accepted, Code, Dispatch, Model, Origin, Text
 
 
 class FamilyReport(Model):

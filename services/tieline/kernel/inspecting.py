@@ -26,9 +26,9 @@ from tieline.kernel.codecs import Codec
 from tieline.kernel.declarations import Topic
 from tieline.kernel.errors import Rejected, Stop, Unavailable
 from tieline.kernel.landscape import Kafka, Landscape
-from tieline.kernel.model import Model
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound
+from tieline.kernel.vocabulary import Model
 
 M = TypeVar("M", bound=Model)
 Where = tuple[str, int]  # topic, partition

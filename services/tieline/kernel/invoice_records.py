@@ -6,7 +6,8 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from tieline.kernel.model import Accepted, Amount, Code, Currency, MatchType, Model, Quantity
+from tieline.kernel.order_records import MatchType
+from tieline.kernel.vocabulary import Accepted, Amount, Code, Currency, Model, Quantity
 
 
 class MismatchMeasure(StrEnum):

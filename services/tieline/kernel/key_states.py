@@ -14,15 +14,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-
-class KeyState(StrEnum):
-    """How a key stands."""
-
-    UNKNOWN = "UNKNOWN"
-    FLOWING = "FLOWING"  # each command as it comes
-    RETRYING = "RETRYING"  # its first command failed and is tried again; those behind it wait in the topic
-    PARKED = "PARKED"  # its first command is a dead letter; those behind it wait as letters
-    DRAINING = "DRAINING"  # the first letter is resolved, those behind it follow one by one
+from tieline.kernel.memory import KeyState
 
 
 class KeyEvent(StrEnum):

@@ -34,12 +34,12 @@ from pydantic import (
     model_validator,
 )
 
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.calendars import CALENDAR_YEAR, Calendar
 from tieline.kernel.code_lists import CodeEntry, ListName, code_list_faults
 from tieline.kernel.error_policies import OnError, refusal
 from tieline.kernel.errors import Stop
 from tieline.kernel.families import Families, read_families
-from tieline.kernel.model import AssetFields
 from tieline.kernel.quotas import Quota
 from tieline.kernel.reference_records import EMPLOYEE, Family
 

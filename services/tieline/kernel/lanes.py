@@ -6,8 +6,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from tieline.kernel.command_records import Command
 from tieline.kernel.guarding import Tries
-from tieline.kernel.model import Command
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import Outcome
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from tieline.kernel.model import Amount, Code, Currency, Model, Text
+from tieline.kernel.vocabulary import Amount, Code, Currency, Model, Text
 
 
 class ControlMeasure(StrEnum):

@@ -13,12 +13,12 @@ from enum import StrEnum
 
 from tieline.kernel import dead_letters
 from tieline.kernel.admitting import decode
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.declarations import Topic
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.inspecting import LogReader, read_rows, read_tail
 from tieline.kernel.memory import LedgerEntry, LetterAction, LetterCase, ParkedKey
-from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.parking import coordinates_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import aggregate_of, is_superseded, ledger_key

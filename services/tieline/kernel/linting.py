@@ -12,15 +12,15 @@ from typing import Any
 
 from pydantic import AwareDatetime
 
-from tieline.kernel import model
+from tieline.kernel import vocabulary
 from tieline.kernel.codecs import MIRRORS, model_of
 from tieline.kernel.compatibility import unreadable_under
 from tieline.kernel.declarations import CONSUMER, NAMESPACE, SYSTEM, TopicTemplate, Tree
 from tieline.kernel.findings import Finding
 from tieline.kernel.fleet import PROCESSORS
 from tieline.kernel.meaning_rules import DECIMAL_SIZES, decimal_size, meaning_findings, parts, referred
-from tieline.kernel.model import Model
 from tieline.kernel.schema_changes import Schema, differences, type_words
+from tieline.kernel.vocabulary import Model
 
 Mirror = type[Model] | type[StrEnum]
 
@@ -35,10 +35,10 @@ _PLAIN_TYPES: Mapping[Any, Any] = {
     bytes: "bytes",
     dt.date: {"type": "int", "logicalType": "date"},
     AwareDatetime: {"type": "long", "logicalType": "timestamp-millis"},
-    model.Amount: {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4},
-    model.UnitPrice: {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 6},
-    model.Quantity: {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 6},
-    model.FxRate: {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 9},
+    vocabulary.Amount: {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4},
+    vocabulary.UnitPrice: {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 6},
+    vocabulary.Quantity: {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 6},
+    vocabulary.FxRate: {"type": "bytes", "logicalType": "decimal", "precision": 18, "scale": 9},
 }
 
 
@@ -209,7 +209,8 @@ def kernel_mirrors(schema_names: Iterable[str]) -> Mapping[str, Mirror]:
         name: found
         for module in MIRRORS
         for name, found in vars(module).items()
-        if isinstance(found, type) and issubclass(found, (Model, StrEnum)) and found not in (Model, StrEnum)
+        if isinstance(found, type) and issubclass(found, (Model, StrEnum)) and found.__module__ == module.__name__
+        if found is not Model
     }
     mirrors: dict[str, Mirror] = {}
     for name in schema_names:

@@ -11,7 +11,7 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
-from tieline.kernel.model import AssetFields
+from tieline.kernel.asset_records import AssetFields
 
 
 class NormalForm(StrEnum):

@@ -10,21 +10,12 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from tieline.kernel.key_states import KeyState
+from tieline.kernel.asset_records import AssetFields, AssetReport, AssetState
+from tieline.kernel.book_records import BookFields
+from tieline.kernel.cost_records import CostFields, CostReport
 from tieline.kernel.ledger_records import LedgerBalance
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    AssetState,
-    BookFields,
-    Code,
-    CostFields,
-    CostReport,
-    Model,
-    OrderFields,
-    Period,
-    Text,
-)
+from tieline.kernel.order_records import OrderFields
+from tieline.kernel.vocabulary import Code, Model, Period, Text
 
 
 class LinkStatus(StrEnum):
@@ -150,6 +141,16 @@ class WaitingLetter(Model):
         description="Version the command brings the target to; 0 for one that no later command can replace.",
     )
     fields: tuple[str, ...] = Field(default=(), description="Fields the command may change, where it says only some.")
+
+
+class KeyState(StrEnum):
+    """How a key stands."""
+
+    UNKNOWN = "UNKNOWN"
+    FLOWING = "FLOWING"  # each command as it comes
+    RETRYING = "RETRYING"  # its first command failed and is tried again; those behind it wait in the topic
+    PARKED = "PARKED"  # its first command is a dead letter; those behind it wait as letters
+    DRAINING = "DRAINING"  # the first letter is resolved, those behind it follow one by one
 
 
 class ParkedKey(Model):

@@ -10,14 +10,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.command_records import Command
 from tieline.kernel.dead_letters import REPLAY_OF, dead_letter_topic
 from tieline.kernel.errands import Priority
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
-from tieline.kernel.key_states import KeyState
 from tieline.kernel.landscape import Flow
-from tieline.kernel.memory import ParkedKey
+from tieline.kernel.memory import KeyState, ParkedKey
 from tieline.kernel.metrics import OTHER, Age, Cause, Ending, Measure, Metrics
-from tieline.kernel.model import Command
 from tieline.kernel.producing import CHANGED_AT_MS, CORRELATION, read_ms, source_of
 from tieline.kernel.protocols import Account, Connector, RawItem, Sink, Written
 from tieline.kernel.records import Inbound, Outbound

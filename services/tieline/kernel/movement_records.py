@@ -12,7 +12,8 @@ from enum import StrEnum
 
 from pydantic import AwareDatetime, Field
 
-from tieline.kernel.model import Accepted, Amount, Code, Currency, DisposalKind, Model, Origin, Period, Text
+from tieline.kernel.asset_records import DisposalKind
+from tieline.kernel.vocabulary import Accepted, Amount, Code, Currency, Model, Origin, Period, Text
 
 
 class MovementKind(StrEnum):

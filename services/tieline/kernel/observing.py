@@ -12,29 +12,26 @@ from typing import TypeVar
 from confluent_kafka import Consumer, Producer
 
 from tieline.kernel import broker
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.balances import observe_balances, read_balances
+from tieline.kernel.book_records import BookReport, DepreciationRunReport
 from tieline.kernel.consuming import Runtime, next_offsets
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errands import Priority, run_errand
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
-from tieline.kernel.model import (
-    AssetReport,
-    BookReport,
-    CostReport,
-    DepreciationRunReport,
-    FiscalPeriodReport,
-    OrderReport,
-    Report,
-)
 from tieline.kernel.movement_records import MovementReport
+from tieline.kernel.order_records import OrderReport
+from tieline.kernel.period_records import FiscalPeriodReport
 from tieline.kernel.privacy import map_opaquely
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport
+from tieline.kernel.reports import Report
 from tieline.kernel.topic_names import RUN_TOPIC, commands_of
 
 T = TypeVar("T")

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
+from tieline.kernel.asset_records import CLEARABLE, AssetFields, AssetState, PhysicalStatus
 from tieline.kernel.landscape import Landscape, OwnershipRule
-from tieline.kernel.model import CLEARABLE, AssetFields, AssetState, PhysicalStatus
 from tieline.kernel.reference_records import FAMILIES
 
 ERP = "erp"

@@ -11,13 +11,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.command_records import Command, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.dead_letters import ACTION, bury, clean, first_coordinates
 from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.key_states import KeyEvent, state_after
 from tieline.kernel.memory import ParkedKey, WaitingLetter
-from tieline.kernel.model import Command, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.settling import entity_of, ledger_key
 from tieline.kernel.tables import Table

@@ -17,12 +17,13 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.audit_records import AuditReport
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import Landscape, resolve_settings
-from tieline.kernel.model import AssetReport, Report
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.reference_records import EMPLOYEE, ReferenceReport
+from tieline.kernel.reports import Report
 
 MIN_KEY_CHARS = 32
 MAX_ID_CHARS = 40

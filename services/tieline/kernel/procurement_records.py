@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from tieline.kernel.model import Code, Currency, Model, Text
+from tieline.kernel.vocabulary import Code, Currency, Model, Text
 
 
 class StepStatus(StrEnum):

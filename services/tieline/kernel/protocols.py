@@ -11,9 +11,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from tieline.kernel.command_records import Command
 from tieline.kernel.errands import Priority
 from tieline.kernel.ledger_records import LedgerBalance
-from tieline.kernel.model import Command, Report
+from tieline.kernel.reports import Report
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.command_records import Command, CommandSettled, SettledAs
 from tieline.kernel.dead_letters import clean
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import LedgerEntry, Stage
-from tieline.kernel.model import Command, CommandSettled, SettledAs
 from tieline.kernel.protocols import Written
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.settling import aggregate_of, entity_of, ledger_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tieline.kernel.model import Model
+from tieline.kernel.vocabulary import Model
 
 HEADERS_UNREADABLE = "tl_headers_unreadable"
 """Stands alone for the headers of a record whose headers the client cannot give: a name in them is not UTF-8."""

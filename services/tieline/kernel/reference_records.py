@@ -2,7 +2,7 @@
 
 They go by their code, not by an id of the hub's, and hold from day to day. A system may keep one record of a code, or
 one for each span of days: the code's state has them all. Of an employee there is only the opaque id (T40,
-kernel/privacy.py). Every class mirrors one Avro record, like those of kernel/model.py.
+kernel/privacy.py). Every class mirrors one Avro record, like those of the other kernel modules of that kind.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field
 
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import Accepted, Code, Model, Origin, Text
+from tieline.kernel.vocabulary import Accepted, Code, Model, Origin, Text
 
 Family = Literal["cost-centre", "location", "employee", "supplier", "asset-class", "gl-account"]
 CodeListName = Literal["cost-centre", "location", "asset-class", "account"]

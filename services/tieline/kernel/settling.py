@@ -15,13 +15,13 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.errands import NotBegun
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.guarding import Gate, Postponed, Tries
 from tieline.kernel.memory import LedgerEntry, Stage
 from tieline.kernel.metrics import Cause
-from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Sink, Written
 
 ATTEMPTS = 5

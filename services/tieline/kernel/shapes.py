@@ -17,7 +17,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import AwareDatetime, Field, create_model
 
-from tieline.kernel import model
+from tieline.kernel import vocabulary
 from tieline.kernel.codecs import model_of
 from tieline.kernel.declarations import (
     NAMESPACE,
@@ -34,13 +34,13 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.families import TOPIC_CLASSES, Families, Family
 from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyReport, FamilyState
 from tieline.kernel.linting import Mirror, kernel_mirrors
-from tieline.kernel.model import Model
+from tieline.kernel.vocabulary import Model
 
 _DECIMALS: Mapping[tuple[object, object], Any] = {
-    (20, 4): model.Amount,
-    (20, 6): model.UnitPrice,
-    (18, 6): model.Quantity,
-    (18, 9): model.FxRate,
+    (20, 4): vocabulary.Amount,
+    (20, 6): vocabulary.UnitPrice,
+    (18, 6): vocabulary.Quantity,
+    (18, 9): vocabulary.FxRate,
 }
 _LONG = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 _BARE: Mapping[str, Any] = {"long": _LONG, "boolean": bool, "bytes": bytes}
@@ -289,7 +289,7 @@ def _info(field: Mapping[str, Any], annotation: Any) -> Any:
 
 def _text(name: str) -> Any:
     if name == "currency" or name.endswith("_currency"):
-        return model.Currency
+        return vocabulary.Currency
     if name in ("period", "posting_period"):
-        return model.Period
-    return model.Code if name == "record_id" else model.Text
+        return vocabulary.Period
+    return vocabulary.Code if name == "record_id" else vocabulary.Text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar, cast
 
-from tieline.kernel.model import Model
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.vocabulary import Model
 
 M = TypeVar("M", bound=Model)
 

@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from tieline.kernel.model import AssetEvent
+from tieline.kernel.asset_records import AssetEvent
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from tieline.kernel.asset_records import AssetState, PhysicalStatus
 from tieline.kernel.clock import utc_now
 from tieline.kernel.dead_letters import clean
 from tieline.kernel.inspecting import LogReader, read_rows
-from tieline.kernel.model import AssetState, PhysicalStatus
 from tieline.kernel.reference_records import EMPLOYEE, ReferenceState, ReferenceStatus, state_topic
 from tieline.operating.commands import DEFAULT_LANDSCAPE, JsonOption, LandscapeOption, open_console
 from tieline.operating.finding import ASSETS

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tieline.kernel.asset_records import AssetState
 from tieline.kernel.errors import Stop
 from tieline.kernel.inspecting import LogReader, read_rows
 from tieline.kernel.memory import XRef
-from tieline.kernel.model import AssetState
 
 ASSETS = "asset.asset.state.v1"
 LINKS = "hub.xref.state.v1"

@@ -12,12 +12,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
+from tieline.kernel.command_records import CommandSettled, SettledAs
 from tieline.kernel.dead_letters import first_coordinates
 from tieline.kernel.inspecting import LogReader, Where, Window, read_rows, read_spans, read_tail, read_windows
 from tieline.kernel.landscape import Flow, Landscape, ObjectName
 from tieline.kernel.letters import PARKED
 from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
-from tieline.kernel.model import CommandSettled, SettledAs
 from tieline.kernel.producing import CORRELATION, source_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.topic_names import LEDGER, results_of

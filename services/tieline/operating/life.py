@@ -9,12 +9,14 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieline.kernel.asset_records import AssetState
+from tieline.kernel.book_records import BookState
+from tieline.kernel.cost_records import CostState
 from tieline.kernel.errors import Rejected
 from tieline.kernel.fleet import consumers
 from tieline.kernel.inspecting import LogReader, Where, Window, read_latest, read_rows, read_spans, read_windows
 from tieline.kernel.letters import PARKED, read_book
 from tieline.kernel.memory import Conflict, Drift, LedgerEntry, ParkedKey, PeriodHold, XRef
-from tieline.kernel.model import AssetState, BookState, CostState
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import aggregate_of

@@ -22,9 +22,8 @@ from tieline.kernel.inspecting import (
     read_spans,
     read_windows,
 )
-from tieline.kernel.key_states import KeyState
 from tieline.kernel.letters import PARKED, Book, Standing, input_topics
-from tieline.kernel.memory import ParkedKey, SourcePosition
+from tieline.kernel.memory import KeyState, ParkedKey, SourcePosition
 from tieline.kernel.records import Inbound
 from tieline.kernel.retention import Expiry, first_expiry, retention_secs
 from tieline.kernel.topic_names import RUN_TOPIC

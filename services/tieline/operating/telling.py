@@ -4,32 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tieline.kernel.asset_records import AssetEvent, AssetMergeEvent, AssetReport
 from tieline.kernel.audit_records import AuditEvent, AuditReport
+from tieline.kernel.book_records import AssetBookChanged, BookReport, DepreciationPosted
+from tieline.kernel.command_records import CommandSettled, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.cost_records import CostEvent, CostReport
 from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyReport
 from tieline.kernel.memory import LinkDecision
-from tieline.kernel.model import (
-    Accepted,
-    AssetBookChanged,
-    AssetEvent,
-    AssetMergeEvent,
-    AssetReport,
-    BookReport,
-    CommandSettled,
-    CostEvent,
-    CostReport,
-    DepreciationPosted,
-    InvoiceReport,
-    OrderReport,
-    PostCost,
-    ReceiptReport,
-    RemoveRecord,
-    Report,
-    WriteAsset,
-    WriteBook,
-)
 from tieline.kernel.movement_records import MovementEvent, MovementReport
+from tieline.kernel.order_records import InvoiceReport, OrderReport, ReceiptReport
 from tieline.kernel.records import Inbound, Typed
+from tieline.kernel.reports import Report
 from tieline.kernel.topic_names import IDENTIFIED
+from tieline.kernel.vocabulary import Accepted
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,32 +6,25 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 
+from tieline.kernel.asset_records import AssetReport, AssetState
 from tieline.kernel.audit_records import AuditReport
+from tieline.kernel.book_records import BookReport, DepreciationRunReport, ScheduleLine
 from tieline.kernel.clock import Clock
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LinkAction, LinkDecision, PeriodHold
-from tieline.kernel.model import (
-    AssetReport,
-    AssetState,
-    BookReport,
-    CostReport,
-    DepreciationRunReport,
-    FiscalPeriodReport,
-    InvoiceReport,
-    OrderReport,
-    Origin,
-    ReceiptReport,
-    ScheduleLine,
-)
 from tieline.kernel.movement_records import MovementReport
+from tieline.kernel.order_records import InvoiceReport, OrderReport, ReceiptReport
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
+from tieline.kernel.period_records import FiscalPeriodReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import CENTRE, ReferenceReport
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Origin
 from tieline.processors.accepting import role_of
 from tieline.processors.asset_records import AssetRecords
 from tieline.processors.audits import Audits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.model import Accepted, Origin
+from tieline.kernel.vocabulary import Accepted, Origin
 
 
 @dataclass(frozen=True, slots=True)

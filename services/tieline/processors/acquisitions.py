@@ -15,11 +15,10 @@ from functools import cached_property
 
 from tieline.kernel.currencies import minor_unit
 from tieline.kernel.landscape import Capitalisation
-from tieline.kernel.model import (
+from tieline.kernel.order_records import (
     ApprovalStatus,
     InvoiceState,
     MatchType,
-    Money,
     OrderFields,
     OrderLine,
     ProposalStatus,
@@ -27,6 +26,7 @@ from tieline.kernel.model import (
     ReceiptState,
     Treatment,
 )
+from tieline.kernel.vocabulary import Money
 from tieline.processors.capitalise import lay_out
 from tieline.processors.documents import (
     Charged,

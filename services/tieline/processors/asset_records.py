@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+from tieline.kernel.asset_records import AssetEvent, AssetReport, AssetState
 from tieline.kernel.clock import Clock
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry
-from tieline.kernel.model import AssetEvent, AssetReport, AssetState, Origin
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, Ownership
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import ASSET_EVENTS
+from tieline.kernel.vocabulary import Origin
 from tieline.processors.accepting import Posts, accepted_as, role_of
 from tieline.processors.equipment import Equipment, without_disposal
 from tieline.processors.fiscal_periods import FiscalPeriods, Waits

@@ -8,14 +8,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tieline.kernel.landscape import Capitalisation
-from tieline.kernel.model import (
-    AcquiredRecord,
-    AcquisitionEvent,
-    Money,
-    OrderFields,
-    Origin,
-    ProposedAsset,
-)
+from tieline.kernel.order_records import AcquiredRecord, AcquisitionEvent, OrderFields, ProposedAsset
+from tieline.kernel.vocabulary import Money, Origin
 from tieline.processors.accepting import accepted_as
 from tieline.processors.acquisitions import BOOKED
 from tieline.processors.capitalise import share_amount

@@ -6,21 +6,20 @@ import datetime as dt
 from collections import Counter
 from decimal import Decimal
 
-from tieline.kernel.errors import Rejected
-from tieline.kernel.model import (
-    Accepted,
+from tieline.kernel.asset_records import AssetState
+from tieline.kernel.book_records import (
     AssetBookChanged,
-    AssetState,
     BookFields,
     BookReport,
     BookState,
     DepreciationPosted,
-    Money,
     ScheduleLine,
 )
+from tieline.kernel.errors import Rejected
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import BOOK_EVENTS, POSTING_EVENTS
+from tieline.kernel.vocabulary import Accepted, Money
 from tieline.processors.accepting import Posts, accepted_as
 from tieline.processors.depreciation_runs import DepreciationRuns, PeriodOf
 from tieline.processors.hearing import is_news, is_older

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.cost_records import CostState, CostTreatment
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import CostState, CostTreatment
 from tieline.kernel.movement_records import MovementKind, MovementState
 from tieline.kernel.ownership import ERP
 from tieline.kernel.tables import Table

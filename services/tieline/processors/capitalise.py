@@ -5,20 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import ROUND_DOWN, Decimal
 
+from tieline.kernel.asset_records import AssetFields, AssetReport, PhysicalStatus
 from tieline.kernel.currencies import minor_unit
 from tieline.kernel.landscape import Capitalisation
-from tieline.kernel.model import (
-    Accepted,
-    AcquisitionEvent,
-    ApprovalStatus,
-    AssetFields,
-    AssetReport,
-    Money,
-    OrderEvent,
-    OrderLine,
-    Origin,
-    PhysicalStatus,
-)
+from tieline.kernel.order_records import AcquisitionEvent, ApprovalStatus, OrderEvent, OrderLine
+from tieline.kernel.vocabulary import Accepted, Money, Origin
 from tieline.processors.quantities import in_pieces
 
 MOST_RECORDS = 1000  # of one order line

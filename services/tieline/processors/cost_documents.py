@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from tieline.kernel.clock import Clock
 from tieline.kernel.cost_postings import check_receivers
+from tieline.kernel.cost_records import CostEvent, CostReport, CostShare, CostState, CostTreatment
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import CostEvent, CostReport, CostShare, CostState, CostTreatment
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import COST_EVENTS

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from tieline.kernel.clock import Clock
+from tieline.kernel.cost_records import CostReport, CostState
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import CostReport, CostState, InvoiceReport, InvoiceState
+from tieline.kernel.order_records import InvoiceReport, InvoiceState
 from tieline.kernel.tables import Table
 from tieline.processors.conflicts import conflicts_over, keep_conflict
 from tieline.processors.documents import document_ref

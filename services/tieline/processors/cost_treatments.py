@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tieline.kernel.cost_records import CostFields, CostTreatment
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import RepairThreshold
-from tieline.kernel.model import CostFields, CostTreatment
 
 
 @dataclass(frozen=True, slots=True)

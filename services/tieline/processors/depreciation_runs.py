@@ -9,20 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from tieline.kernel.model import (
-    Accepted,
-    AssetState,
+from tieline.kernel.asset_records import AssetState
+from tieline.kernel.book_records import (
     BookState,
     DepreciationRunEvent,
     DepreciationRunFields,
     DepreciationRunReport,
     DepreciationRunState,
-    Money,
     RunStatus,
     ScheduleLine,
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Accepted, Money
 
 RUN_REPORTS = "depreciation.run.report.v1"
 RUN_EVENTS = "depreciation.run.event.v1"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Generic, TypeVar
 
-from tieline.kernel.model import (
+from tieline.kernel.order_records import (
     InvoiceFields,
     InvoiceLine,
     InvoiceState,

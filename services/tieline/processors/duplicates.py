@@ -5,23 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Collection, Iterator, Mapping
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields, AssetMergeEvent, AssetReport, AssetState, Word
+from tieline.kernel.book_records import AssetBookChanged, BookState
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import AssetMerge, Conflict, LinkDecision
-from tieline.kernel.model import (
-    Accepted,
-    AssetBookChanged,
-    AssetEvent,
-    AssetFields,
-    AssetMergeEvent,
-    AssetReport,
-    AssetState,
-    BookState,
-    Origin,
-    Word,
-)
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import ASSET_EVENTS, BOOK_EVENTS
+from tieline.kernel.vocabulary import Accepted, Origin
 from tieline.processors.books import Books
 from tieline.processors.hearing import MERGE
 from tieline.processors.vectors import HUB, as_text, digest_of

@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from tieline.kernel.asset_records import AssetReport, AssetState, PhysicalStatus
+from tieline.kernel.cost_records import CostFields, CostShare
 from tieline.kernel.currencies import split_by_share
 from tieline.kernel.equipment_records import (
     EquipmentLinkEvent,
@@ -21,9 +23,9 @@ from tieline.kernel.equipment_records import (
 )
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import LinkDecision
-from tieline.kernel.model import AssetReport, AssetState, CostFields, CostShare, Money, PhysicalStatus
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Money
 from tieline.processors.accepting import accepted_as
 from tieline.processors.duplicates import decided_as
 from tieline.processors.index import Index

@@ -16,10 +16,10 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyReport, FamilyState
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, LedgerEntry
-from tieline.kernel.model import Model, Money, Origin
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import FamilyShapes
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Model, Money, Origin
 from tieline.processors.accepting import accepted_as
 from tieline.processors.conflicts import conflicts_over, keep_conflict
 from tieline.processors.linking import Linking, identified, key_of

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from tieline.kernel.calendars import REGULAR_PERIODS, FiscalPeriodKey
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Fiscal, FiscalCompany, Late
-from tieline.kernel.model import (
+from tieline.kernel.period_records import (
     FiscalPeriodFields,
     FiscalPeriodReport,
     FiscalPeriodState,

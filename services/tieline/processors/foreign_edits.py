@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from tieline.kernel.asset_records import CLEARABLE, AssetFields, AssetReport, AssetState
 from tieline.kernel.clock import Clock
 from tieline.kernel.conflict_records import ConflictFound, ConflictResolution, ConflictResolved
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import CLEARABLE, AssetFields, AssetReport, AssetState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.processors.conflicts import conflict_key, conflicts_over

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from tieline.kernel.model import AssetState, Origin
+from tieline.kernel.asset_records import AssetState
+from tieline.kernel.vocabulary import Origin
 from tieline.processors.merging import PURCHASE_LINE
 
 MERGE = "merge "

@@ -8,30 +8,23 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Iterable
 
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.audit_records import AuditReport, AuditResult
+from tieline.kernel.book_records import BookReport
 from tieline.kernel.clock import Clock
 from tieline.kernel.code_lists import CodeLists
+from tieline.kernel.command_records import CommandSettled, SettledAs
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.matching import MatchRules
 from tieline.kernel.memory import A_PERSON, LinkAction, LinkDecision, LinkStatus, XRef
-from tieline.kernel.model import (
-    AssetReport,
-    BookReport,
-    CommandSettled,
-    CostReport,
-    InvoiceFields,
-    InvoiceReport,
-    OrderReport,
-    Origin,
-    ReceiptFields,
-    ReceiptReport,
-    SettledAs,
-)
 from tieline.kernel.movement_records import MovementReport
+from tieline.kernel.order_records import InvoiceFields, InvoiceReport, OrderReport, ReceiptFields, ReceiptReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import FAMILIES, ReferenceReport
+from tieline.kernel.vocabulary import Origin
 from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.families import identify_record
 from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of

@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Callable
 from urllib.parse import quote
 
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.matching import MatchRule, MatchRules, load_match_rules, normal_form
-from tieline.kernel.model import AssetReport
 
 Entropy = Callable[[int], bytes]
 

@@ -16,7 +16,7 @@ from tieline.kernel.currencies import minor_units, round_to_minor_unit
 from tieline.kernel.invoice_records import InvoiceMismatch, MismatchMeasure
 from tieline.kernel.landscape import InvoiceMatching
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import MatchType, OrderLine
+from tieline.kernel.order_records import MatchType, OrderLine
 from tieline.kernel.tables import Table
 from tieline.processors.acquisitions import Documents
 from tieline.processors.conflicts import keep_conflict

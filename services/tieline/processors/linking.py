@@ -7,10 +7,10 @@ import datetime as dt
 from tieline.kernel.clock import Clock
 from tieline.kernel.matching import MatchRules, load_match_rules
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
-from tieline.kernel.model import Origin
 from tieline.kernel.producing import pass_on
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.topic_names import IDENTIFIED
+from tieline.kernel.vocabulary import Origin
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, Holds, Links, xref_key
 
 SECOND_RECORD = "tl_second_record"

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import StrEnum
 
+from tieline.kernel.asset_records import CLEARABLE, AssetFields, AssetReport, AssetState, PhysicalStatus, Word
 from tieline.kernel.conflict_records import ConflictOutcome, ConflictSide
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.memory import LedgerEntry
-from tieline.kernel.model import CLEARABLE, AssetFields, AssetReport, AssetState, Money, PhysicalStatus, Word
 from tieline.kernel.ownership import FieldRule, Ownership, Policy
+from tieline.kernel.vocabulary import Money
 from tieline.processors.retiring import (
     DISPOSAL,
     STATUS,

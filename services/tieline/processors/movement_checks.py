@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from tieline.kernel.asset_records import DisposalKind
 from tieline.kernel.currencies import minor_units
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import DisposalKind
 from tieline.kernel.movement_records import MovementFields, MovementKind, RevisionPolicy
 
 SIDES = (

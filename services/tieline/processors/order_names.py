@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tieline.kernel.model import ApprovalStatus, OrderFields
+from tieline.kernel.order_records import ApprovalStatus, OrderFields
 
 
 def cancelled_lines(old: OrderFields | None, new: OrderFields) -> tuple[str, ...]:

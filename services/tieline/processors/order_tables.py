@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, TypeVar
 
-from tieline.kernel.model import InvoiceState, Model, Origin, ProposedAsset, ReceiptState
+from tieline.kernel.order_records import InvoiceState, ProposedAsset, ReceiptState
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Model, Origin
 from tieline.processors.documents import document_ref, reversed_ref
 
 Row = TypeVar("Row", ReceiptState, InvoiceState, ProposedAsset)

@@ -12,18 +12,16 @@ from tieline.kernel.errors import Rejected
 from tieline.kernel.invoice_records import PoInvoiceBlocked
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import (
+from tieline.kernel.order_records import (
     InvoiceEvent,
     InvoiceLine,
     InvoiceReport,
     InvoiceState,
-    Model,
     OrderEvent,
     OrderFields,
     OrderLine,
     OrderReport,
     OrderState,
-    Origin,
     ProposedAsset,
     ReceiptEvent,
     ReceiptFields,
@@ -32,6 +30,7 @@ from tieline.kernel.model import (
 )
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Model, Origin
 from tieline.processors.accepting import accepted_as
 from tieline.processors.acquisitions import Documents, acquire, proposal_id
 from tieline.processors.bookings import Cause, Rows, acquired_records, book_changes

@@ -11,12 +11,13 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.clock import Clock
+from tieline.kernel.cost_records import CostReport, CostState
 from tieline.kernel.dead_letters import clean
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import PeriodHold
-from tieline.kernel.model import AssetReport, CostReport, CostState
 from tieline.kernel.producing import CORRELATION
 from tieline.kernel.records import Inbound, Outbound
 from tieline.kernel.tables import Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 
-from tieline.kernel.model import AssetReport, AssetState
+from tieline.kernel.asset_records import AssetReport, AssetState
 from tieline.kernel.ownership import ERP, expects_asset
 from tieline.processors.merging import Merged, name_event
 

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from tieline.kernel.landscape import ProcureToPay
-from tieline.kernel.model import ApprovalStatus, MatchType, OrderFields, OrderLine, ProposalStatus, ProposedAsset
+from tieline.kernel.order_records import (
+    ApprovalStatus,
+    MatchType,
+    OrderFields,
+    OrderLine,
+    ProposalStatus,
+    ProposedAsset,
+)
 from tieline.kernel.procurement_records import OPEN, PurchaseStep, StepStatus
 from tieline.processors.acquisitions import BOOKED, DECIDED, Documents
 from tieline.processors.documents import LineDocuments, acquired_by_invoice, charges, deliveries

@@ -11,9 +11,9 @@ import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tieline.kernel.asset_records import AssetFields, AssetReport, AssetState
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import AssetFields, AssetReport, AssetState
 from tieline.kernel.ownership import ERP, Ownership, expects_asset
 from tieline.kernel.reference_records import CENTRE, EMPLOYEE, ReferenceFields, ReferenceState, ReferenceStatus
 from tieline.processors.fiscal_periods import Waits

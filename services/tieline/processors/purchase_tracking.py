@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from itertools import islice
 
+from tieline.kernel.asset_records import AssetState
 from tieline.kernel.landscape import ProcureToPay
-from tieline.kernel.model import AssetState, OrderState, ProposedAsset
+from tieline.kernel.order_records import OrderState, ProposedAsset
 from tieline.kernel.procurement_records import PurchaseProcess
 from tieline.kernel.tables import Table
 from tieline.processors.order_tables import order_of

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import InvoiceLine, InvoiceState, OrderFields, OrderLine, ReceiptLine, ReceiptState
+from tieline.kernel.order_records import InvoiceLine, InvoiceState, OrderFields, OrderLine, ReceiptLine, ReceiptState
 from tieline.kernel.units import UNITS, convert
 from tieline.processors.documents import document_ref
 

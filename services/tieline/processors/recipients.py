@@ -5,8 +5,8 @@ Route writes the commands; accept remembers what each system is sent, so that it
 
 from __future__ import annotations
 
+from tieline.kernel.asset_records import AssetEvent, AssetState
 from tieline.kernel.landscape import Flow, Landscape
-from tieline.kernel.model import AssetEvent, AssetState
 from tieline.kernel.ownership import expects_asset
 from tieline.processors.vectors import HUB
 

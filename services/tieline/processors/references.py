@@ -10,7 +10,6 @@ from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import Origin
 from tieline.kernel.ownership import reference_owners
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.reference_records import (
@@ -26,6 +25,7 @@ from tieline.kernel.reference_records import (
     state_topic,
 )
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Origin
 from tieline.processors.accepting import accepted_as
 from tieline.processors.conflicts import conflicts_over, keep_conflict
 from tieline.processors.index import Index

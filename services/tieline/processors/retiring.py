@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from tieline.kernel.model import AssetReport, AssetState, FinancialStatus, PhysicalStatus
+from tieline.kernel.asset_records import AssetReport, AssetState, FinancialStatus, PhysicalStatus
 
 DISPOSAL = ("disposal_date", "disposal_kind")
 STATUS = ("physical_status", "financial_status")

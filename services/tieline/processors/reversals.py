@@ -9,8 +9,8 @@ from __future__ import annotations
 from fractions import Fraction
 
 from tieline.kernel.cost_postings import share_of
+from tieline.kernel.cost_records import CostFields, CostLine, CostReport, CostState, ReceiverKind
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import CostFields, CostLine, CostReport, CostState, ReceiverKind
 
 _SAME = ("company", "currency", "cost_centre", "asset_native_id")
 _REMEDY = "reverse the whole document once, and enter the right costs as a new one, in its system"

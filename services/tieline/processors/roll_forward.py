@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from tieline.kernel.book_records import BookReport
 from tieline.kernel.clock import Clock
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import BookReport
 from tieline.kernel.movement_records import MovementState, RollForward
 from tieline.kernel.tables import Table
 from tieline.processors.conflicts import keep_conflict

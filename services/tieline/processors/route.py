@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tieline.kernel.asset_records import AssetEvent, AssetMergeEvent, AssetReport, AssetState
+from tieline.kernel.book_records import AssetBookChanged, BookState
+from tieline.kernel.command_records import PostCost, WriteAsset, WriteBook
 from tieline.kernel.cost_postings import postings_of
+from tieline.kernel.cost_records import CostEvent, CostTreatment
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyEvent
 from tieline.kernel.landscape import Flow, Landscape
-from tieline.kernel.model import (
-    AcquisitionEvent,
-    AssetBookChanged,
-    AssetEvent,
-    AssetMergeEvent,
-    AssetReport,
-    AssetState,
-    BookState,
-    CostEvent,
-    CostTreatment,
-    Dispatch,
-    Model,
-    OrderEvent,
-    PostCost,
-    WriteAsset,
-    WriteBook,
-)
+from tieline.kernel.order_records import AcquisitionEvent, OrderEvent
 from tieline.kernel.ownership import ERP, Ownership, cleared_fields
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import commands_of
+from tieline.kernel.vocabulary import Dispatch, Model
 from tieline.processors.capitalise import propose_assets, report_acquisition
 from tieline.processors.index import Index
 from tieline.processors.recipients import asset_flows, speaker_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tieline.kernel.landscape import TreatmentRule
-from tieline.kernel.model import Treatment
+from tieline.kernel.order_records import Treatment
 
 
 @dataclass(frozen=True, slots=True)

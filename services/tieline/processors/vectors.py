@@ -11,8 +11,9 @@ import hashlib
 from collections.abc import Sequence
 from decimal import Decimal
 
+from tieline.kernel.asset_records import AssetReport, AssetState, Word
 from tieline.kernel.memory import LedgerEntry, Stage
-from tieline.kernel.model import AssetReport, AssetState, Money, Word
+from tieline.kernel.vocabulary import Money
 
 HUB = "hub"
 """Who "said" a value that an order line proposed: both systems may replace it."""
@@ -149,10 +150,13 @@ class Words:
     def _held(self, words: Sequence[Word]) -> Word | None:
         """What the speaker's record held last: what was said there, or what was written there since."""
         found, latest = None, (0, False)
+        stood = [word for word in words if word.stands and word.version <= self._written]
+        author = _last_run(stood, stood[-1].digest)[0] if stood else None
         for word in words:
-            # A write carries the whole record, so that one of any version puts the value of that version there.
             if self._is_written(word) and word.version <= self._written:
-                place = (self._written, False)
+                # A write carries the whole record, so that the last one put the value there that stood then: not what
+                # stood before, and no value whose author the system itself is.
+                place = (self._written if word is author else word.version, False)
             elif word.system == self._speaker:
                 place = (word.seen, True)
             else:

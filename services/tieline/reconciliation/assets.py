@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tieline.kernel.asset_records import AssetFields, AssetState, FinancialStatus, PhysicalStatus
 from tieline.kernel.audit_records import AuditResult
 from tieline.kernel.memory import DriftKind, LinkStatus, Observed, XRef
-from tieline.kernel.model import AssetFields, AssetState, FinancialStatus, Money, PhysicalStatus
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
+from tieline.kernel.vocabulary import Money
 from tieline.reconciliation.bench import Bench
 from tieline.reconciliation.deliveries import MISSED, Verdict, is_touched, judge, judge_absence, was_delivered
 from tieline.reconciliation.evidence import ASSET

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from decimal import Decimal
 
+from tieline.kernel.asset_records import AssetFields, AssetState, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookState
+from tieline.kernel.cost_records import CostState, CostTreatment
 from tieline.kernel.memory import Drift, DriftKind, LinkStatus, Observed, XRef
-from tieline.kernel.model import (
-    AssetFields,
-    AssetState,
-    BookState,
-    CostState,
-    CostTreatment,
-    FinancialStatus,
-    PhysicalStatus,
-)
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP
 from tieline.reconciliation.deliveries import was_delivered
 from tieline.reconciliation.evidence import ASSET, BOOK, COST, LEDGER_BALANCE, Evidence, Links

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from tieline.kernel.book_records import BookFields, BookState, ScheduleLine
 from tieline.kernel.memory import DriftKind, Observed
-from tieline.kernel.model import BookFields, BookState, ScheduleLine
 from tieline.reconciliation.assets import unreadable_record
 from tieline.reconciliation.bench import Bench, asset_native_of
 from tieline.reconciliation.deliveries import MISSED, Verdict, judge, judge_absence

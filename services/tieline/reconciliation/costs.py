@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tieline.kernel.cost_postings import sums_by_receiver
+from tieline.kernel.cost_records import CostFields, CostState
 from tieline.kernel.memory import DriftKind, Observed
-from tieline.kernel.model import CostFields, CostState
 from tieline.reconciliation.assets import unreadable_record
 from tieline.reconciliation.bench import Bench
 from tieline.reconciliation.deliveries import MISSED, Verdict, judge, judge_absence

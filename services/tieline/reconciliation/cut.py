@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
+from tieline.kernel.asset_records import AssetState
 from tieline.kernel.audit_records import AuditState
+from tieline.kernel.book_records import BookState
+from tieline.kernel.cost_records import CostState
 from tieline.kernel.errors import Rejected, TielineError
 from tieline.kernel.kafka_log import LogRecord, Row
 from tieline.kernel.memory import (
@@ -23,9 +26,9 @@ from tieline.kernel.memory import (
     SystemObserved,
     XRef,
 )
-from tieline.kernel.model import AssetState, BookState, CostState, Model
 from tieline.kernel.records import Typed
 from tieline.kernel.topic_names import IDENTIFIED, LEDGER, commands_of
+from tieline.kernel.vocabulary import Model
 from tieline.reconciliation.evidence import ASSET_STATE, BOOK_STATE, COST_STATE, Evidence, Placed
 
 DRIFT_TOPIC = "recon.drift.state.v1"

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from tieline.kernel.asset_records import AssetState
 from tieline.kernel.audit_records import AuditState
+from tieline.kernel.book_records import BookState
+from tieline.kernel.cost_records import CostState
 from tieline.kernel.memory import (
     Conflict,
     HeldReport,
@@ -18,7 +21,7 @@ from tieline.kernel.memory import (
     SystemObserved,
     XRef,
 )
-from tieline.kernel.model import AssetState, BookState, CostState, Model
+from tieline.kernel.vocabulary import Model
 
 M = TypeVar("M", bound=Model)
 

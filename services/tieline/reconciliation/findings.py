@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, StrEnum
 
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.book_records import BookFields
+from tieline.kernel.cost_records import CostFields
 from tieline.kernel.memory import Drift, DriftKind
-from tieline.kernel.model import AssetFields, BookFields, CostFields, Money
+from tieline.kernel.vocabulary import Money
 
 ABSENT = frozenset({DriftKind.MISSING, DriftKind.GHOST, DriftKind.ZOMBIE})
 SURPLUS = frozenset({DriftKind.EXTRA, DriftKind.DUPLICATE})

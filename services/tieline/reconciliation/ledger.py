@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from tieline.kernel.asset_records import AssetFields, FinancialStatus
+from tieline.kernel.book_records import BookFields
 from tieline.kernel.ledger_records import ControlMeasure, LedgerBalance
 from tieline.kernel.memory import DriftKind, Observed
-from tieline.kernel.model import AssetFields, BookFields, FinancialStatus
 from tieline.kernel.ownership import ERP
 from tieline.reconciliation.bench import Bench, asset_native_of
 from tieline.reconciliation.evidence import ASSET, BOOK, LEDGER_BALANCE

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.cost_postings import postings_of
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Stop
-from tieline.kernel.model import Command, Dispatch, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.ownership import ASSET_MANAGEMENT, ERP, cleared_fields
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.settling import entity_of
 from tieline.kernel.topic_names import commands_of
+from tieline.kernel.vocabulary import Dispatch
 from tieline.reconciliation.compare import Comparison
 from tieline.reconciliation.evidence import ASSET, BOOK, COST, Evidence, book_key
 from tieline.reconciliation.findings import ABSENT, SURPLUS, Finding, Remedy, stable_id

@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.clock import Clock, utc_now
 from tieline.kernel.drift_records import DriftCleared, DriftDetected
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Drift, DriftKind, RunFinished, RunRequested
-from tieline.kernel.model import AssetFields
 from tieline.kernel.ownership import load_ownership
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.topic_names import RUN_TOPIC, results_of

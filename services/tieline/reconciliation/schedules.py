@@ -11,8 +11,9 @@ from itertools import groupby
 
 from tieline.depreciation.checking import LineDifference
 from tieline.depreciation.dialects import check_schedule
+from tieline.kernel.asset_records import FinancialStatus
+from tieline.kernel.book_records import BookFields
 from tieline.kernel.memory import DriftKind, Observed
-from tieline.kernel.model import BookFields, FinancialStatus
 from tieline.reconciliation.bench import Bench, asset_native_of
 from tieline.reconciliation.evidence import BOOK
 from tieline.reconciliation.findings import ZERO, Finding, Remedy, as_text

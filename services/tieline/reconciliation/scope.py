@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from tieline.depreciation.dialects import Dialect
+from tieline.kernel.asset_records import AssetState
 from tieline.kernel.landscape import Landscape, Mode
-from tieline.kernel.model import AssetState
 from tieline.kernel.ownership import Ownership, expects_asset
 
 Held = Mapping[str, frozenset[str]]

@@ -9,15 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    DisposalKind,
-    FinancialStatus,
-    Money,
-    Origin,
-    PhysicalStatus,
-)
+from tieline.kernel.asset_records import AssetFields, AssetReport, DisposalKind, FinancialStatus, PhysicalStatus
+from tieline.kernel.vocabulary import Money, Origin
 from tieline.synthetic.estate import CLASSES, class_of
 from tieline.synthetic.labels import AssetLabel, CentreFrom, Foreign
 from tieline.synthetic.shape import ERP, REOPENS, WORKS, Chapter, Kind, Shape, instant

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from tieline.kernel.model import BookFields, BookReport, Origin, ScheduleLine
+from tieline.kernel.book_records import BookFields, BookReport, ScheduleLine
+from tieline.kernel.vocabulary import Origin
 from tieline.synthetic.assets import book_closes, book_reopens, cost_after
 from tieline.synthetic.shape import BOOKS, ERP, MAIN, MONTHS, Chapter, Kind, Shape, instant
 from tieline.synthetic.things import Fate, Method, Thing

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 
-from tieline.kernel.model import AssetFields, ProposalStatus
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.order_records import ProposalStatus
 from tieline.synthetic.gathering import NOTHING, Gathered, HeldBook, HeldMovements
 from tieline.synthetic.labels import (
     AssetLabel,

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from tieline.kernel.model import CostFields, CostKind, CostLine, CostReport, Origin
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReport
+from tieline.kernel.vocabulary import Origin
 from tieline.synthetic.assets import CENTRES
 from tieline.synthetic.labels import CostLabel
 from tieline.synthetic.orders import Billing, orders_of

@@ -8,28 +8,23 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields, AssetState
+from tieline.kernel.book_records import BookState, DepreciationPosted, DepreciationRunState
+from tieline.kernel.cost_records import CostEvent, CostState
 from tieline.kernel.memory import Conflict, PeriodHold
-from tieline.kernel.model import (
+from tieline.kernel.movement_records import MovementEvent, RollForward
+from tieline.kernel.order_records import (
     AcquisitionEvent,
     ApprovalStatus,
-    AssetEvent,
-    AssetFields,
-    AssetState,
-    BookState,
-    CostEvent,
-    CostState,
-    DepreciationPosted,
-    DepreciationRunState,
-    FiscalPeriodState,
     InvoiceState,
-    Model,
     OrderState,
     ProposalStatus,
     ProposedAsset,
     ReceiptState,
 )
-from tieline.kernel.movement_records import MovementEvent, RollForward
+from tieline.kernel.period_records import FiscalPeriodState
 from tieline.kernel.records import Typed
+from tieline.kernel.vocabulary import Model
 
 NOTHING = Decimal(0)
 

@@ -8,7 +8,9 @@ from typing import Literal
 
 from pydantic import Field, TypeAdapter
 
-from tieline.kernel.model import Amount, AssetFields, Code, Currency, Model, Period, ProposalStatus
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.order_records import ProposalStatus
+from tieline.kernel.vocabulary import Amount, Code, Currency, Model, Period
 
 
 class Foreign(Model):

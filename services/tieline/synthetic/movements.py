@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tieline.kernel.model import DisposalKind, Origin
+from tieline.kernel.asset_records import DisposalKind
 from tieline.kernel.movement_records import MovementFields, MovementKind, MovementReport
+from tieline.kernel.vocabulary import Origin
 from tieline.synthetic.assets import cost_after, words
 from tieline.synthetic.books import Book, books_of
 from tieline.synthetic.estate import class_of

@@ -14,7 +14,7 @@ from enum import StrEnum
 from fractions import Fraction
 from math import floor
 
-from tieline.kernel.model import ProposalStatus
+from tieline.kernel.order_records import ProposalStatus
 from tieline.synthetic.estate import CLASSES, LIMITS
 from tieline.synthetic.shape import ERP, Company, Shape
 from tieline.synthetic.things import Link, Method, Thing, company_of, fates

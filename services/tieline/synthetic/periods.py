@@ -5,15 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 
-from tieline.kernel.model import (
-    DepreciationRunFields,
-    DepreciationRunReport,
-    FiscalPeriodFields,
-    FiscalPeriodReport,
-    Origin,
-    PeriodStatus,
-    RunStatus,
-)
+from tieline.kernel.book_records import DepreciationRunFields, DepreciationRunReport, RunStatus
+from tieline.kernel.period_records import FiscalPeriodFields, FiscalPeriodReport, PeriodStatus
+from tieline.kernel.vocabulary import Origin
 from tieline.synthetic.labels import PeriodLabel, RunLabel
 from tieline.synthetic.shape import COMPANIES, ERP, REOPENS, Chapter, Company, Kind, Shape, instant
 

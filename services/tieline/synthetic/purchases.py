@@ -6,22 +6,20 @@ import datetime as dt
 from collections.abc import Iterator
 from decimal import Decimal
 
-from tieline.kernel.model import (
+from tieline.kernel.asset_records import AssetFields, PhysicalStatus
+from tieline.kernel.order_records import (
     ApprovalStatus,
-    AssetFields,
     InvoiceFields,
     InvoiceLine,
     InvoiceReport,
-    Money,
     OrderFields,
     OrderLine,
     OrderReport,
-    Origin,
-    PhysicalStatus,
     ReceiptFields,
     ReceiptLine,
     ReceiptReport,
 )
+from tieline.kernel.vocabulary import Money, Origin
 from tieline.synthetic.estate import class_of
 from tieline.synthetic.labels import AssetLabel, OrderLabel, UnitLabel
 from tieline.synthetic.orders import (

@@ -8,19 +8,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tieline.kernel.model import (
-    AssetReport,
-    BookReport,
-    CostReport,
-    DepreciationRunReport,
-    FiscalPeriodReport,
-    InvoiceReport,
-    OrderReport,
-    ReceiptReport,
-    Report,
-)
+from tieline.kernel.asset_records import AssetReport
+from tieline.kernel.book_records import BookReport, DepreciationRunReport
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.movement_records import MovementReport
+from tieline.kernel.order_records import InvoiceReport, OrderReport, ReceiptReport
+from tieline.kernel.period_records import FiscalPeriodReport
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.reports import Report
 from tieline.synthetic.assets import asset_label, asset_reports
 from tieline.synthetic.books import book_reports, books_of
 from tieline.synthetic.costs import cost_label, cost_reports, costs_of

@@ -8,8 +8,8 @@ from tieline.kernel.broker import read_to_end
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.model import Model
 from tieline.kernel.records import Inbound
+from tieline.kernel.vocabulary import Model
 from tieline.views.completeness import Completeness
 from tieline.views.entries import Change, Entry, Figures, changes_of, sources_of, topics_of
 from tieline.views.flows import FlowName, flows_of

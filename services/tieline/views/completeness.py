@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from tieline.kernel.model import SettledAs
+from tieline.kernel.command_records import SettledAs
 from tieline.views.flows import (
     HOUR_MS,
     SWEEP_MS,

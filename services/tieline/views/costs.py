@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NotRequired, TypedDict
 
+from tieline.kernel.asset_records import AssetEvent
 from tieline.kernel.cost_postings import sums_by_receiver
-from tieline.kernel.model import AssetEvent, CostEvent, CostTreatment, ReceiverKind
+from tieline.kernel.cost_records import CostEvent, CostTreatment, ReceiverKind
 from tieline.views.depreciation import Depreciation, PostingEntry, depreciation_by_book
 from tieline.views.depreciation import as_json as depreciation_as_json
 from tieline.views.money import sum_by_currency, sums_as_json

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypedDict
 
-from tieline.kernel.model import DepreciationPosted
+from tieline.kernel.book_records import DepreciationPosted
 from tieline.views.money import plain, sum_by_currency, sums_as_json
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TypedDict
 
-from tieline.kernel.model import AssetEvent, FinancialStatus, PhysicalStatus
+from tieline.kernel.asset_records import AssetEvent, FinancialStatus, PhysicalStatus
 
 
 class Retirement(TypedDict):

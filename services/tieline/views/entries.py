@@ -9,18 +9,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tieline.kernel.model import (
-    AssetBookChanged,
-    AssetEvent,
-    CommandSettled,
-    CostEvent,
-    DepreciationPosted,
-    Model,
-    PostCost,
-    RemoveRecord,
-    WriteAsset,
-    WriteBook,
-)
+from tieline.kernel.asset_records import AssetEvent
+from tieline.kernel.book_records import AssetBookChanged, DepreciationPosted
+from tieline.kernel.command_records import CommandSettled, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.cost_records import CostEvent
 from tieline.kernel.topic_names import (
     ASSET_EVENTS,
     BOOK_EVENTS,
@@ -29,6 +21,7 @@ from tieline.kernel.topic_names import (
     commands_of,
     results_of,
 )
+from tieline.kernel.vocabulary import Model
 from tieline.views.completeness import Completeness
 from tieline.views.costs import Costs, asset_entry, cost_entries
 from tieline.views.depreciation import posting_entry, posting_key

@@ -18,8 +18,8 @@ import faust
 from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected, Retryable
 from tieline.kernel.landscape import Kafka
-from tieline.kernel.model import Model
 from tieline.kernel.records import Typed
+from tieline.kernel.vocabulary import Model
 from tieline.views.credentials import broker_credentials
 from tieline.views.entries import WINDOWED, Figures, Sources, changes_of, topics_of
 from tieline.views.faust_consumer import CommittedTransport

@@ -8,16 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple, TypedDict, final
 
+from tieline.kernel.asset_records import AssetEvent
+from tieline.kernel.book_records import AssetBookChanged
+from tieline.kernel.command_records import Command, CommandSettled, RemoveRecord, SettledAs
+from tieline.kernel.cost_records import CostEvent
 from tieline.kernel.landscape import Landscape, Mode
-from tieline.kernel.model import (
-    AssetBookChanged,
-    AssetEvent,
-    Command,
-    CommandSettled,
-    CostEvent,
-    RemoveRecord,
-    SettledAs,
-)
 from tieline.kernel.settling import entity_of
 
 WINDOW_HOURS = 48

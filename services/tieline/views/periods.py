@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from tieline.kernel.model import CostEvent
+from tieline.kernel.cost_records import CostEvent
 
 
 class PeriodFrom(StrEnum):

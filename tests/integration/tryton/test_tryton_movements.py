@@ -17,10 +17,12 @@ from tests.unit.processors.movement_bench import NOTHING, unexplained
 from tieline.connectors.tryton import demo, demo_books
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.mapping import ASSETS, MOVEMENTS
+from tieline.kernel.asset_records import AssetReport, DisposalKind
+from tieline.kernel.book_records import BookReport
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import AssetReport, BookReport, DisposalKind, Report
 from tieline.kernel.movement_records import MovementKind, MovementReport, RollForward
 from tieline.kernel.protocols import Connector, RawItem
+from tieline.kernel.reports import Report
 from tieline.processors.movement_checks import SIDES, check_movement, check_reversal_pair
 
 pytestmark = pytest.mark.integration

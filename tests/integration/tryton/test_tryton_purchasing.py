@@ -12,8 +12,10 @@ from tests.parts.tryton import TrytonPart
 from tieline.connectors.tryton import demo, demo_purchasing
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.mapping import INVOICES, RECEIPTS, RUNS
-from tieline.kernel.model import BookReport, DepreciationRunReport, InvoiceReport, OrderReport, ReceiptReport, Report
+from tieline.kernel.book_records import BookReport, DepreciationRunReport
+from tieline.kernel.order_records import InvoiceReport, OrderReport, ReceiptReport
 from tieline.kernel.protocols import Connector, Page
+from tieline.kernel.reports import Report
 
 pytestmark = pytest.mark.integration
 ORDERED = dt.date(2025, 1, 2)

@@ -15,8 +15,8 @@ from tieline.connectors.tryton import demo
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.depreciation.dialects import Dialect, check_schedule
 from tieline.kernel.balances import read_balances
+from tieline.kernel.book_records import BookFields, BookReport
 from tieline.kernel.ledger_records import LedgerBalance
-from tieline.kernel.model import BookFields, BookReport
 from tieline.kernel.protocols import Connector
 
 pytestmark = pytest.mark.integration

@@ -22,25 +22,14 @@ from tests.parts.tryton import (
 from tieline.connectors.tryton import demo
 from tieline.connectors.tryton import wire as wire_form
 from tieline.connectors.tryton.client import TrytonClient
+from tieline.kernel.asset_records import AssetReport, DisposalKind, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookFields, BookReport
+from tieline.kernel.command_records import PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.cost_records import CostKind, CostLine, CostReport
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
-from tieline.kernel.model import (
-    AssetReport,
-    BookFields,
-    BookReport,
-    CostKind,
-    CostLine,
-    CostReport,
-    DisposalKind,
-    FinancialStatus,
-    Money,
-    PhysicalStatus,
-    PostCost,
-    RemoveRecord,
-    WriteAsset,
-    WriteBook,
-)
 from tieline.kernel.protocols import Connector, Sink, Written
+from tieline.kernel.vocabulary import Money
 
 pytestmark = pytest.mark.integration
 Connecting = Callable[..., Connector]

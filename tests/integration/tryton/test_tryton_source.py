@@ -17,18 +17,12 @@ from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.connector import connect
 from tieline.connectors.tryton.cursors import micros, moment
 from tieline.connectors.tryton.mapping import PERIODS, SNAPSHOT_STREAMS, STREAMS
+from tieline.kernel.asset_records import AssetReport
+from tieline.kernel.book_records import BookReport, DepreciationRunReport
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.errors import Stop, Unavailable
-from tieline.kernel.model import (
-    ApprovalStatus,
-    AssetReport,
-    BookReport,
-    CostReport,
-    DepreciationRunReport,
-    FiscalPeriodFields,
-    FiscalPeriodReport,
-    OrderReport,
-    PeriodStatus,
-)
+from tieline.kernel.order_records import ApprovalStatus, OrderReport
+from tieline.kernel.period_records import FiscalPeriodFields, FiscalPeriodReport, PeriodStatus
 from tieline.kernel.protocols import Connector, Page, RawItem
 from tieline.kernel.reference_records import ReferenceReport
 

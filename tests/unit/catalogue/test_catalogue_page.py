@@ -15,9 +15,11 @@ import yaml
 from tieline.catalogue.entities import BECOMES, OBJECTS
 from tieline.catalogue.inputs import Inputs, read_inputs
 from tieline.catalogue.page import render_catalogue
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.correspondence import Place, RecordTable
 from tieline.kernel.landscape import Capitalisation
-from tieline.kernel.model import Accepted, ApprovalStatus, AssetFields, OrderEvent, OrderFields, OrderLine
+from tieline.kernel.order_records import ApprovalStatus, OrderEvent, OrderFields, OrderLine
+from tieline.kernel.vocabulary import Accepted
 from tieline.processors.capitalise import propose_assets
 
 ROOT = Path(__file__).parents[3]

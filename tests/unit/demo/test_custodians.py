@@ -10,15 +10,16 @@ from tests.unit.processors.bench import NOW, Hub, encode
 from tests.unit.processors.bench import asset as asset_of
 
 from tieline.checking import check_landscape
+from tieline.kernel.asset_records import AssetReport, AssetState
 from tieline.kernel.capturing import mapping_processor
 from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import load_landscape
-from tieline.kernel.model import AssetReport, AssetState, Model
 from tieline.kernel.observing import observe_report
 from tieline.kernel.privacy import IDS_ONLY, Custodians, custodians_of, map_opaquely
 from tieline.kernel.protocols import RawItem
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.vocabulary import Model
 from tieline.wiring import open_hub
 
 NAME = "Ann Example"

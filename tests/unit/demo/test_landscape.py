@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tieline.checking import check_landscape
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.capturing import mapping_processor
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import load_landscape
 from tieline.kernel.landscape_schema import schema_text
-from tieline.kernel.model import AssetReport, Model
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.vocabulary import Model
 from tieline.wiring import open_hub
 
 

@@ -10,19 +10,11 @@ from decimal import Decimal
 import pytest
 
 from tieline.demo.sight import Side, differences, figures
-from tieline.kernel.model import (
-    ApprovalStatus,
-    AssetFields,
-    BookFields,
-    CostFields,
-    CostKind,
-    CostLine,
-    FinancialStatus,
-    Money,
-    OrderFields,
-    OrderLine,
-    PhysicalStatus,
-)
+from tieline.kernel.asset_records import AssetFields, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookFields
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine
+from tieline.kernel.order_records import ApprovalStatus, OrderFields, OrderLine
+from tieline.kernel.vocabulary import Money
 
 EUR_100 = Money(amount=Decimal(100), currency="EUR")
 IN_USE = AssetFields(

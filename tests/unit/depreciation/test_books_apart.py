@@ -13,8 +13,8 @@ from tieline.depreciation.changes import revise_terms
 from tieline.depreciation.checking import LineDifference, schedule_differences
 from tieline.depreciation.disposals import DisposalKind, dispose
 from tieline.depreciation.terms import Convention, DayBasis, Method, Policy
+from tieline.kernel.book_records import BookFields, ScheduleLine
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import BookFields, ScheduleLine
 
 IFRS = book("10000.00", book_id="ifrs", start=day("2024-03-15"), life_periods=60)
 TAX = book(

@@ -15,7 +15,7 @@ from tests.unit.depreciation.bench import day
 
 from tieline.depreciation.checking import LineDifference
 from tieline.depreciation.dialects import Dialect, check_schedule
-from tieline.kernel.model import BookFields, ScheduleLine
+from tieline.kernel.book_records import BookFields, ScheduleLine
 
 
 def erp_book(

@@ -21,19 +21,20 @@ from tieline.connectors.unio24.sandbox_store import Document, Store
 from tieline.connectors.unio24.sandbox_webhooks import Messenger
 from tieline.kernel.capturing import mapping_processor, raw_record
 from tieline.kernel.codecs import Codec
+from tieline.kernel.command_records import Command
 from tieline.kernel.consuming import Processor
 from tieline.kernel.declarations import Topic, subject, topics_for
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyCommand, FamilyEvent, FamilyState
 from tieline.kernel.landscape import load_landscape
 from tieline.kernel.memory import Conflict, LedgerEntry, XRef
-from tieline.kernel.model import Command, Model
 from tieline.kernel.protocols import Connector
 from tieline.kernel.recording import Recorder
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.settling import Confirmed, Failed, is_superseded, ledger_key, needs_read_back, settle
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Model
 from tieline.processors.wiring import build_processor
 from tieline.wiring import Hub
 

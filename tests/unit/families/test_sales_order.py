@@ -13,8 +13,8 @@ import pytest
 from tests.unit.families.estate import LANDSCAPE, TOKEN, Estate, commands, events, start_estate
 
 from tieline.connectors.unio24.sandbox_store import Document
+from tieline.kernel.command_records import CommandSettled, SettledAs
 from tieline.kernel.family_records import FamilyCommand, FamilyReport
-from tieline.kernel.model import CommandSettled, SettledAs
 from tieline.kernel.records import Outbound, Typed
 
 ORDER: Document = {

@@ -7,21 +7,13 @@ from decimal import Decimal
 
 import pytest
 
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.book_records import BookFields
 from tieline.kernel.coalescing import count_passed_over, tell_passed_over
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import (
-    AssetFields,
-    BookFields,
-    Command,
-    CostFields,
-    CostKind,
-    CostLine,
-    Dispatch,
-    PostCost,
-    RemoveRecord,
-    WriteAsset,
-    WriteBook,
-)
+from tieline.kernel.vocabulary import Dispatch
 
 BOTH = ("location", "description")
 FULL = AssetFields(location="L1", description="Pump")

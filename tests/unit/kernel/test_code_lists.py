@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tieline.checking import check_landscape
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.code_lists import LISTED, SHARED, CodeEntry, Codes, code_list_faults
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import load_landscape
-from tieline.kernel.model import AssetFields
 
 DEMO = Path(__file__).parents[3] / "deploy" / "local" / "landscape.yaml"
 D = dt.date

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tieline.kernel.cost_postings import check_receivers, postings_of, sums_by_receiver
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReceiver, ReceiverKind
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import CostFields, CostKind, CostLine, CostReceiver, ReceiverKind
 
 CENTRE, ORDER, WBS = ReceiverKind.COST_CENTRE, ReceiverKind.INTERNAL_ORDER, ReceiverKind.WBS
 

@@ -25,10 +25,10 @@ from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.families import read_families
 from tieline.kernel.family_records import FamilyReport
 from tieline.kernel.landscape import load_landscape
-from tieline.kernel.model import Origin
 from tieline.kernel.records import Typed
 from tieline.kernel.serialising import parsed
 from tieline.kernel.shapes import FamilyShapes, shapes_of
+from tieline.kernel.vocabulary import Origin
 
 REPORTS = "sales.sales-order.report.v1"
 FIELDS: dict[str, Any] = {

@@ -7,12 +7,14 @@ from itertools import pairwise
 
 import pytest
 
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.command_records import Command, WriteAsset
 from tieline.kernel.errands import NotBegun
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineError, Unavailable
 from tieline.kernel.guarding import Gate, Postponed, Tries, pause_secs
-from tieline.kernel.model import AssetFields, Command, Dispatch, WriteAsset
 from tieline.kernel.protocols import Written
 from tieline.kernel.settling import ATTEMPTS, Confirmed, Failed, settle
+from tieline.kernel.vocabulary import Dispatch
 
 Answer = Callable[[str], TielineError | None]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tieline.kernel.key_states import KeyEvent, KeyState, state_after
+from tieline.kernel.key_states import KeyEvent, state_after
+from tieline.kernel.memory import KeyState
 
 FLOWING, RETRYING, PARKED, DRAINING = KeyState.FLOWING, KeyState.RETRYING, KeyState.PARKED, KeyState.DRAINING
 

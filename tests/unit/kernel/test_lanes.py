@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.lanes import Lanes, Task
-from tieline.kernel.model import AssetFields, Dispatch, WriteAsset
 from tieline.kernel.records import Inbound
+from tieline.kernel.vocabulary import Dispatch
 
 
 def task(key: str, version: int) -> Task:

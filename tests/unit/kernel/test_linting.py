@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from tieline.kernel import memory, model
+from tieline.kernel import asset_records, memory, vocabulary
 from tieline.kernel.declarations import Declared, Tree, declared, read_tree
 from tieline.kernel.findings import Rule
 from tieline.kernel.linting import Mirror, avro_type, compare_trees, kernel_mirrors, lint
@@ -15,7 +15,7 @@ BROKEN = Path(__file__).parents[2] / "declarations" / "broken"
 CASES = sorted(path.name for path in BROKEN.iterdir())
 # The classes the mirror rule compares in its own fixtures; the other fixtures leave that rule out.
 MIRRORS: Mapping[str, Mapping[str, Mirror]] = {
-    "model-mirror.no-schema": {"Money": model.Money, "Stage": memory.Stage},
+    "model-mirror.no-schema": {"Money": vocabulary.Money, "Stage": memory.Stage},
     "model-mirror.symbols": {"XRef": memory.XRef, "LinkStatus": memory.LinkStatus},
 }
 
@@ -36,7 +36,7 @@ def test_every_rule_has_a_broken_fixture() -> None:
 def test_a_broken_fixture_breaks_its_rule_once_and_no_other(case: str) -> None:
     rule = case.partition(".")[0]
     tree = _tree(BROKEN / case)
-    mirrors = MIRRORS.get(case, {"Money": model.Money}) if rule == "model-mirror" else None
+    mirrors = MIRRORS.get(case, {"Money": vocabulary.Money}) if rule == "model-mirror" else None
 
     findings = lint(tree, mirrors)
     if (BROKEN / case / "previous").is_dir():
@@ -56,7 +56,7 @@ def test_what_we_ship_is_in_order() -> None:
 def test_every_class_of_the_kernel_needs_a_schema() -> None:
     tree = read_tree(declared())
     mirrors = kernel_mirrors(tree.schemas)
-    assert mirrors["AssetMoved"] is model.AssetEvent, "one class serves five events"
+    assert mirrors["AssetMoved"] is asset_records.AssetEvent, "one class serves five events"
     assert "AssetEvent" not in mirrors
     without = Tree((), {name: schema for name, schema in tree.schemas.items() if name != "Drift"})
     places = {f.place for f in lint(without, kernel_mirrors(without.schemas)) if f.rule == "model-mirror"}
@@ -98,7 +98,9 @@ def test_the_hubs_own_events_have_no_business_date() -> None:
 
 def test_the_four_decimals_of_the_model_are_the_four_that_lint_allows() -> None:
     # Amounts, unit prices, quantities and exchange rates, as the model's annotations give them to a schema.
-    found = [avro_type(hint) for hint in (model.Amount, model.UnitPrice, model.Quantity, model.FxRate)]
+    found = [
+        avro_type(hint) for hint in (vocabulary.Amount, vocabulary.UnitPrice, vocabulary.Quantity, vocabulary.FxRate)
+    ]
     assert [(one["precision"], one["scale"]) for one in found] == [(20, 4), (20, 6), (18, 6), (18, 9)]
     for one in found:
         field = {"name": "extra", "type": one, "doc": "More."}

@@ -15,17 +15,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tieline.kernel import exposing
+from tieline.kernel.asset_records import AssetFields, AssetReport
 from tieline.kernel.capturing import READ_BEFORE, began_headers
+from tieline.kernel.command_records import RemoveRecord
 from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import MetricsServer, chosen_port
 from tieline.kernel.metering import TargetMeter, changed_ms, sources_of
 from tieline.kernel.metrics import MAX_VALUES, OTHER, Kind, Measure, Metrics
-from tieline.kernel.model import AssetFields, AssetReport, Dispatch, Origin, RemoveRecord
 from tieline.kernel.producing import pass_on, source_of
 from tieline.kernel.protocols import Written
 from tieline.kernel.records import Inbound
 from tieline.kernel.settling import Confirmed
 from tieline.kernel.telemetry import Log
+from tieline.kernel.vocabulary import Dispatch, Origin
 
 UNITS = {
     "tieline_source_items_total": "items",

@@ -13,18 +13,20 @@ from confluent_kafka import Consumer, Producer
 from tests.unit.processors.bench import decode, encode
 
 from tieline.kernel import observing
+from tieline.kernel.asset_records import AssetFields, AssetReport
 from tieline.kernel.codecs import Codec
 from tieline.kernel.consuming import Runtime
 from tieline.kernel.errors import Rejected, TielineError, Unavailable
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.ledger_records import ControlMeasure, LedgerBalance
 from tieline.kernel.memory import Observed, RunRequested, SystemObserved
-from tieline.kernel.model import AssetFields, AssetReport, Origin, Report
 from tieline.kernel.observing import Observer
 from tieline.kernel.protocols import Connector, ControlAccounts, Page, RawItem, Sink
 from tieline.kernel.records import Inbound, Typed
+from tieline.kernel.reports import Report
 from tieline.kernel.telemetry import Log
 from tieline.kernel.topic_names import RUN_TOPIC
+from tieline.kernel.vocabulary import Origin
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 OBSERVED = "observed.erp.record.state.v1"

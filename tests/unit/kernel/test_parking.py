@@ -8,16 +8,18 @@ from dataclasses import replace
 from decimal import Decimal
 from types import MappingProxyType
 
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.book_records import BookFields
 from tieline.kernel.clock import utc_now
+from tieline.kernel.command_records import Command, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.dead_letters import ACTION, ATTEMPT, REASON, REPLAY_OF, bury
 from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected
-from tieline.kernel.key_states import KeyState
-from tieline.kernel.memory import ParkedKey
-from tieline.kernel.model import AssetFields, BookFields, Command, Dispatch, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.memory import KeyState, ParkedKey
 from tieline.kernel.parking import Parking, coordinates_of
 from tieline.kernel.records import Inbound
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Dispatch
 
 TOPIC = "sink.erp.command.v1"
 

@@ -8,9 +8,9 @@ import hmac
 import pytest
 from tests.unit.processors.bench import AM, asset, cost
 
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Stop
-from tieline.kernel.model import AssetReport
 from tieline.kernel.privacy import IDS_ONLY, Custodians
 
 KEY = "k" * 32

@@ -13,8 +13,7 @@ import pytest
 
 from tieline.kernel.codecs import model_of
 from tieline.kernel.declarations import parsed_schema, schema_text
-from tieline.kernel.model import (
-    Accepted,
+from tieline.kernel.order_records import (
     AcquiredRecord,
     AcquisitionEvent,
     ApprovalStatus,
@@ -22,12 +21,9 @@ from tieline.kernel.model import (
     InvoiceLine,
     InvoiceReport,
     MatchType,
-    Model,
-    Money,
     OrderEvent,
     OrderFields,
     OrderLine,
-    Origin,
     Progress,
     ProposalStatus,
     ProposedAsset,
@@ -36,6 +32,7 @@ from tieline.kernel.model import (
     ReceiptReport,
     Treatment,
 )
+from tieline.kernel.vocabulary import Accepted, Model, Money, Origin
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 DAY = dt.date(2026, 11, 5)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+from tieline.kernel.book_records import BookFields
 from tieline.kernel.clock import utc_now
+from tieline.kernel.command_records import CommandSettled, WriteBook
 from tieline.kernel.memory import LedgerEntry
-from tieline.kernel.model import BookFields, CommandSettled, Dispatch, WriteBook
 from tieline.kernel.protocols import Written
 from tieline.kernel.recording import Recorder
 from tieline.kernel.records import Typed
 from tieline.kernel.settling import aggregate_of, is_superseded, ledger_key
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Dispatch
 
 LEDGER = "hub.delivery-ledger.state.v1"
 

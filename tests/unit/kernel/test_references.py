@@ -19,7 +19,6 @@ from tieline.kernel.declarations import parsed_schema
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import Landscape, load_landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import Origin
 from tieline.kernel.observing import observe_report
 from tieline.kernel.ownership import reference_owners
 from tieline.kernel.privacy import IDS_ONLY, Custodians
@@ -32,6 +31,7 @@ from tieline.kernel.reference_records import (
     ReferenceState,
     ReferenceStatus,
 )
+from tieline.kernel.vocabulary import Origin
 
 KEY = "k" * 32
 DAY = dt.date(2026, 11, 1)

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from tieline.kernel.declarations import parsed_schema, schema_names, schema_text
-from tieline.kernel.model import Money
 from tieline.kernel.serialising import Read, Write, parsed, read_long, reader_of, write_long, writer_of
+from tieline.kernel.vocabulary import Money
 
 RECORDS = sorted(name for name in schema_names() if parsed_schema(name)["type"] == "record")
 TOLD = ("AssetState", "BookReport", "CostReport", "HeldReport")  # together every type that a schema of ours may have

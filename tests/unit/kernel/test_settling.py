@@ -8,9 +8,10 @@ from decimal import Decimal
 
 import pytest
 
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.command_records import Command, WriteAsset
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineError, Unavailable
 from tieline.kernel.memory import LedgerEntry, Stage
-from tieline.kernel.model import AssetFields, Command, Dispatch, WriteAsset
 from tieline.kernel.protocols import Written
 from tieline.kernel.settling import (
     ATTEMPTS,
@@ -21,6 +22,7 @@ from tieline.kernel.settling import (
     overtaken_by,
     settle,
 )
+from tieline.kernel.vocabulary import Dispatch
 
 
 def command(version: int = 3, *, repair: str | None = None) -> WriteAsset:

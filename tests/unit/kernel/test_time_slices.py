@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.processors.bench import AM, Hub, asset, asset_events
 
-from tieline.kernel.model import Accepted, AssetEvent, AssetFields
+from tieline.kernel.asset_records import AssetEvent, AssetFields
 from tieline.kernel.time_slices import slice_history, value_on
+from tieline.kernel.vocabulary import Accepted
 
 D = dt.date
 

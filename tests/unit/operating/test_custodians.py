@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import typer
 
-from tieline.kernel.model import AssetFields, AssetState, PhysicalStatus
+from tieline.kernel.asset_records import AssetFields, AssetState, PhysicalStatus
 from tieline.kernel.reference_records import ReferenceFields, ReferenceRecord, ReferenceState, ReferenceStatus
 from tieline.operating.custodians import _day, list_orphans
 

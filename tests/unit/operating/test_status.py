@@ -10,6 +10,8 @@ from typing import cast
 
 import pytest
 
+from tieline.kernel.asset_records import AssetFields, AssetReport, AssetState
+from tieline.kernel.book_records import DepreciationPosted
 from tieline.kernel.errors import Stop
 from tieline.kernel.inspecting import LogReader, Span
 from tieline.kernel.landscape import Flow
@@ -24,11 +26,11 @@ from tieline.kernel.memory import (
     PeriodHold,
     Stage,
 )
-from tieline.kernel.model import Accepted, AssetFields, AssetReport, AssetState, DepreciationPosted, Money, Origin
 from tieline.kernel.movement_records import MovementEvent, MovementFields, MovementKind
 from tieline.kernel.producing import source_of
 from tieline.kernel.records import Inbound, Typed
 from tieline.kernel.retention import Expiry
+from tieline.kernel.vocabulary import Accepted, Money, Origin
 from tieline.operating.finding import named, names
 from tieline.operating.flows import FlowStatus, is_of, percentile, tally
 from tieline.operating.life import tell_finding, tell_hold

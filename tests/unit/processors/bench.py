@@ -9,42 +9,25 @@ from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields, AssetReport, AssetState
 from tieline.kernel.audit_records import AuditReport
+from tieline.kernel.book_records import BookFields, BookReport, DepreciationRunReport, ScheduleLine
 from tieline.kernel.codecs import model_of
+from tieline.kernel.command_records import CommandSettled, SettledAs
 from tieline.kernel.consuming import Processor
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReport
 from tieline.kernel.equipment_records import EquipmentLinkReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, HeldReport, LedgerEntry, LinkAction, LinkDecision, XRef
-from tieline.kernel.model import (
-    AssetEvent,
-    AssetFields,
-    AssetReport,
-    AssetState,
-    BookFields,
-    BookReport,
-    CommandSettled,
-    CostFields,
-    CostKind,
-    CostLine,
-    CostReport,
-    DepreciationRunReport,
-    FiscalPeriodReport,
-    InvoiceReport,
-    Model,
-    Money,
-    OrderFields,
-    OrderReport,
-    Origin,
-    ReceiptReport,
-    Report,
-    ScheduleLine,
-    SettledAs,
-)
 from tieline.kernel.movement_records import MovementReport
+from tieline.kernel.order_records import InvoiceReport, OrderFields, OrderReport, ReceiptReport
+from tieline.kernel.period_records import FiscalPeriodReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.reference_records import ReferenceReport, report_topic
+from tieline.kernel.reports import Report
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Model, Money, Origin
 from tieline.processors.wiring import build_processor
 
 ERP, AM = "tryton", "unio24"

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.unit.processors.bench import ERP, NOW, Hub, asset, book, named, origin
 
-from tieline.kernel.model import BookReport
+from tieline.kernel.book_records import BookReport
 from tieline.kernel.movement_records import (
     EVENT_NAMES,
     MovementEvent,

@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, euros, settled
 
+from tieline.kernel.asset_records import AssetFields, PhysicalStatus
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import LedgerEntry, Stage
-from tieline.kernel.model import AssetFields, PhysicalStatus, WriteAsset
 
 # No two clocks are right: what a system has seen is told by its own clock alone.
 CLOCKS_AHEAD = {AM: dt.timedelta(0), ERP: dt.timedelta(hours=1)}

@@ -26,23 +26,13 @@ from tests.unit.processors.bench import (
 )
 from tests.unit.processors.test_capitalise import a_line, an_order
 
+from tieline.kernel.asset_records import AssetReport, AssetState, DisposalKind, PhysicalStatus
+from tieline.kernel.book_records import BookReport, BookState, DepreciationPosted
+from tieline.kernel.command_records import WriteAsset
+from tieline.kernel.cost_records import CostEvent, CostReport, CostState
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.memory import Conflict, LedgerEntry, Stage
-from tieline.kernel.model import (
-    AssetReport,
-    AssetState,
-    BookReport,
-    BookState,
-    CostEvent,
-    CostReport,
-    CostState,
-    DepreciationPosted,
-    DisposalKind,
-    OrderEvent,
-    OrderReport,
-    PhysicalStatus,
-    WriteAsset,
-)
+from tieline.kernel.order_records import OrderEvent, OrderReport
 from tieline.kernel.records import Typed
 
 EVENT_TOPICS = (

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from tests.unit.processors.bench import ERP, Hub, M, Stage, held, landscape, named, order, origin, ticking
 from tests.unit.processors.test_capitalise import a_line, an_order
 
+from tieline.kernel.asset_records import AssetState
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import (
+from tieline.kernel.order_records import (
     AcquisitionEvent,
-    AssetState,
     InvoiceFields,
     InvoiceLine,
     InvoiceReport,
@@ -29,9 +29,9 @@ from tieline.kernel.model import (
     ReceiptFields,
     ReceiptLine,
     ReceiptReport,
-    Report,
 )
 from tieline.kernel.records import Outbound
+from tieline.kernel.reports import Report
 from tieline.processors.acquisitions import spread
 from tieline.processors.wiring import build_processor
 

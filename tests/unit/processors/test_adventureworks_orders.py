@@ -30,7 +30,7 @@ import pytest
 from tests.unit.processors.bench import AM, ERP, NOW, Hub, landscape, named, origin
 
 from tieline.kernel.landscape import Landscape
-from tieline.kernel.model import (
+from tieline.kernel.order_records import (
     AcquisitionEvent,
     ApprovalStatus,
     OrderFields,

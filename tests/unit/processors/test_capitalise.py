@@ -11,16 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.processors.bench import ERP, NOW
 
+from tieline.kernel.asset_records import AssetReport, PhysicalStatus
 from tieline.kernel.landscape import Capitalisation
-from tieline.kernel.model import (
-    Accepted,
-    ApprovalStatus,
-    AssetReport,
-    OrderEvent,
-    OrderFields,
-    OrderLine,
-    PhysicalStatus,
-)
+from tieline.kernel.order_records import ApprovalStatus, OrderEvent, OrderFields, OrderLine
+from tieline.kernel.vocabulary import Accepted
 from tieline.processors.capitalise import propose_assets, split_amount
 
 RULE = Capitalisation(explode_up_to_units=10)

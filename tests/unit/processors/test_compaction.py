@@ -11,8 +11,8 @@ from typing import cast
 import yaml
 from tests.unit.processors.bench import AM, ERP, Hub, asset, asset_events
 
+from tieline.kernel.asset_records import AssetReport, AssetState
 from tieline.kernel.inspecting import LogReader
-from tieline.kernel.model import AssetReport, AssetState
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.time_slices import slice_history, value_on
 from tieline.operating.life import keys_by_topic

@@ -14,10 +14,10 @@ from tests.unit.processors.offices import Office, come_to_rest, estate, play
 from tests.unit.processors.test_accept import wrote
 from tests.unit.processors.test_period_gate import period
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields
 from tieline.kernel.conflict_records import ConflictFound, ConflictOutcome
 from tieline.kernel.landscape import Landscape, OwnershipRule
 from tieline.kernel.memory import Conflict, PeriodHold, Stage
-from tieline.kernel.model import AssetEvent, AssetFields
 from tieline.processors.vectors import KEPT_STANDING, Words, reach
 
 FIELDS = ("location", "description", "condition", "cost_centre")

@@ -10,9 +10,8 @@ from pydantic import ValidationError
 from tests.unit.processors.bench import AM, ERP, Hub, asset, book, conflicts, cost, landscape, named
 from tests.unit.processors.movement_bench import movement, reversal, told
 
-from tieline.kernel.landscape import Capitalisation, Landscape
-from tieline.kernel.memory import Conflict
-from tieline.kernel.model import (
+from tieline.kernel.command_records import PostCost
+from tieline.kernel.cost_records import (
     CostEvent,
     CostKind,
     CostLine,
@@ -20,9 +19,10 @@ from tieline.kernel.model import (
     CostReport,
     CostState,
     CostTreatment,
-    PostCost,
     ReceiverKind,
 )
+from tieline.kernel.landscape import Capitalisation, Landscape
+from tieline.kernel.memory import Conflict
 from tieline.views.batch import figures_of
 
 REPAIR = f"{AM}/WO1"

@@ -8,16 +8,9 @@ from decimal import Decimal
 from tests.unit.processors.bench import AM, ERP, Hub, conflicts, cost, named, order, origin
 from tests.unit.processors.test_capitalise import a_line, an_order
 
+from tieline.kernel.cost_records import CostKind, CostLine, CostReport, CostState
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import (
-    CostKind,
-    CostLine,
-    CostReport,
-    CostState,
-    InvoiceFields,
-    InvoiceLine,
-    InvoiceReport,
-)
+from tieline.kernel.order_records import InvoiceFields, InvoiceLine, InvoiceReport
 
 ISSUE, BOUGHT = f"{AM}/stock-issue/31", f"{ERP}/purchase-line/7"
 

@@ -18,8 +18,11 @@ from tests.unit.processors.bench import (
     named,
 )
 
+from tieline.kernel.asset_records import AssetMergeEvent, AssetState
+from tieline.kernel.book_records import BookState
+from tieline.kernel.command_records import WriteAsset, WriteBook
+from tieline.kernel.cost_records import CostState
 from tieline.kernel.memory import AssetMerge, HeldReport, LinkStatus, XRef
-from tieline.kernel.model import AssetMergeEvent, AssetState, BookState, CostState, WriteAsset, WriteBook
 
 COPY = "unio24/asset/2"
 

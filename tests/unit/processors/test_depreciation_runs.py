@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, book, euros, named, origin
 
-from tieline.kernel.model import (
+from tieline.kernel.book_records import (
     BookReport,
     DepreciationRunEvent,
     DepreciationRunFields,

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.processors.bench import AM, ERP, Hub, asset, cost, euros, held, links, named, origin
 
+from tieline.kernel.asset_records import AssetReport, AssetState, DisposalKind, PhysicalStatus
+from tieline.kernel.command_records import PostCost
+from tieline.kernel.cost_records import CostEvent, CostState
 from tieline.kernel.currencies import split_by_share
 from tieline.kernel.equipment_records import EquipmentLinkFields, EquipmentLinkReport, PartialDisposalProposed
-from tieline.kernel.model import AssetReport, AssetState, CostEvent, CostState, DisposalKind, PhysicalStatus, PostCost
 from tieline.views.costs import cost_entries
 
 JANUARY, MARCH = dt.date(2026, 1, 1), dt.date(2026, 3, 15)

@@ -12,18 +12,11 @@ from tests.unit.processors.test_capitalise import a_line, an_order
 from tests.unit.processors.test_depreciation_runs import estate as estate_with_books
 from tests.unit.processors.test_depreciation_runs import posted, run
 
+from tieline.kernel.asset_records import AssetReport
+from tieline.kernel.book_records import BookReport, DepreciationRunEvent, RunStatus, ScheduleLine
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.conflict_records import ConflictResolution, ConflictResolved
-from tieline.kernel.model import (
-    ApprovalStatus,
-    AssetReport,
-    BookReport,
-    DepreciationRunEvent,
-    OrderEvent,
-    OrderFields,
-    RunStatus,
-    ScheduleLine,
-    WriteAsset,
-)
+from tieline.kernel.order_records import ApprovalStatus, OrderEvent, OrderFields
 from tieline.kernel.records import Outbound, Typed
 
 ORDER_NAMES = ("PoApproved", "PoChanged", "PoLineCancelled", "PoClosed", "PoReopened")

@@ -7,15 +7,11 @@ from typing import Any
 
 from tests.unit.processors.bench import AM, ERP, Hub, asset, cost, decided, euros, line, links, named, origin
 
+from tieline.kernel.asset_records import AssetState
+from tieline.kernel.command_records import PostCost
+from tieline.kernel.cost_records import CostState
 from tieline.kernel.memory import PeriodHold
-from tieline.kernel.model import (
-    AssetState,
-    CostState,
-    FiscalPeriodFields,
-    FiscalPeriodReport,
-    PeriodStatus,
-    PostCost,
-)
+from tieline.kernel.period_records import FiscalPeriodFields, FiscalPeriodReport, PeriodStatus
 
 MARCH = dt.date(2026, 3, 17)
 JULY = dt.datetime(2026, 7, 1, tzinfo=dt.UTC)

@@ -21,19 +21,11 @@ from tests.unit.processors.bench import (
     origin,
 )
 
+from tieline.kernel.asset_records import AssetReport
+from tieline.kernel.book_records import BookReport, BookState
 from tieline.kernel.memory import PeriodHold
-from tieline.kernel.model import (
-    ApprovalStatus,
-    AssetReport,
-    BookReport,
-    BookState,
-    FiscalPeriodFields,
-    FiscalPeriodReport,
-    OrderFields,
-    OrderReport,
-    OrderState,
-    PeriodStatus,
-)
+from tieline.kernel.order_records import ApprovalStatus, OrderFields, OrderReport, OrderState
+from tieline.kernel.period_records import FiscalPeriodFields, FiscalPeriodReport, PeriodStatus
 
 SAID = AssetReport | BookReport | OrderReport
 

@@ -22,9 +22,11 @@ from tests.unit.processors.bench import (
 )
 from tests.unit.processors.test_capitalise import an_order
 
+from tieline.kernel.asset_records import AssetReport
+from tieline.kernel.book_records import BookReport
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import HeldReport, LinkStatus, XRef
-from tieline.kernel.model import AssetReport, BookReport, CostReport
 from tieline.kernel.records import Inbound, Outbound, Typed
 
 IDENTIFIED = "hub.identified.report.v1"

@@ -12,7 +12,7 @@ from tests.unit.processors.test_acquisitions import bought, invoice, receipt
 from tieline.kernel.invoice_records import PoInvoiceBlocked
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import MatchType
+from tieline.kernel.order_records import MatchType
 from tieline.kernel.records import Outbound, Typed
 
 ROW = ("lines.7.invoiced", ERP)

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, encode
 
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.matching import NormalForm, load_match_rules, normal_form, read_match_rules
 from tieline.kernel.memory import LinkStatus, XRef
-from tieline.kernel.model import AssetReport
 from tieline.kernel.records import Inbound, Typed
 from tieline.processors.identify import Identify
 from tieline.processors.links import Links, xref_key

@@ -28,8 +28,9 @@ from tests.unit.processors.test_equipment import link, posted
 from tests.unit.processors.test_purchase_tracking import step
 from tests.unit.processors.test_references import record
 
+from tieline.kernel.asset_records import AssetState, PhysicalStatus
+from tieline.kernel.book_records import BookState
 from tieline.kernel.equipment_records import EquipmentLinkState
-from tieline.kernel.model import AssetState, BookState, PhysicalStatus
 
 
 def at(minutes: int, report: Any) -> Any:

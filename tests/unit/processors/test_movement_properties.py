@@ -34,9 +34,9 @@ from tieline.depreciation.changes import (
 from tieline.depreciation.disposals import Disposal, DisposalKind, ResultRegime, dispose, reverse_disposal, split
 from tieline.depreciation.settling import final_depreciation, post_due
 from tieline.depreciation.terms import BookTerms, Method, Policy
+from tieline.kernel.book_records import BookFields, BookReport, ScheduleLine
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import BookFields, BookReport, ScheduleLine
 from tieline.kernel.movement_records import MovementKind, MovementReport, MovementState, RollForward
 
 RESULTS = frozenset(

@@ -37,9 +37,10 @@ from tests.unit.processors.movement_bench import (
     unexplained,
 )
 
+from tieline.kernel.asset_records import DisposalKind
+from tieline.kernel.book_records import BookState
 from tieline.kernel.landscape import Fiscal
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import BookState, DisposalKind
 from tieline.kernel.movement_records import EVENT_NAMES, MovementKind, MovementReport, MovementState, RollForward
 
 GIVEN_AWAY: dict[str, Any] = HALVES | {  # a third of 900.00, of which 300.00 is worn, goes to asset 6

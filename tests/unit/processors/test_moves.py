@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.unit.processors.bench import AM, ERP, Hub, asset, asset_events, book
 
-from tieline.kernel.model import AssetReport
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.time_slices import slice_history, value_on
 
 LEDGER_TOPICS = {"depreciation.posting.event.v1", "cost.document.event.v1", "asset.book.event.v1"}

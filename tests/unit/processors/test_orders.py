@@ -8,7 +8,10 @@ from tests.unit.processors.bench import AM, Hub, Stage, conflicts, held, landsca
 from tests.unit.processors.test_acquisitions import FINANCIAL, INVOICED, RECEIVED, bought, invoice, receipt
 from tests.unit.processors.test_capitalise import a_line, an_order
 
-from tieline.kernel.model import AssetReport, InvoiceEvent, ProposedAsset, ReceiptLine, ReceiptState, Report, WriteAsset
+from tieline.kernel.asset_records import AssetReport
+from tieline.kernel.command_records import WriteAsset
+from tieline.kernel.order_records import InvoiceEvent, ProposedAsset, ReceiptLine, ReceiptState
+from tieline.kernel.reports import Report
 from tieline.processors.order_tables import OfOrder
 from tieline.processors.wiring import build_processor
 

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from tests.unit.processors.bench import AM, ERP, Hub, asset, asset_events, conflicts, landscape
 
 from tieline.checking import check_landscape
+from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.landscape import Landscape, OwnershipRule
 from tieline.kernel.memory import Conflict
-from tieline.kernel.model import AssetReport
 from tieline.kernel.ownership import load_ownership
 
 DAY = dt.date(2026, 11, 21)

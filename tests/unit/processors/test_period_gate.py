@@ -26,25 +26,21 @@ from tests.unit.processors.bench import (
 )
 from tests.unit.processors.test_accept import BEFORE, wrote
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields, AssetState, PhysicalStatus
+from tieline.kernel.book_records import DepreciationPosted
+from tieline.kernel.command_records import PostCost
+from tieline.kernel.cost_records import CostEvent, CostState
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Fiscal
 from tieline.kernel.memory import Conflict, PeriodHold
-from tieline.kernel.model import (
-    AssetEvent,
-    AssetFields,
-    AssetState,
-    CostEvent,
-    CostState,
-    DepreciationPosted,
+from tieline.kernel.ownership import load_ownership
+from tieline.kernel.period_records import (
     FiscalPeriodFields,
     FiscalPeriodReport,
     FiscalPeriodState,
     PeriodEvent,
     PeriodStatus,
-    PhysicalStatus,
-    PostCost,
 )
-from tieline.kernel.ownership import load_ownership
 from tieline.kernel.records import Outbound
 from tieline.processors.merging import merge_report
 from tieline.processors.period_gate import PeriodGate, Post

@@ -11,8 +11,9 @@ from tests.unit.processors.test_acquisitions import INVOICED, RECEIVED, bought, 
 from tests.unit.processors.test_capitalise import a_line, an_order
 
 from tieline.kernel.landscape import Landscape, ProcureToPay
-from tieline.kernel.model import InvoiceState, OrderReport, OrderState, ProposedAsset, ReceiptState, Report
+from tieline.kernel.order_records import InvoiceState, OrderReport, OrderState, ProposedAsset, ReceiptState
 from tieline.kernel.procurement_records import PurchaseStep
+from tieline.kernel.reports import Report
 from tieline.processors.acquisitions import Documents
 from tieline.processors.procure_to_pay import next_step, track
 

@@ -9,11 +9,11 @@ from tests.unit.processors.bench import AM, ERP, Hub, Stage, asset, decode, land
 from tests.unit.processors.test_acquisitions import bought, invoice, receipt
 from tests.unit.processors.test_capitalise import a_line, an_order
 
+from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.landscape import ProcureToPay
-from tieline.kernel.model import (
+from tieline.kernel.order_records import (
     InvoiceState,
     OrderState,
-    PhysicalStatus,
     ProposedAsset,
     ReceiptLine,
     ReceiptReport,

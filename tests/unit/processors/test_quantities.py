@@ -10,9 +10,9 @@ from tests.unit.processors.bench import ERP, Hub, named, order, origin
 from tests.unit.processors.test_acquisitions import INVOICED, RECEIVED
 from tests.unit.processors.test_capitalise import a_line, an_order
 
-from tieline.kernel.model import (
+from tieline.kernel.asset_records import AssetState
+from tieline.kernel.order_records import (
     AcquisitionEvent,
-    AssetState,
     InvoiceFields,
     InvoiceLine,
     InvoiceReport,

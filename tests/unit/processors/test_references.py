@@ -23,9 +23,11 @@ from tests.unit.processors.bench import (
     named,
 )
 
+from tieline.kernel.asset_records import AssetReport
+from tieline.kernel.command_records import WriteAsset
+from tieline.kernel.cost_records import CostState
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, PeriodHold
-from tieline.kernel.model import AssetReport, CostState, Origin, WriteAsset
 from tieline.kernel.privacy import Custodians
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.reference_records import (
@@ -35,6 +37,7 @@ from tieline.kernel.reference_records import (
     ReferenceState,
     ReferenceStatus,
 )
+from tieline.kernel.vocabulary import Origin
 
 HRIS = "hris"
 NOBODY = "p-" + "0" * 32

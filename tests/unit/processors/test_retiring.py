@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from tests.unit.processors.bench import AM, ERP, NOW, Hub, asset, asset_events, conflicts
 
-from tieline.kernel.model import AssetReport, AssetState, FinancialStatus, PhysicalStatus
+from tieline.kernel.asset_records import AssetReport, AssetState, FinancialStatus, PhysicalStatus
 
 IN_SERVICE, RETIRED = PhysicalStatus.IN_SERVICE, PhysicalStatus.RETIRED
 MAINTENANCE = PhysicalStatus.IN_MAINTENANCE

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.processors.bench import AM, ERP, FLOWS, Hub, asset, cost, landscape, named
 
-from tieline.kernel.model import CostReport, CostState, PostCost
+from tieline.kernel.command_records import PostCost
+from tieline.kernel.cost_records import CostReport, CostState
 
 ORIGINAL = cost("WO1", None, "80.00", "20.50", "-3.25")
 TAKEN_BACK = ("-80.00", "-20.50", "3.25")

@@ -27,20 +27,11 @@ from tests.unit.processors.bench import (
 )
 from tests.unit.processors.test_capitalise import a_line, an_order
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields, AssetReport, AssetState, PhysicalStatus
+from tieline.kernel.command_records import PostCost, WriteAsset, WriteBook
 from tieline.kernel.errors import Rejected, Stop
-from tieline.kernel.model import (
-    Accepted,
-    AssetEvent,
-    AssetFields,
-    AssetReport,
-    AssetState,
-    Money,
-    PhysicalStatus,
-    PostCost,
-    WriteAsset,
-    WriteBook,
-)
 from tieline.kernel.records import Inbound, Outbound, Typed
+from tieline.kernel.vocabulary import Accepted, Money
 from tieline.processors.wiring import build_processor
 
 BOUGHT: dict[str, Any] = {"acquisition_cost": euros("900.00"), "asset_class": "COMPUTER", "company": "ACME"}

@@ -31,10 +31,12 @@ from tests.unit.processors.test_equipment import link
 from tests.unit.processors.test_period_gate import period
 from tests.unit.processors.test_references import record
 
+from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.landscape import Fiscal
 from tieline.kernel.memory import PeriodHold
-from tieline.kernel.model import Model, PhysicalStatus, Report
+from tieline.kernel.reports import Report
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Model
 
 MARCH = dt.date(2026, 3, 17)
 CACHES = {"_moved", "_progress"}

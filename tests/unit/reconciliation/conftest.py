@@ -8,6 +8,9 @@ from decimal import Decimal
 
 import pytest
 
+from tieline.kernel.asset_records import AssetFields, AssetReport, AssetState, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookFields, BookState, ScheduleLine
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostState
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Stop
 from tieline.kernel.kafka_log import LogRecord, Row
@@ -25,25 +28,10 @@ from tieline.kernel.memory import (
     WaitingLetter,
     XRef,
 )
-from tieline.kernel.model import (
-    AssetFields,
-    AssetReport,
-    AssetState,
-    BookFields,
-    BookState,
-    CostFields,
-    CostKind,
-    CostLine,
-    CostState,
-    FinancialStatus,
-    Money,
-    Origin,
-    PhysicalStatus,
-    ScheduleLine,
-)
 from tieline.kernel.ownership import load_ownership
 from tieline.kernel.partitioning import partition_of
 from tieline.kernel.records import Outbound, Typed
+from tieline.kernel.vocabulary import Money, Origin
 from tieline.reconciliation.cut import MOVING_TOPICS
 from tieline.reconciliation.evidence import Evidence, Placed
 from tieline.reconciliation.scope import Scope

@@ -10,18 +10,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tieline.kernel.asset_records import PhysicalStatus
+from tieline.kernel.command_records import WriteBook
+from tieline.kernel.cost_records import CostFields, CostReceiver, CostTreatment, ReceiverKind
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.landscape import Mode
 from tieline.kernel.memory import A_PERSON, DriftKind, LinkStatus, Observed, Stage
-from tieline.kernel.model import (
-    CostFields,
-    CostReceiver,
-    CostTreatment,
-    Money,
-    PhysicalStatus,
-    ReceiverKind,
-    WriteBook,
-)
+from tieline.kernel.vocabulary import Money
 from tieline.reconciliation.compare import Comparison, compare
 from tieline.reconciliation.repair import make_plan
 from tieline.reconciliation.scope import Scope

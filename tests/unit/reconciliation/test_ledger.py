@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 from rich.console import Console
 
+from tieline.kernel.asset_records import FinancialStatus
 from tieline.kernel.ledger_records import ControlMeasure, LedgerBalance
 from tieline.kernel.memory import DriftKind, Observed, RunFinished
-from tieline.kernel.model import FinancialStatus
 from tieline.reconciliation.compare import Comparison, compare
 from tieline.reconciliation.ledger import NO_FIGURE, LedgerCheck
 from tieline.reconciliation.repair import make_plan

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from tieline.depreciation.dialects import Dialect
 from tieline.kernel.audit_records import AuditFields, AuditResult, AuditState
+from tieline.kernel.command_records import PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.drift_records import DriftCleared, DriftDetected
 from tieline.kernel.errors import Stop
 from tieline.kernel.memory import DriftKind, RunFinished, RunRequested
-from tieline.kernel.model import PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.records import Outbound, Typed
 from tieline.kernel.topic_names import IDENTIFIED, RUN_TOPIC
 from tieline.reconciliation.commands import repair, report, run

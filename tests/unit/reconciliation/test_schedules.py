@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tieline.depreciation.dialects import Dialect
+from tieline.kernel.asset_records import FinancialStatus
+from tieline.kernel.book_records import BookFields, ScheduleLine
 from tieline.kernel.memory import DriftKind
-from tieline.kernel.model import BookFields, FinancialStatus, ScheduleLine
 from tieline.reconciliation.compare import Comparison, compare
 from tieline.reconciliation.evidence import Placed
 from tieline.reconciliation.repair import make_plan

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tieline.kernel.memory import LinkStatus
-from tieline.kernel.model import Money
+from tieline.kernel.vocabulary import Money
 from tieline.reconciliation.bench import Bench
 from tieline.reconciliation.compare import compare
 from tieline.reconciliation.totals import control_totals

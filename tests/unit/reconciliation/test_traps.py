@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tieline.kernel.asset_records import FinancialStatus, PhysicalStatus
 from tieline.kernel.memory import DriftKind, LinkStatus, Stage
-from tieline.kernel.model import FinancialStatus, Money, PhysicalStatus
+from tieline.kernel.vocabulary import Money
 from tieline.reconciliation.compare import Comparison, compare
 from tieline.reconciliation.repair import make_plan
 

@@ -12,26 +12,16 @@ import yaml
 from tests.parts.organisation import OFTEN
 from tests.unit.processors.bench import Hub
 
+from tieline.kernel.asset_records import AssetReport, AssetState, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookState
+from tieline.kernel.cost_records import CostReport, CostState
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.memory import Conflict, XRef
-from tieline.kernel.model import (
-    ApprovalStatus,
-    AssetReport,
-    AssetState,
-    BookState,
-    CostReport,
-    CostState,
-    FinancialStatus,
-    InvoiceState,
-    OrderState,
-    PeriodEvent,
-    PhysicalStatus,
-    ProposalStatus,
-    ProposedAsset,
-    Report,
-)
 from tieline.kernel.movement_records import MovementKind, MovementReport, MovementState, RollForward
+from tieline.kernel.order_records import ApprovalStatus, InvoiceState, OrderState, ProposalStatus, ProposedAsset
+from tieline.kernel.period_records import PeriodEvent
 from tieline.kernel.records import Typed
+from tieline.kernel.reports import Report
 from tieline.synthetic.assets import book_reopens, words
 from tieline.synthetic.checking import differences
 from tieline.synthetic.estate import landscape_text

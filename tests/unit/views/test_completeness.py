@@ -9,19 +9,10 @@ from collections.abc import Sequence
 import pytest
 import yaml
 
+from tieline.kernel.asset_records import AssetEvent, AssetFields
+from tieline.kernel.command_records import Command, CommandSettled, RemoveRecord, SettledAs, WriteAsset
 from tieline.kernel.declarations import declared
-from tieline.kernel.model import (
-    Accepted,
-    AssetEvent,
-    AssetFields,
-    Command,
-    CommandSettled,
-    Dispatch,
-    Model,
-    RemoveRecord,
-    SettledAs,
-    WriteAsset,
-)
+from tieline.kernel.vocabulary import Accepted, Dispatch, Model
 from tieline.views.batch import Batch
 from tieline.views.completeness import Completeness, as_json
 from tieline.views.faust_app import Keeper

@@ -8,7 +8,9 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.kernel.model import Accepted, AssetEvent, AssetFields, CostEvent, CostFields, CostKind, CostLine, Money
+from tieline.kernel.asset_records import AssetEvent, AssetFields
+from tieline.kernel.cost_records import CostEvent, CostFields, CostKind, CostLine
+from tieline.kernel.vocabulary import Accepted, Money
 from tieline.views.costs import UNASSIGNED, AssetEntry, CostEntry, Costs, as_json, asset_entry, cost_entry
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)

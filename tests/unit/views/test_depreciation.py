@@ -6,7 +6,9 @@ import datetime as dt
 import random
 from decimal import Decimal
 
-from tieline.kernel.model import Accepted, AssetEvent, AssetFields, DepreciationPosted, Model, Money
+from tieline.kernel.asset_records import AssetEvent, AssetFields
+from tieline.kernel.book_records import DepreciationPosted
+from tieline.kernel.vocabulary import Accepted, Model, Money
 from tieline.views.batch import figures_of
 from tieline.views.costs import as_json
 

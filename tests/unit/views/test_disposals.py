@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import itertools
 
-from tieline.kernel.model import Accepted, AssetEvent, AssetFields, FinancialStatus, PhysicalStatus
+from tieline.kernel.asset_records import AssetEvent, AssetFields, FinancialStatus, PhysicalStatus
+from tieline.kernel.vocabulary import Accepted
 from tieline.views.batch import figures_of
 from tieline.views.disposals import Disposals, DisposalStatus, as_json
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tieline.kernel.model import Accepted, CostEvent, CostFields
+from tieline.kernel.cost_records import CostEvent, CostFields
+from tieline.kernel.vocabulary import Accepted
 from tieline.views.batch import figures_of
 from tieline.views.costs import cost_entry
 from tieline.views.spend import Spend, as_json

@@ -8,8 +8,8 @@ from functools import partial
 from tieline.connectors.cardfile.mapping import STREAMS, map_item
 from tieline.connectors.cardfile.settings import read_settings
 from tieline.connectors.cardfile.source import CardfileSource
+from tieline.kernel.command_records import Command
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import Command
 from tieline.kernel.protocols import Connector, Written
 
 

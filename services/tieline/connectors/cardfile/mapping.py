@@ -11,9 +11,11 @@ from tieline.connectors.cardfile.settings import Settings
 from tieline.connectors.cardfile.statements import LAYOUT_OF, Layout, Line
 from tieline.connectors.kit.amounts import parse_amount
 from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReport
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import CostFields, CostKind, CostLine, CostReport, Origin, Report
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.reports import Report
+from tieline.kernel.vocabulary import Origin
 
 STREAM = "card-lines"
 STREAMS = (STREAM,)

@@ -10,8 +10,9 @@ from enum import Enum
 from tieline.connectors.kit.kept import lost_text
 from tieline.connectors.tryton import comment
 from tieline.connectors.tryton.models import Asset
+from tieline.kernel.asset_records import AssetFields, FinancialStatus, PhysicalStatus
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import AssetFields, FinancialStatus, PhysicalStatus, WriteAsset
 
 # What asset management says and Tryton has no field for: field of the model to key of the comment.
 COMMENT_KEYS = {

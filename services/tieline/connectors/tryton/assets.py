@@ -22,8 +22,9 @@ from tieline.connectors.tryton.models import Asset
 from tieline.connectors.tryton.reference import AssetProduct, Reference
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.connectors.tryton.wire import Json, Quantity
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.errors import Rejected, Retryable
-from tieline.kernel.model import AssetFields, WriteAsset
 from tieline.kernel.protocols import Written
 
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from tieline.connectors.tryton.models import FiscalPeriod, FiscalYear
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import Origin
+from tieline.kernel.vocabulary import Origin
 
 MAX_QUANTITY_DIGITS = 6
 MAX_QUANTITY_MAGNITUDE = 12

@@ -14,9 +14,10 @@ from tieline.connectors.tryton.models import Move
 from tieline.connectors.tryton.reference import Reference
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.connectors.tryton.wire import Json
+from tieline.kernel.command_records import CostPosting, PostCost
 from tieline.kernel.cost_postings import postings_of
+from tieline.kernel.cost_records import ReceiverKind
 from tieline.kernel.errors import Rejected, Retryable
-from tieline.kernel.model import CostPosting, PostCost, ReceiverKind
 from tieline.kernel.protocols import Written
 
 MODEL = "account.move"

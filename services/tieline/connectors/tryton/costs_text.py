@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
-from tieline.kernel.model import CostKind
+from tieline.kernel.cost_records import CostKind
 
 _PART = re.compile(
     r"^\s*(?P<key>tieline|work order|asset|reverses|effective|cost centre)\s*:\s*(?P<value>.*?)\s*$", re.IGNORECASE

@@ -23,17 +23,15 @@ from tieline.connectors.tryton.models import (
     SupplierInvoiceLineOf,
     SymbolRow,
 )
+from tieline.kernel.book_records import DepreciationRunFields, DepreciationRunReport, RunStatus
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import (
-    DepreciationRunFields,
-    DepreciationRunReport,
+from tieline.kernel.order_records import (
     InvoiceFields,
     InvoiceLine,
     InvoiceReport,
     ReceiptFields,
     ReceiptLine,
     ReceiptReport,
-    RunStatus,
 )
 
 SUPPLIER = "supplier"

@@ -8,22 +8,12 @@ from pydantic import BaseModel
 
 from tieline.connectors.tryton.asset_plan import COMMENT_KEYS
 from tieline.connectors.tryton.comment import PO_LINE
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.book_records import BookFields, DepreciationRunFields, ScheduleLine
 from tieline.kernel.correspondence import FieldTables, Place, RecordTable
-from tieline.kernel.model import (
-    AssetFields,
-    BookFields,
-    CostFields,
-    CostLine,
-    DepreciationRunFields,
-    InvoiceFields,
-    InvoiceLine,
-    OrderFields,
-    OrderLine,
-    ReceiptFields,
-    ReceiptLine,
-    ScheduleLine,
-)
+from tieline.kernel.cost_records import CostFields, CostLine
 from tieline.kernel.movement_records import MovementFields
+from tieline.kernel.order_records import InvoiceFields, InvoiceLine, OrderFields, OrderLine, ReceiptFields, ReceiptLine
 from tieline.kernel.reference_records import ReferenceFields
 
 _SIDES = ("lines.debit", "lines.credit")

@@ -9,8 +9,9 @@ from tieline.connectors.tryton.asset_plan import Found
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.reference import Reference
 from tieline.connectors.tryton.wire import Json
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import AssetFields, WriteAsset
 
 MODEL = "account.asset"
 MAX_CANDIDATES = 200

@@ -40,35 +40,18 @@ from tieline.connectors.tryton.reference_models import (
     LedgerAccount,
     Supplier,
 )
+from tieline.kernel.asset_records import AssetFields, AssetReport, DisposalKind, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookFields, BookReport, ScheduleLine
 from tieline.kernel.calendars import REGULAR_PERIODS
 from tieline.kernel.code_lists import ListName
+from tieline.kernel.cost_records import CostFields, CostLine, CostReceiver, CostReport, ReceiverKind
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import (
-    ApprovalStatus,
-    AssetFields,
-    AssetReport,
-    BookFields,
-    BookReport,
-    CostFields,
-    CostLine,
-    CostReceiver,
-    CostReport,
-    DisposalKind,
-    FinancialStatus,
-    FiscalPeriodFields,
-    FiscalPeriodReport,
-    OrderFields,
-    OrderLine,
-    OrderReport,
-    PeriodStatus,
-    PhysicalStatus,
-    ReceiverKind,
-    Report,
-    ScheduleLine,
-)
+from tieline.kernel.order_records import ApprovalStatus, OrderFields, OrderLine, OrderReport
+from tieline.kernel.period_records import FiscalPeriodFields, FiscalPeriodReport, PeriodStatus
 from tieline.kernel.protocols import RawItem
 from tieline.kernel.reference_records import Family
+from tieline.kernel.reports import Report
 
 ASSETS, PURCHASE_ORDERS, COSTS, PERIODS = "assets", "purchase-orders", "costs", "fiscal-periods"
 SNAPSHOT_STREAMS = (ASSETS, PURCHASE_ORDERS, COSTS)  # what reconciliation compares

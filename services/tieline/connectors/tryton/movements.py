@@ -33,8 +33,8 @@ from tieline.connectors.tryton.movement_models import (
     PostedLine,
     RevisedAsset,
 )
+from tieline.kernel.asset_records import DisposalKind
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import DisposalKind
 from tieline.kernel.movement_records import MovementFields, MovementKind, MovementReport, RevisionPolicy
 
 BOOK_ID = "main"

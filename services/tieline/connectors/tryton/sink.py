@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tieline.connectors.tryton.assets import AssetWriter
 from tieline.connectors.tryton.costs import CostWriter
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.errors import Rejected
 from tieline.kernel.family_records import FamilyCommand
-from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Written
 
 

@@ -61,7 +61,9 @@ class Client:
         self._profile = profile
         self._http = http or open_http(settings)
         self._clock = clock
-        self._governor = governor or Governor(settings.endpoint, UNLIMITED, most_concurrent=settings.max_connections)
+        self._governor = governor or Governor(
+            settings.endpoint, UNLIMITED, most_concurrent=settings.max_connections, clock=clock
+        )
 
     async def close(self) -> None:
         """Close all connections."""

@@ -15,7 +15,7 @@ from tieline.connectors.kit.amounts import NumberFormat, from_float_artefact, pa
 from tieline.connectors.kit.kept import lost_text
 from tieline.connectors.unio24.rules import Condition, FieldRule, enum_of, kind_of
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import Money
+from tieline.kernel.vocabulary import Money
 
 _DECIMAL_TEXT = re.compile(r"-?\d+(\.\d+)?")
 _MAX_DECIMAL_LENGTH = 60

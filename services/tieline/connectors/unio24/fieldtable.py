@@ -13,9 +13,11 @@ from tieline.connectors.unio24.profile import Profile, load_profile
 from tieline.connectors.unio24.records import lists_of, load_records
 from tieline.connectors.unio24.resources import AuditResource, CostResource, LinkResource, LinkShare, ReceiverShare
 from tieline.connectors.unio24.rules import FieldRule, Fields, kind_of
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.audit_records import AuditFields
+from tieline.kernel.book_records import BookFields, ScheduleLine
 from tieline.kernel.correspondence import FieldTables, Place, RecordTable
-from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
+from tieline.kernel.cost_records import CostFields, CostLine
 from tieline.kernel.reference_records import ReferenceFields
 from tieline.kernel.shapes import FamilyShapes
 

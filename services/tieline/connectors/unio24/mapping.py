@@ -16,26 +16,16 @@ from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, Reco
 from tieline.connectors.unio24.profile import Profile, field_sections
 from tieline.connectors.unio24.resources import CostResource, ReceiverShare, Resource
 from tieline.connectors.unio24.rules import FieldRule, Fields, kind_of
+from tieline.kernel.asset_records import CLEARABLE, AssetFields, AssetReport
 from tieline.kernel.audit_records import AuditFields
+from tieline.kernel.book_records import BookFields, BookReport, ScheduleLine
 from tieline.kernel.code_lists import LISTED, SHARED, Codes, ListName
+from tieline.kernel.cost_records import CostFields, CostLine, CostReceiver, CostReport, ReceiverKind
 from tieline.kernel.errors import Rejected, Stop
-from tieline.kernel.model import (
-    CLEARABLE,
-    AssetFields,
-    AssetReport,
-    BookFields,
-    BookReport,
-    CostFields,
-    CostLine,
-    CostReceiver,
-    CostReport,
-    Origin,
-    ReceiverKind,
-    Report,
-    ScheduleLine,
-)
 from tieline.kernel.protocols import RawItem
 from tieline.kernel.reference_records import FAMILIES
+from tieline.kernel.reports import Report
+from tieline.kernel.vocabulary import Origin
 
 MAX_ITEM_BYTES = 4_000_000
 M = TypeVar("M", bound=BaseModel)

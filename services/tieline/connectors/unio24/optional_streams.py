@@ -14,8 +14,8 @@ from tieline.kernel.audit_records import AuditFields, AuditReport
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.equipment_records import EquipmentLinkFields, EquipmentLinkReport
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import Report
 from tieline.kernel.reference_records import ReferenceFields, ReferenceReport
+from tieline.kernel.reports import Report
 
 OptionalResource = AuditResource | LinkResource | ReferenceResource
 

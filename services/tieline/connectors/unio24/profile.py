@@ -24,9 +24,11 @@ from tieline.connectors.unio24.resources import (
     ReferenceResource,
 )
 from tieline.connectors.unio24.rules import Fault, Key, Part, UrlPath, needed_fields, path_faults, rules_faults
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.audit_records import AuditFields
+from tieline.kernel.book_records import BookFields, ScheduleLine
+from tieline.kernel.cost_records import CostFields, CostLine
 from tieline.kernel.errors import Stop
-from tieline.kernel.model import AssetFields, BookFields, CostFields, CostLine, ScheduleLine
 from tieline.kernel.reference_records import EMPLOYEE, FAMILIES, Family, ReferenceFields
 
 _MAX_PROFILE_BYTES = 256_000

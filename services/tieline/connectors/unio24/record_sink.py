@@ -19,8 +19,8 @@ from tieline.connectors.unio24.records import (
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Retryable
 from tieline.kernel.family_records import FamilyCommand
-from tieline.kernel.model import Model
 from tieline.kernel.protocols import Written
+from tieline.kernel.vocabulary import Model
 
 _CONFLICT = 409
 _GONE = (404, 410)

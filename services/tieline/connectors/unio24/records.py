@@ -30,9 +30,10 @@ from tieline.connectors.unio24.rules import Fault, Fields, Key, Part, needed_fie
 from tieline.kernel.code_lists import Codes
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.family_records import FamilyReport
-from tieline.kernel.model import Model, Money, Report
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.reports import Report
 from tieline.kernel.shapes import FamilyShapes, Shape
+from tieline.kernel.vocabulary import Model, Money
 
 
 class ListRule(Part):

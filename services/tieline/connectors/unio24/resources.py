@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from tieline.connectors.unio24.rules import Condition, Fields, Key, Part, UrlPath
-from tieline.kernel.model import Code, Quantity, ReceiverKind
+from tieline.kernel.cost_records import ReceiverKind
+from tieline.kernel.vocabulary import Code, Quantity
 
 
 class Resource(Part):

@@ -12,7 +12,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from tieline.kernel.model import Money
+from tieline.kernel.vocabulary import Money
 
 Key = Annotated[str, StringConstraints(pattern=r"^[^\s.]+(\.[^\s.]+)*$")]
 UrlPath = Annotated[str, StringConstraints(pattern=r"^/[^\s?#]*$")]

@@ -28,10 +28,10 @@ from tieline.connectors.unio24.profile import Profile
 from tieline.connectors.unio24.record_sink import RecordSink
 from tieline.connectors.unio24.records import MappedFamily
 from tieline.kernel.code_lists import SHARED, Codes
+from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Retryable
 from tieline.kernel.family_records import FamilyCommand
-from tieline.kernel.model import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.protocols import Written
 
 _CONFLICT = 409

@@ -15,8 +15,9 @@ from tests.unit.processors.bench import AM, ERP, FLOWS, Hub, landscape, named
 from tieline.checking import check_landscape
 from tieline.connectors.cardfile.connector import connect
 from tieline.connectors.cardfile.statements import read_statement
+from tieline.kernel.command_records import PostCost
+from tieline.kernel.cost_records import CostReport, CostState
 from tieline.kernel.errors import Rejected, Stop, Unavailable
-from tieline.kernel.model import CostReport, CostState, PostCost
 from tieline.kernel.protocols import Connector, RawItem
 
 OXFORD = Path(__file__).parents[5] / "shared" / "data" / "oxford-procurement-cards"

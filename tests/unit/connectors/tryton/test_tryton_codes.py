@@ -19,10 +19,13 @@ from tieline.connectors.tryton.costs import CostWriter
 from tieline.connectors.tryton.mapping import Context, map_item
 from tieline.connectors.tryton.reference import Reference
 from tieline.connectors.tryton.settings import read_settings
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.code_lists import CodeEntry, Codes, ListName
+from tieline.kernel.command_records import PostCost, WriteAsset
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import AssetFields, CostFields, CostKind, CostLine, Dispatch, PostCost, WriteAsset
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.vocabulary import Dispatch
 
 PLACE = {"database": "d", "user": "u", "password": "p", "company": "ACME"}
 CLASSES = {"COMPUTER": {"product": "FROM-SETTINGS"}}

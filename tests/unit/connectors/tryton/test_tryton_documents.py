@@ -13,8 +13,9 @@ import pytest
 
 from tieline.connectors.tryton.mapping import Context, map_item
 from tieline.connectors.tryton.runs import RunReader
+from tieline.kernel.book_records import DepreciationRunReport, RunStatus
 from tieline.kernel.errors import Rejected, Unavailable
-from tieline.kernel.model import DepreciationRunReport, InvoiceReport, ReceiptReport, RunStatus
+from tieline.kernel.order_records import InvoiceReport, ReceiptReport
 from tieline.kernel.protocols import RawItem
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "tryton"

@@ -24,8 +24,8 @@ from tieline.connectors.tryton.connector import connect
 from tieline.connectors.tryton.models import Asset
 from tieline.connectors.tryton.reference import AssetProduct
 from tieline.connectors.tryton.settings import TrytonSettings, read_settings
+from tieline.kernel.asset_records import AssetFields, PhysicalStatus
 from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
-from tieline.kernel.model import AssetFields, PhysicalStatus
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "tryton"
 MANIFEST = Path(mapping.__file__).with_name("manifest.yaml")

@@ -28,34 +28,16 @@ from tieline.connectors.tryton.mapping import Context, map_item, parse
 from tieline.connectors.tryton.models import Asset
 from tieline.connectors.tryton.reference import AssetProduct
 from tieline.connectors.tryton.wire import Quantity, parse_payload
+from tieline.kernel.asset_records import AssetFields, DisposalKind, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookFields, DepreciationRunFields, ScheduleLine
+from tieline.kernel.command_records import PostCost, WriteAsset
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReceiver, ReceiverKind
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import (
-    AssetFields,
-    BookFields,
-    CostFields,
-    CostKind,
-    CostLine,
-    CostReceiver,
-    DepreciationRunFields,
-    Dispatch,
-    DisposalKind,
-    FinancialStatus,
-    InvoiceFields,
-    InvoiceLine,
-    Money,
-    OrderFields,
-    OrderLine,
-    PhysicalStatus,
-    PostCost,
-    ReceiptFields,
-    ReceiptLine,
-    ReceiverKind,
-    ScheduleLine,
-    WriteAsset,
-)
 from tieline.kernel.movement_records import MovementFields
+from tieline.kernel.order_records import InvoiceFields, InvoiceLine, OrderFields, OrderLine, ReceiptFields, ReceiptLine
 from tieline.kernel.protocols import RawItem
 from tieline.kernel.reference_records import ReferenceFields
+from tieline.kernel.vocabulary import Dispatch, Money
 
 ROOT = Path(__file__).parents[4]
 CONTEXT = Context(

@@ -17,8 +17,9 @@ from tieline.connectors.tryton.faults import from_rpc_error
 from tieline.connectors.tryton.mapping import Context, parse
 from tieline.connectors.tryton.models import Asset
 from tieline.connectors.tryton.settings import read_settings
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import AssetFields, WriteAsset
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "tryton"
 REMEDY = "(delete the draft move, lift the limit in Tryton or shorten the text at its source, replay)"

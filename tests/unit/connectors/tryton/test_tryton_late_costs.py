@@ -15,8 +15,8 @@ from tieline.connectors.tryton import costs_text
 from tieline.connectors.tryton.costs import CostWriter
 from tieline.connectors.tryton.mapping import Context, map_item
 from tieline.connectors.tryton.settings import read_settings
+from tieline.kernel.cost_records import CostReport
 from tieline.kernel.errors import Retryable
-from tieline.kernel.model import CostReport
 from tieline.kernel.protocols import RawItem
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "tryton" / "cost-posted" / "given.json"

@@ -10,7 +10,7 @@ import pytest
 from tieline.connectors.tryton.comment import KEYS
 from tieline.connectors.tryton.mapping import STREAMS, Context, map_item, path
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import ApprovalStatus, OrderReport
+from tieline.kernel.order_records import ApprovalStatus, OrderReport
 from tieline.kernel.protocols import RawItem
 
 CASES = sorted((Path(__file__).parents[3] / "golden" / "tryton").iterdir())

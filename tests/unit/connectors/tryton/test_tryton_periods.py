@@ -13,8 +13,8 @@ from tieline.connectors.tryton.mapping import SNAPSHOT_STREAMS, STREAMS, Context
 from tieline.connectors.tryton.streams import RECORDS, WATCHES
 from tieline.kernel.calendars import FiscalPeriodKey, MonthCalendar, NamedAfter, WeekCalendar, Weekday
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import FiscalPeriodReport
 from tieline.kernel.observing import observe_report
+from tieline.kernel.period_records import FiscalPeriodReport
 from tieline.kernel.protocols import RawItem
 
 CONTEXT = Context("tryton", {}, "MAINT-EXPENSE")

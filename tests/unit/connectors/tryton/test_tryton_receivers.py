@@ -12,9 +12,11 @@ from tests.unit.connectors.tryton.test_tryton_late_costs import CONTEXT, SETTING
 from tieline.connectors.tryton import costs_text
 from tieline.connectors.tryton.costs import CostWriter
 from tieline.connectors.tryton.settings import read_settings
+from tieline.kernel.command_records import PostCost
 from tieline.kernel.cost_postings import postings_of
+from tieline.kernel.cost_records import CostFields, CostKind, CostLine, CostReceiver, ReceiverKind
 from tieline.kernel.errors import Rejected, Retryable
-from tieline.kernel.model import CostFields, CostKind, CostLine, CostReceiver, Dispatch, PostCost, ReceiverKind
+from tieline.kernel.vocabulary import Dispatch
 
 
 class Centres(Books):

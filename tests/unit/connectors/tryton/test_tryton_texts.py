@@ -18,7 +18,7 @@ from tieline.connectors.tryton.costs_text import (
     write_document,
     write_line,
 )
-from tieline.kernel.model import CostKind
+from tieline.kernel.cost_records import CostKind
 
 VALUES = st.text(st.characters(codec="utf-8", exclude_characters="\r"), max_size=60)
 OWN_LINES = st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\r\n:"), max_size=30), max_size=5)

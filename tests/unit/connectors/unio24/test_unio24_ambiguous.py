@@ -22,12 +22,14 @@ from tieline.connectors.unio24.models import Answer, ListPage
 from tieline.connectors.unio24.profile import load_profile
 from tieline.connectors.unio24.resources import Resource
 from tieline.connectors.unio24.sink import Unio24Sink
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.errors import OutcomeUnknown, TielineError
 from tieline.kernel.memory import LedgerEntry
-from tieline.kernel.model import AssetFields, Dispatch, Money, WriteAsset
 from tieline.kernel.recording import Recorder
 from tieline.kernel.settling import Confirmed, ledger_key, needs_read_back, settle
 from tieline.kernel.tables import Table
+from tieline.kernel.vocabulary import Dispatch, Money
 
 NOW = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
 PROFILE = load_profile(Path(__file__).parents[4] / "deploy" / "local" / "unio24.profile.yaml")

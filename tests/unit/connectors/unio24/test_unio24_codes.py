@@ -14,10 +14,13 @@ from tieline.connectors.unio24.connector import connect
 from tieline.connectors.unio24.mapping import book_after, map_item, native_book
 from tieline.connectors.unio24.profile import load_profile
 from tieline.connectors.unio24.sink import Unio24Sink
+from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.book_records import BookFields
 from tieline.kernel.code_lists import CodeEntry, Codes, ListName
+from tieline.kernel.command_records import WriteAsset, WriteBook
 from tieline.kernel.digests import digest_fields
 from tieline.kernel.errors import Rejected, Stop
-from tieline.kernel.model import AssetFields, BookFields, Dispatch, WriteAsset, WriteBook
+from tieline.kernel.vocabulary import Dispatch
 
 PROFILE = load_profile(Path(__file__).parents[4] / "deploy" / "local" / "unio24.profile.yaml")
 DAY = dt.date(2026, 8, 2)

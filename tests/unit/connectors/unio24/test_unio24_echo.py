@@ -18,9 +18,9 @@ from tests.unit.processors.bench import AM, ERP, Hub, conflicts, ticking
 from tieline.connectors.unio24.mapping import map_item
 from tieline.connectors.unio24.profile import Profile, parse_profile
 from tieline.connectors.unio24.sink import Unio24Sink
+from tieline.kernel.command_records import CommandSettled, WriteAsset
 from tieline.kernel.errors import Rejected
 from tieline.kernel.memory import LedgerEntry
-from tieline.kernel.model import CommandSettled, WriteAsset
 from tieline.kernel.recording import Recorder
 from tieline.kernel.records import Typed
 from tieline.kernel.settling import Confirmed, is_superseded, ledger_key, settle

@@ -15,17 +15,11 @@ from tieline.connectors.unio24.conversion import lost
 from tieline.connectors.unio24.models import Answer
 from tieline.connectors.unio24.profile import parse_profile
 from tieline.connectors.unio24.sink import Unio24Sink
+from tieline.kernel.asset_records import AssetFields, FinancialStatus, PhysicalStatus
+from tieline.kernel.book_records import BookFields, ScheduleLine
+from tieline.kernel.command_records import WriteAsset, WriteBook
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import (
-    AssetFields,
-    BookFields,
-    Dispatch,
-    FinancialStatus,
-    PhysicalStatus,
-    ScheduleLine,
-    WriteAsset,
-    WriteBook,
-)
+from tieline.kernel.vocabulary import Dispatch
 
 TEXT = (Path(__file__).parents[4] / "deploy" / "local" / "unio24.profile.yaml").read_text(encoding="utf-8")
 PROFILE = parse_profile(TEXT, name="unio24.profile.yaml")

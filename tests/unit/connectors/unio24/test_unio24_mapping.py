@@ -14,16 +14,11 @@ from hypothesis import strategies as st
 
 from tieline.connectors.unio24.mapping import asset_after, asset_report, book_after, map_item, native_asset, native_book
 from tieline.connectors.unio24.profile import Profile, load_profile, parse_profile
+from tieline.kernel.asset_records import AssetFields, DisposalKind, PhysicalStatus
+from tieline.kernel.book_records import BookFields, ScheduleLine
 from tieline.kernel.errors import Rejected
-from tieline.kernel.model import (
-    AssetFields,
-    BookFields,
-    DisposalKind,
-    Money,
-    PhysicalStatus,
-    ScheduleLine,
-)
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.vocabulary import Money
 
 ROOT = Path(__file__).parents[4]
 PROFILE_FILE = ROOT / "deploy" / "local" / "unio24.profile.yaml"

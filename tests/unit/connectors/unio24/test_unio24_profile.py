@@ -9,8 +9,8 @@ import yaml
 
 from tieline.connectors.unio24.fieldtable import render_field_table
 from tieline.connectors.unio24.profile import load_profile, parse_profile
+from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.errors import Stop
-from tieline.kernel.model import AssetFields
 
 ROOT = Path(__file__).parents[4]
 PROFILE_FILE = ROOT / "deploy" / "local" / "unio24.profile.yaml"

@@ -15,8 +15,8 @@ from tieline.connectors.unio24.connector import connect
 from tieline.connectors.unio24.records import load_records, native_record, record_after, record_report
 from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.landscape import load_landscape
-from tieline.kernel.model import Model
 from tieline.kernel.shapes import FamilyShapes, shapes_of
+from tieline.kernel.vocabulary import Model
 
 FILES = LANDSCAPE.parent / "families" / "sales-order"
 RECORD: Mapping[str, object] = {
