@@ -2,7 +2,8 @@
 
 The suite runs 2,000 reports; ``TIELINE_LOAD=50000`` runs the whole. Seven of ten reports are of new assets, the others
 later versions of assets that are known by then. Afterwards the sandbox must hold each asset once, in its last version,
-its journal must tell every version of an asset in order, and the hub must have dead-lettered nothing.
+its journal must tell versions of an asset in order only, and the hub must have dead-lettered nothing. A version that
+waits at the sink while a newer one comes is passed over (kernel/coalescing.py): not every version is told.
 
 Memory: identify, accept, route and the sink keep what they know of every asset (some kilobytes each, by design). What
 must not grow is what passes: the last part of the load only changes known assets, and must leave memory where it was.
@@ -130,13 +131,13 @@ class Journal:
         self.created = 0
         self.changes = 0
 
-    def read_on(self) -> int:
-        """Take in what is new; the number of changes to assets so far."""
+    def held(self) -> Mapping[int, Decimal]:
+        """Take in what is new; what each asset costs by now."""
         while items := self._http.get(f"/_journal?after={self._last}&limit=5000").raise_for_status().json()["items"]:
             self._last = items[-1]["seq"]
             for entry in items:
                 self._take(entry["action"], entry["object_id"], entry["detail"])
-        return self.changes
+        return {self.numbers[record]: costs[-1] for record, costs in self.costs.items()}
 
     def _take(self, action: str, record: int, detail: Mapping[str, str]) -> None:
         self.changes += 1
@@ -178,13 +179,14 @@ class Line:
             producer.commit_transaction(30)
         return time.monotonic() - began
 
-    def until(self, changes: int, deadline: float) -> None:
-        """Wait until the sandbox took so many changes, sampling memory."""
-        while self.journal.read_on() < changes:
+    def until(self, versions: Sequence[Version], deadline: float) -> None:
+        """Wait until the sandbox holds the last of these versions of each asset, sampling memory."""
+        wanted = {version.asset: version.cost for version in versions}
+        while (missing := sum(self.journal.held().get(asset) != cost for asset, cost in wanted.items())) > 0:
             for name, now_mb in self.resident().items():
                 self.peak[name] = max(self.peak.get(name, 0.0), now_mb)
             if time.monotonic() > deadline:
-                raise AssertionError(f"{self.journal.changes} of {changes} changes had arrived by the stated limit")
+                raise AssertionError(f"{missing} of {len(wanted)} assets were not there by the stated limit")
             time.sleep(1.0)
 
     def resident(self) -> dict[str, float]:
@@ -270,25 +272,27 @@ def line(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> I
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads memory from /proc")
 def test_reports_arrive_once_in_order_and_in_time(line: Line, capsys: pytest.CaptureFixture[str]) -> None:
     load = make_load(REPORTS, SEED)
-    deadline = time.monotonic() + max(60.0, REPORTS / LEAST_PER_SEC)
+    deadline = time.monotonic() + max(240.0, REPORTS / LEAST_PER_SEC)
     empty = line.resident()
     cpu = {name: cpu_secs(part.pid) for name, part in line.parts.items()}
 
     began = time.monotonic()
     produced_secs = line.send(load.growing)
-    line.until(len(load.growing), deadline)
+    line.until(load.growing, deadline)
     # Who follows what the sink notes is done with it a little after the sink: only now everything is known everywhere.
     produced_secs += line.send(load.settling)
-    line.until(len(load.growing) + len(load.settling), deadline)
+    line.until([*load.growing, *load.settling], deadline)
     full = line.resident()
     produced_secs += line.send(load.steady)
-    line.until(REPORTS, deadline)
+    line.until(load.versions, deadline)
     took_secs = time.monotonic() - began
     after = line.resident()
 
     with capsys.disabled():
         tell(f"\n{REPORTS} reports of {len(load.last)} assets in {took_secs:.1f} s: {REPORTS / took_secs:.0f} a second")
-        tell(f"  producing them took {produced_secs:.1f} s")
+        tell(
+            f"  producing them took {produced_secs:.1f} s; {REPORTS - line.journal.changes} were passed over for newer"
+        )
         for name, part in line.parts.items():
             cost_ms = 1000 * (cpu_secs(part.pid) - cpu[name]) / REPORTS
             tell(
@@ -310,10 +314,14 @@ def check_state(line: Line, load: Load) -> None:
     assert journal.created == len(load.last)
     assert len(set(journal.references.values())) == len(load.last)
     assert sorted(journal.numbers.values()) == sorted(load.last)
-    wanted: dict[int, list[Decimal]] = {}
+    said: dict[int, list[Decimal]] = {}
     for version in load.versions:
-        wanted.setdefault(version.asset, []).append(version.cost)
-    assert {journal.numbers[record]: costs for record, costs in journal.costs.items()} == wanted
+        said.setdefault(version.asset, []).append(version.cost)
+    for record, costs in journal.costs.items():
+        versions = said.pop(journal.numbers[record])
+        assert costs == [cost for cost in versions if cost in costs], "each version once, and in order"
+        assert costs[-1] == versions[-1]
+    assert said == {}
     assets = journal.stats()["assets"]
     assert assets["count"] == len(load.last)
     assert list(assets["purchase_cost"]) == ["EUR"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # its documen
     ConfigEntry,
     ConfigResource,
     ConfigSource,
+    TopicMetadata,
 )
 from confluent_kafka.cimpl import NewTopic
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient
@@ -32,6 +34,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 CALL_TIMEOUT_SECS = 30.0
+_LOOK_SECS = 0.05
 REGISTRY_CALLS_AT_ONCE = 8
 _NOT_FOUND = 404
 _CONFLICT = 409
@@ -139,10 +142,7 @@ def apply(steps: Plan, admin: AdminClient, registry: SchemaRegistryClient) -> No
 
 
 def _plan_topics(wanted: Sequence[Topic], replication_factor: int, admin: AdminClient) -> Plan:
-    try:
-        there = admin.list_topics(timeout=CALL_TIMEOUT_SECS).topics
-    except KafkaException as error:
-        raise _kafka_error("the cluster's topics", error) from error
+    there = _listed(admin)
     names = {topic.name for topic in wanted}
     surplus = [f"topic {name}" for name in sorted(set(there) - names) if not name.startswith("__")]
     refused = [
@@ -180,6 +180,14 @@ def _described(topics: Sequence[Topic], admin: AdminClient) -> Iterator[Mapping[
         yield _answer(futures[resource], f"the settings of {resource.name}") or {}
 
 
+def _listed(admin: AdminClient) -> Mapping[str, TopicMetadata]:
+    try:
+        found: Mapping[str, TopicMetadata] = admin.list_topics(timeout=CALL_TIMEOUT_SECS).topics
+    except KafkaException as error:
+        raise _kafka_error("the cluster's topics", error) from error
+    return found
+
+
 def _create_topics(steps: Sequence[CreateTopic], admin: AdminClient) -> None:
     if not steps:
         return
@@ -195,6 +203,16 @@ def _create_topics(steps: Sequence[CreateTopic], admin: AdminClient) -> None:
     futures = admin.create_topics(new, operation_timeout=CALL_TIMEOUT_SECS, request_timeout=CALL_TIMEOUT_SECS)
     for name, future in futures.items():
         _answer(future, f"creating {name}", harmless=KafkaError.TOPIC_ALREADY_EXISTS)
+    _await_topics({topic.topic for topic in new}, admin)
+
+
+def _await_topics(names: set[str], admin: AdminClient) -> None:
+    # A broker answers the creation before it shows the topics to those who ask for them next.
+    deadline = time.monotonic() + CALL_TIMEOUT_SECS
+    while missing := names - set(_listed(admin)):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"Kafka created {', '.join(sorted(missing))}, and does not show them")
+        time.sleep(_LOOK_SECS)
 
 
 def _change_configs(steps: Sequence[ChangeConfig], admin: AdminClient) -> None:

@@ -9,7 +9,7 @@ from tieline.connectors.tryton import wire
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.cursors import Change, Mark, dump_marks, load_marks, micros
 from tieline.connectors.tryton.ledger import CONTROL_ACCOUNTS, read_accounts
-from tieline.connectors.tryton.mapping import COSTS, REFERENCES, RUNS, SUPPLIERS
+from tieline.connectors.tryton.mapping import COSTS, MOVEMENTS, REFERENCES, REVERSALS, RUNS, SUPPLIERS
 from tieline.connectors.tryton.probing import Asked, ChangeProbe
 from tieline.connectors.tryton.runs import RunReader
 from tieline.connectors.tryton.settings import TrytonSettings
@@ -190,6 +190,9 @@ class TrytonSource:
             own.insert(0, (records.company, "=", (await self._client.context())["company"]))
         if stream == COSTS:
             own += [("journal.code", "=", self._settings.maintenance_journal), ("state", "=", "posted")]
+        elif stream in {MOVEMENTS, REVERSALS}:
+            # Costs that the hub posted have the asset as their origin, too.
+            own.append(("journal.code", "!=", self._settings.maintenance_journal))
         return await self._client.search_read(
             records.model,
             [*own, *domain],
