@@ -51,6 +51,8 @@ class History:
     events: Sequence[Noted]
     effects: Sequence[Noted]
     buried: Sequence[str] = ()
+    is_whole_state: bool = False
+    """Each effect shows all there is: a version that waited while a newer one came is passed over for it."""
 
 
 def check(history: History) -> list[Fault]:
@@ -91,7 +93,10 @@ def _aborted(history: History) -> Iterator[str]:
 
 def _unseen(history: History) -> Iterator[str]:
     seen = {effect.version for effect in history.effects}
-    owed = (event.version for event in history.events)
+    owed = [event.version for event in history.events]
+    if history.is_whole_state:
+        newest = {key: max(numbers) for key, numbers in _by_key(history.effects).items()}
+        owed = [version for version in owed if version.number > newest.get(version.key, -1)]
     yield from (f"{_name(version)} has an event and no effect" for version in _missing(owed, seen))
 
 

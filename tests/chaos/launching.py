@@ -94,10 +94,10 @@ def main() -> None:
     """Run the command that the arguments name."""
     file = Path(os.environ[FILE])
     points = Points(read_arm(os.environ), strike_this_process(file), file.exists)
-    connect: Callable[[Hub, str], Connector] = Hub.connect
+    connect = Hub.connect
 
-    def connect_pointed(hub: Hub, system: str) -> Connector:
-        connector = connect(hub, system)
+    def connect_pointed(hub: Hub, system: str, *caller: Any, **named: Any) -> Connector:
+        connector = connect(hub, system, *caller, **named)
         return replace(connector, sink=PointedSink(connector.sink, points))
 
     with (

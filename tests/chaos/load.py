@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal
 from typing import Literal, NamedTuple
 
@@ -24,6 +24,8 @@ from tieline.kernel.vocabulary import Money, Origin
 
 Flow = Literal["assets", "books", "costs"]
 FLOWS: Sequence[Flow] = ("assets", "books", "costs")
+WHOLE_STATE: frozenset[Flow] = frozenset({"assets", "books"})
+"""Each effect shows all there is: a version that waited while a newer one came is passed over for it."""
 REPORTS = {"assets": "asset.asset.report.v1", "books": "asset.book.report.v1", "costs": "cost.document.report.v1"}
 EVENTS = {"assets": "asset.asset.event.v1", "books": "asset.book.event.v1", "costs": "cost.document.event.v1"}
 BOOK = "main"
@@ -175,3 +177,9 @@ def _cost(item: Item) -> Report:
 
 
 _REPORT = {"assets": _asset, "books": _book, "costs": _cost}
+
+
+def last_of(items: Iterable[Item]) -> set[Version]:
+    """The versions that must have taken effect in the end: every one, or the newest where an effect shows all."""
+    newest = {(item.flow, item.version.key): item.version for item in sorted(items, key=lambda one: one.version.number)}
+    return {item.version for item in items if item.flow not in WHOLE_STATE} | set(newest.values())

@@ -18,7 +18,7 @@ from tests.chaos.history import check
 from tests.chaos.hub import write_landscape
 from tests.chaos.inside import apply_small, open_hub_small
 from tests.chaos.ledger import Ledger, serve_ledger
-from tests.chaos.load import FLOWS, Item, make_load, outbound
+from tests.chaos.load import FLOWS, Item, last_of, make_load, outbound
 from tests.chaos.processes import Processes
 from tests.chaos.proxy import Proxy
 from tests.chaos.result import Result
@@ -137,7 +137,7 @@ class Run:
                 self._tick()
             one.result()
         httpx.delete(f"{self._works.url}/_faults", headers=_bearer(), trust_env=False).raise_for_status()
-        owed = {item.version for item in self.sent}
+        owed = last_of(self.sent)
         deadline = time.monotonic() + self._size.patience_secs
         seen, quiet_since = -1, time.monotonic()
         while time.monotonic() < deadline:

@@ -66,3 +66,11 @@ def test_a_report_that_was_sent_twice_is_owed_once() -> None:
 def test_a_fault_names_flow_key_and_version() -> None:
     (fault,) = check(replace(GOOD, effects=noted(OTHER, V1, V2)))
     assert fault == Fault("unseen", "assets: pump version 3 has an event and no effect")
+
+
+def test_a_version_that_was_passed_over_for_a_newer_one_is_seen_where_each_effect_shows_all() -> None:
+    passed = replace(GOOD, effects=noted(OTHER, V1, V3))
+    assert [fault.rule for fault in check(passed)] == ["unseen"]
+    assert check(replace(passed, is_whole_state=True)) == []
+    last_missing = replace(GOOD, effects=noted(OTHER, V1, V2), is_whole_state=True)
+    assert [fault.rule for fault in check(last_missing)] == ["unseen"]

@@ -10,7 +10,7 @@ import httpx
 from tests.chaos.history import History, Noted, Version
 from tests.chaos.hub import WORKS
 from tests.chaos.ledger import Ledger
-from tests.chaos.load import EVENTS, FLOWS, Flow, Item, asset_version
+from tests.chaos.load import EVENTS, FLOWS, WHOLE_STATE, Flow, Item, asset_version
 from tests.parts.unio24 import TOKEN, Unio24Part
 
 from tieline.kernel import broker
@@ -78,6 +78,7 @@ def read_histories(hub: Hub, sent: Sequence[Item], effects: Mapping[Flow, Sequen
             events=_events(hub, flow),
             effects=effects[flow],
             buried=buried if flow == FLOWS[0] else (),
+            is_whole_state=flow in WHOLE_STATE,
         )
         for flow in FLOWS
     ]
