@@ -63,6 +63,20 @@ class RevisionPolicy(StrEnum):
     REMAINING_LIFE = "REMAINING_LIFE"
 
 
+SIDES = (
+    "cost_change",
+    "accumulated_change",
+    "net_book_value_change",
+    "surplus_change",
+    "retained_earnings_change",
+    "proceeds",
+    "income",
+    "expense",
+    "clearing",
+)
+"""Fields of a movement that are amounts, each of one side of the books."""
+
+
 class MovementFields(Model):
     """One movement of one book: a financial document, never overwritten; owned by the ERP.
 

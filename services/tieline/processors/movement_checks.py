@@ -12,19 +12,8 @@ from fractions import Fraction
 from tieline.kernel.asset_records import DisposalKind
 from tieline.kernel.currencies import minor_units
 from tieline.kernel.errors import Rejected
-from tieline.kernel.movement_records import MovementFields, MovementKind, RevisionPolicy
+from tieline.kernel.movement_records import SIDES, MovementFields, MovementKind, RevisionPolicy
 
-SIDES = (
-    "cost_change",
-    "accumulated_change",
-    "net_book_value_change",
-    "surplus_change",
-    "retained_earnings_change",
-    "proceeds",
-    "income",
-    "expense",
-    "clearing",
-)
 _NO_SIDES: frozenset[str] = frozenset()
 _VALUE = frozenset({"cost_change", "accumulated_change", "net_book_value_change"})
 _WEAR = frozenset({"accumulated_change", "net_book_value_change", "surplus_change"})

@@ -20,10 +20,10 @@ from tieline.connectors.tryton.mapping import ASSETS, MOVEMENTS
 from tieline.kernel.asset_records import AssetReport, DisposalKind
 from tieline.kernel.book_records import BookReport
 from tieline.kernel.errors import Rejected
-from tieline.kernel.movement_records import MovementKind, MovementReport, RollForward
+from tieline.kernel.movement_records import SIDES, MovementKind, MovementReport, RollForward
 from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.reports import Report
-from tieline.processors.movement_checks import SIDES, check_movement, check_reversal_pair
+from tieline.processors.movement_checks import check_movement, check_reversal_pair
 
 pytestmark = pytest.mark.integration
 BOUGHT = dt.date(2025, 1, 1)

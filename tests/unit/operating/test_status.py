@@ -26,7 +26,7 @@ from tieline.kernel.memory import (
     PeriodHold,
     Stage,
 )
-from tieline.kernel.movement_records import MovementEvent, MovementFields, MovementKind
+from tieline.kernel.movement_records import SIDES, MovementEvent, MovementFields, MovementKind
 from tieline.kernel.producing import source_of
 from tieline.kernel.records import Inbound, Typed
 from tieline.kernel.retention import Expiry
@@ -37,7 +37,6 @@ from tieline.operating.life import tell_finding, tell_hold
 from tieline.operating.processes import ProcessStatus, State, expiry_of, group_for, state_of
 from tieline.operating.status import ago, danger_of
 from tieline.operating.telling import tell
-from tieline.processors.movement_checks import SIDES
 
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
 

@@ -11,13 +11,13 @@ from tests.unit.processors.bench import ERP, NOW, Hub, asset, book, named, origi
 from tieline.kernel.book_records import BookReport
 from tieline.kernel.movement_records import (
     EVENT_NAMES,
+    SIDES,
     MovementEvent,
     MovementFields,
     MovementKind,
     MovementReport,
     RollForward,
 )
-from tieline.processors.movement_checks import SIDES
 
 NOTHING = (Decimal(0), Decimal(0))
 HALVES: dict[str, Any] = {

@@ -35,23 +35,12 @@ from tieline.connectors.tryton.movement_models import (
 )
 from tieline.kernel.asset_records import DisposalKind
 from tieline.kernel.errors import Rejected
-from tieline.kernel.movement_records import MovementFields, MovementKind, MovementReport, RevisionPolicy
+from tieline.kernel.movement_records import SIDES, MovementFields, MovementKind, MovementReport, RevisionPolicy
 
 BOOK_ID = "main"
 ENTITY = "movement"
 MONTHS_OF_YEAR = 12
 _ZERO = Decimal(0)
-_SIDES = (
-    "cost_change",
-    "accumulated_change",
-    "net_book_value_change",
-    "surplus_change",
-    "retained_earnings_change",
-    "proceeds",
-    "income",
-    "expense",
-    "clearing",
-)
 
 
 def movement_report(context: Context, move: AssetMove) -> MovementReport:
@@ -71,7 +60,7 @@ def reversal_report(context: Context, move: CancellingMove) -> MovementReport:
         "document": move.number,
         "reason": move.description,
         "reversal_of": str(move.cancelled.id),
-        **{name: -getattr(original, name) for name in _SIDES},
+        **{name: -getattr(original, name) for name in SIDES},
     }
     fields = checked(lambda: MovementFields.model_validate(original.model_dump() | update), "fields")
     # A move that waited as a draft counts from when it was posted.
@@ -106,7 +95,7 @@ def revision_reports(context: Context, revision: AssetRevision) -> tuple[Movemen
             "to_life_periods": to_life,
             # What is left is spread over the periods that are left; what is posted stays.
             "policy": RevisionPolicy.REMAINING_LIFE,
-            **dict.fromkeys(_SIDES, _ZERO),
+            **dict.fromkeys(SIDES, _ZERO),
         }
         origin = origin_of(context, ENTITY, native_id, (made_on,), None)
         return MovementReport(origin=origin, fields=MovementFields.model_validate(fields))
@@ -139,7 +128,7 @@ def _posted(context: Context, move: AssetMove, place: str = "") -> MovementField
             "posting_period": period_name(move.period),
             "document": move.number,
             "reason": revision.description if revision else None,
-            **dict.fromkeys(_SIDES, _ZERO),
+            **dict.fromkeys(SIDES, _ZERO),
             **terms,
         }
     )
