@@ -65,12 +65,25 @@ class Calls:
 
     def room(self) -> int:
         """How many more may begin."""
+        if self._gate.rest_secs() > 0:
+            return 0  # asking each of the thousands that wait would say the same
         return 1 if self.is_paused else BEGUN - len(self)  # Invariant 7: while the target is out, one asks for all
 
     def wait_secs(self, task: Task) -> float:
         """How long until a command may be called for at the earliest; 0: now."""
         due_secs = max(task.due_secs - time.monotonic(), 0.0)
         return max(due_secs, self._gate.wait_secs(ledger_key(task.command), task.tries))
+
+    def soonest_secs(self, tasks: Iterable[Task], at_most_secs: float) -> float:
+        """How long until one of these may be called for at the earliest, or ``at_most_secs``."""
+        rest_secs = self._gate.rest_secs()
+        if rest_secs > 0:
+            return min(at_most_secs, rest_secs)
+        for task in tasks:
+            at_most_secs = min(at_most_secs, self.wait_secs(task))
+            if at_most_secs <= 0:
+                break
+        return at_most_secs
 
     def may_call(self, task: Task) -> bool:
         """Whether a command may be called for now."""

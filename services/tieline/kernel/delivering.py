@@ -195,10 +195,8 @@ class DeliveryLoop:
     def _turn(self, timeout_secs: float) -> int:
         if self._calls.is_paused and self._runtime.stopping():
             raise Stop(f"{self._name}: stopped while its target was out")
-        if len(self._calls):
-            timeout_secs = 0.0  # the waiting is done beside the calls
-        else:
-            timeout_secs = min([timeout_secs, *(self._calls.wait_secs(task) for task in self._lanes.firsts())])
+        # With calls at work, the waiting is done beside them.
+        timeout_secs = 0.0 if len(self._calls) else self._calls.soonest_secs(self._lanes.firsts(), timeout_secs)
         batch = self._intake.poll(timeout_secs, BATCH_COMMANDS)
         self._sort(batch)
         if self._producer is not None and not (batch or self._lanes or len(self._calls) or self._next.settled):

@@ -77,6 +77,13 @@ class Gate:
         """Whether this key fails alone, so that it is no outage."""
         return self._breaker.blames(key)
 
+    def rest_secs(self) -> float:
+        """How long no command of any key may be taken up; 0: one of some key may, as far as is known."""
+        if self._breaker.mode is not Mode.OPEN:
+            return 0.0
+        now_secs = self._monotonic()
+        return max(0.0, self._breaker.until_secs - now_secs, self._budget.wait_secs(now_secs))
+
     def wait_secs(self, key: str, tries: Tries) -> float:
         """How long until a command of this key may be taken up at the earliest; 0: now."""
         now_secs = self._monotonic()

@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.breaking import SECOND_CHANCE_SECS
 from tieline.kernel.command_records import Command, WriteAsset
 from tieline.kernel.errands import NotBegun
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineError, Unavailable
@@ -81,6 +82,24 @@ async def test_while_the_target_is_paused_nothing_is_sent() -> None:
     hall.now_secs += 40.0
     assert isinstance(await hall.settle("B"), Confirmed)
     assert not hall.gate.is_paused
+
+
+async def test_while_nobody_may_call_the_rest_is_no_longer_than_the_wait_of_any_key() -> None:
+    hall = Hall(failing(Unavailable("out")))
+    rests = []
+    for number in range(400):
+        waits = [hall.gate.wait_secs(f"asset {name}", Tries(sent=sent)) for name in ("A0", "B") for sent in (0, 3)]
+        rests.append(hall.gate.rest_secs())
+        assert rests[-1] <= min(waits)
+        assert rests[-1] > 0 or min(waits) <= SECOND_CHANCE_SECS
+        await hall.settle(f"A{number % 2}")
+        hall.now_secs += 0.7
+    assert any(rest > 0 for rest in rests)
+    assert any(rest == 0 for rest in rests[1:])
+    hall.now_secs += 100.0
+    hall.answer = lambda _: None
+    await hall.settle("B")
+    assert hall.gate.rest_secs() == 0
 
 
 async def test_time_outs_of_several_keys_pause_the_target_and_no_key_is_given_up_for_them() -> None:
