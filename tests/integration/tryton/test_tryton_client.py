@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -21,6 +22,7 @@ from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop, Tie
 
 pytestmark = pytest.mark.integration
 CREATE = "model.party.party.create"
+READ = "model.party.party.search_read"
 SEARCH = "model.party.party.search"
 
 
@@ -110,6 +112,20 @@ async def test_what_tryton_refuses_is_rejected_in_its_words(client: TrytonClient
         await client.write("model.res.user.create", [{"name": "x", "login": "x"}])
     with pytest.raises(Stop, match="may not call this"):
         await client.read("model.party.party.nothere")
+
+
+async def test_a_record_deleted_between_tryton_s_search_and_its_read_costs_one_more_question(
+    part: TrytonPart, faulty: FaultyWire
+) -> None:
+    error = ["UserError", ['You are trying to read records "7" of "Party" that don\'t exist.', "", None]]
+    gone = json.dumps({"id": 1, "error": error}).encode()
+    async with part.client(endpoint=faulty.url) as client:
+        faulty.answer(READ, "200 OK", gone)
+        assert await client.search_read("party.party", [("name", "=", "nobody of this name")], ["name"]) == []
+        faulty.answer(READ, "200 OK", gone)
+        faulty.answer(READ, "200 OK", gone)
+        with pytest.raises(Rejected, match="don't exist"):
+            await client.search_read("party.party", [], ["name"])
 
 
 async def test_a_stale_time_stamp_is_tried_again(part: TrytonPart, client: TrytonClient) -> None:

@@ -14,7 +14,7 @@ from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.throttling import Answer
 from tieline.connectors.tryton import faults, wire
 from tieline.connectors.tryton.settings import TrytonSettings
-from tieline.kernel.errors import OutcomeUnknown, Stop, TielineError, Unavailable
+from tieline.kernel.errors import OutcomeUnknown, Rejected, Stop, TielineError, Unavailable
 from tieline.kernel.quotas import UNLIMITED
 
 HTTP_OK = 200
@@ -79,7 +79,12 @@ class TrytonClient:
     ) -> list[dict[str, wire.Json]]:
         """Records of a model, inactive ones left out as Tryton does; ``context`` is what computed fields go by."""
         method = f"model.{model}.search_read"
-        rows = await self.read(method, domain, 0, limit, order, list(fields), context=context)
+        params = (domain, 0, limit, order, list(fields))
+        try:
+            rows = await self.read(method, *params, context=context)
+        except Rejected:
+            # Tryton searches, then reads: of a record that somebody deletes in between it says that none may read it.
+            rows = await self.read(method, *params, context=context)
         return _rows(rows, model)
 
     async def search(self, model: str, domain: Domain, *, limit: int | None = None) -> list[int]:
