@@ -228,8 +228,8 @@ def carrying(template: TopicTemplate, families: Families) -> TopicTemplate:
 def topics_for(landscape: Landscape, templates: Sequence[TopicTemplate] | None = None) -> tuple[Topic, ...]:
     """The topics of this landscape, by name: every template for every system or consumer it speaks of.
 
-    ``min.insync.replicas`` follows from the landscape's replication factor. Raises ``Stop`` if a file is faulty or
-    two templates give the same name.
+    ``min.insync.replicas`` follows from the landscape's replication factor, and no topic has more partitions than the
+    landscape allows. Raises ``Stop`` if a file is faulty or two templates give the same name.
     """
     topics: dict[str, Topic] = {}
     for template in templates_of(landscape.families) if templates is None else templates:
@@ -261,10 +261,11 @@ def _topic(template: TopicTemplate, landscape: Landscape, system: str | None, co
         return tuple(dict.fromkeys(full))
 
     in_sync = max(1, landscape.kafka.replication_factor - 1)
+    most = landscape.kafka.most_partitions or template.spec.partitions
     return Topic(
         name=template.name.replace(SYSTEM, system or SYSTEM).replace(CONSUMER, consumer or CONSUMER),
         klass=template.klass,
-        partitions=template.spec.partitions,
+        partitions=min(template.spec.partitions, most),
         configs={"min.insync.replicas": str(in_sync), **template.spec.configs},
         key=notes.key,
         description=notes.description,

@@ -67,6 +67,12 @@ class Kafka(Section):
 
     bootstrap_servers: str = Field(description="host:port, comma separated.")
     replication_factor: int = Field(default=3, ge=1, description="Copies of each partition; 1 only in a local demo.")
+    most_partitions: int | None = Field(
+        default=None,
+        ge=1,
+        description="No topic gets more partitions than this, whatever topics/ declares. For a demo or a cluster that "
+        "charges by partition; decide before `tieline topics apply`, for the number of a topic never changes.",
+    )
     client: dict[str, str] = Field(default_factory=dict, description="Further librdkafka settings, e.g. TLS and SASL.")
 
 

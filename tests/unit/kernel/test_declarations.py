@@ -87,6 +87,17 @@ def test_in_sync_copies_follow_from_the_replication_factor(copies: int, in_sync:
     assert {topic.configs["min.insync.replicas"] for topic in topics_for(_landscape(copies))} == {in_sync}
 
 
+def test_no_topic_has_more_partitions_than_the_landscape_allows() -> None:
+    landscape = _landscape()
+    few = landscape.model_copy(update={"kafka": landscape.kafka.model_copy(update={"most_partitions": 2})})
+    declared = {topic.name: topic.partitions for topic in topics_for(landscape)}
+    assert max(declared.values()) > 2
+    assert 1 in declared.values()
+    assert {topic.name: topic.partitions for topic in topics_for(few)} == {
+        name: min(partitions, 2) for name, partitions in declared.items()
+    }
+
+
 def test_subjects_are_named_by_topic_and_record_or_by_topic() -> None:
     topics = {topic.name: topic for topic in topics_for(_landscape())}
     assert subject(topics["asset.asset.event.v1"], "AssetMoved") == "asset.asset.event.v1-tieline.AssetMoved"
