@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
-import yaml
 from pydantic import ValidationError
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
+from tieline.kernel.manifests import manifest_of
 from tieline.kernel.quotas import Allowance, Caller, Quota, allowance_of, combine
 
 
 def quota_of(landscape: Landscape, system: str) -> Quota | None:
     """What the account of a system may be called; None: not limited. Raises ``Stop`` where the two do not fit."""
     found = landscape.systems[system]
-    file = resources.files("tieline.connectors").joinpath(found.connector, "manifest.yaml")
-    said = yaml.safe_load(file.read_text(encoding="utf-8")).get("quota") if file.is_file() else None
+    manifest = manifest_of(found.connector)
     try:
-        return combine(None if said is None else Quota.model_validate(said), found.quota)
+        return combine(None if manifest is None else manifest.quota, found.quota)
     except ValidationError as error:
         reason = error.errors(include_input=False, include_url=False)[0]["msg"]
         raise Stop(f"systems.{system}.quota: with what the manifest of {found.connector} says: {reason}") from None

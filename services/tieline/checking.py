@@ -14,11 +14,13 @@ import yaml
 from pydantic import SecretStr
 
 from tieline.accounts import quota_of
+from tieline.fitting import misfits
 from tieline.kernel.commands_topics import lint_all
 from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import declared, read_tree
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape, is_secret, load_landscape, resolve_settings
+from tieline.kernel.manifests import manifest_of
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.shapes import shapes_of
 
@@ -39,7 +41,15 @@ def check_landscape(path: Path) -> list[str]:
         *_check_code_lists(path, landscape),
         *_check_families(path, landscape),
         *_check_quotas(path, landscape),
+        *_check_flows(path, landscape),
     ]
+
+
+def _check_flows(path: Path, landscape: Landscape) -> Iterator[str]:
+    """A flow must ask for nothing that the manifest of one of its connectors does not declare."""
+    for misfit in misfits(landscape):
+        line = line_of(path, ("flows", misfit.flow, misfit.end))
+        yield f"{path}:{line}: flows.{misfit.flow}.{misfit.end}: {misfit.reason}"
 
 
 def _check_quotas(path: Path, landscape: Landscape) -> Iterator[str]:
@@ -128,8 +138,8 @@ def _check_code_lists(path: Path, landscape: Landscape) -> Iterator[str]:
 
 def _applied_lists(connector: str) -> list[str]:
     """The code lists that a connector's manifest says it applies; none for a connector that does not exist."""
-    file = resources.files("tieline.connectors").joinpath(connector, "manifest.yaml")
-    return list(yaml.safe_load(file.read_text(encoding="utf-8")).get("code_lists", ())) if file.is_file() else []
+    manifest = manifest_of(connector)
+    return [] if manifest is None else list(manifest.code_lists)
 
 
 def _check_system(path: Path, landscape: Landscape, system: str) -> list[str]:
@@ -173,10 +183,14 @@ def _setting_in(message: str, system: str) -> tuple[str, ...]:
     return tuple(match["path"].split(".")) if match else ()
 
 
-def line_of(path: Path, keys: tuple[str, ...]) -> int:
-    """Line of the deepest of these nested keys that the file has, counted from 1."""
+def line_of(path: Path, keys: tuple[int | str, ...]) -> int:
+    """Line of the deepest of these nested keys (places of a list from 0) that the file has, counted from 1."""
     line, node = 1, yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
     for key in keys:
+        if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
+            node = node.value[key]
+            line = node.start_mark.line + 1
+            continue
         entries = node.value if isinstance(node, yaml.MappingNode) else []
         match = next(((k, v) for k, v in entries if k.value == key), None)
         if match is None:

@@ -8,12 +8,9 @@ import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib import resources
 from inspect import signature
 from pathlib import Path
-from typing import Any, cast
-
-import yaml
+from typing import cast
 
 from tieline.accounts import part_of
 from tieline.depreciation.dialects import Dialect
@@ -31,6 +28,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import serve_metrics
 from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Landscape, Mode, load_landscape, resolve_settings
+from tieline.kernel.manifests import Held, manifest_of
 from tieline.kernel.metering import announce_flows, announce_retention, follow_account
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
@@ -116,20 +114,21 @@ def publish_once(hub: Hub, name: str, outbounds: Sequence[Outbound]) -> None:
 
 def held_fields(landscape: Landscape) -> dict[str, frozenset[str]]:
     """Asset fields that each system holds, as its connector's manifest declares."""
-    return {
-        name: frozenset(_objects(system.connector)["asset"]["fields"]) for name, system in landscape.systems.items()
-    }
+    objects = {name: _objects(system.connector) for name, system in landscape.systems.items()}
+    return {name: frozenset(held["asset"].fields if "asset" in held else ()) for name, held in objects.items()}
 
 
 def dialects_of(landscape: Landscape) -> dict[str, Dialect]:
     """How each system's own schedules count, where its connector's manifest says so."""
-    said = {name: _objects(system.connector).get("book", {}) for name, system in landscape.systems.items()}
-    return {name: Dialect(book["dialect"]) for name, book in said.items() if "dialect" in book}
+    said = {name: _objects(system.connector).get("book") for name, system in landscape.systems.items()}
+    return {name: Dialect(book.dialect) for name, book in said.items() if book is not None and book.dialect}
 
 
-def _objects(connector: str) -> Any:
-    manifest = resources.files(f"tieline.connectors.{connector}").joinpath("manifest.yaml")
-    return yaml.safe_load(manifest.read_text(encoding="utf-8"))["objects"]
+def _objects(connector: str) -> Mapping[str, Held]:
+    manifest = manifest_of(connector)
+    if manifest is None:
+        raise Stop(f"there is no connector {connector!r} under tieline/connectors")
+    return manifest.objects
 
 
 def open_reconciliation(hub: Hub) -> reconciling.Hub:

@@ -12,6 +12,7 @@ from tieline.checking import check_landscape
 from tieline.connectors.kit.governor import Governor
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import load_landscape
+from tieline.kernel.manifests import read_fleet
 from tieline.kernel.metering import follow_account
 from tieline.kernel.metrics import Metrics
 from tieline.kernel.quotas import Caller, Quota, Rate
@@ -76,12 +77,11 @@ def test_a_connector_that_calls_nobody_takes_no_quota(demo: Path, monkeypatch: p
 
 
 @pytest.fixture
-def states(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Connectors whose manifest states a quota."""
-    folder = tmp_path / "connectors" / "unio24"
-    folder.mkdir(parents=True)
-    (folder / "manifest.yaml").write_text("quota: {concurrent: 5, rates: [{calls: 120, per_secs: 60}]}\n")
-    monkeypatch.setattr("tieline.accounts.resources.files", lambda _: tmp_path / "connectors")
+def states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connector whose manifest states a quota."""
+    stated = Quota(concurrent=5, rates=(Rate(calls=120, per_secs=60),))
+    manifests = {**read_fleet(), "unio24": read_fleet()["unio24"].model_copy(update={"quota": stated})}
+    monkeypatch.setattr("tieline.accounts.manifest_of", manifests.get)
 
 
 @pytest.mark.usefixtures("states")

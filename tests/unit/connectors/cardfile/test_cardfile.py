@@ -193,9 +193,13 @@ flows:
 """
     path = tmp_path / "landscape.yaml"
     path.write_text(text, encoding="utf-8")
-    assert all("cards does not exist" in fault for fault in check_landscape(path))
+    misfit = (
+        f"{path}:9: flows.0.target: flow cost-document:cards>more: the connector cardfile writes no cost-document; it "
+        "writes nothing, and the flow needs cost-document: post"
+    )
+    assert [fault for fault in check_landscape(path) if "cards does not exist" not in fault] == [misfit]
     (tmp_path / "cards").mkdir()
-    assert check_landscape(path) == []
+    assert check_landscape(path) == [misfit]
 
 
 # ---- the real statements of Oxford City Council ----------------------------------------------------------------
