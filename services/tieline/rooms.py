@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -11,7 +12,8 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-# By group, the root being "tieline": where a group of commands or one command is, as ``module:name``.
+# By group, the root being "tieline": where a group of commands or one command is, as ``module:name``. Sandboxes of
+# connectors are found by their folders.
 ROOMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
         "tieline": {
@@ -25,6 +27,7 @@ ROOMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "status": "tieline.operating.commands:status_command",
             "trace": "tieline.operating.commands:trace_command",
             "custodians": "tieline.operating.custodians:custodians_command",
+            "connector": "tieline.authoring.commands:app",
         },
         "topics": {
             "plan": "tieline.kernel.commands_topics:plan_command",
@@ -33,11 +36,20 @@ ROOMS: Mapping[str, Mapping[str, str]] = MappingProxyType(
             "catalogue": "tieline.catalogue.commands:catalogue_command",
         },
         "sandbox": {
-            "unio24": "tieline.connectors.unio24.sandbox:run",
             "proxy": "tieline.connectors.kit.sandboxing.proxy:run",
         },
     }
 )
+
+
+SANDBOX = "sandbox"
+
+
+def sandboxes() -> Mapping[str, str]:
+    """A command for each connector that has a sandbox, by its folder; nothing is loaded, not even a manifest."""
+    places = [Path(place) for place in import_module("tieline.connectors").__path__]
+    names = sorted({file.parent.name for place in places for file in place.glob("*/sandbox.py")})
+    return {name: f"tieline.connectors.{name}.sandbox:run" for name in names}
 
 
 class Rooms(TyperGroup):
@@ -63,4 +75,5 @@ class Rooms(TyperGroup):
 
     @property
     def _rooms(self) -> Mapping[str, str]:
-        return ROOMS.get(self.name or "", {})
+        rooms = ROOMS.get(self.name or "", {})
+        return {**sandboxes(), **rooms} if self.name == SANDBOX else rooms

@@ -260,7 +260,7 @@ class Opener:
         self.opened += 1
         folder = self.folder / str(self.opened)
         folder.mkdir()
-        case, clock, faults = load_case(self.name), StandingClock(), WatchedFaults()
+        case, clock, faults = load_case(self.name, GOLDEN), StandingClock(), WatchedFaults()
         world = await self.stack.enter_async_context(case.open(Opening(folder, faults, clock, webhook_url)))
         manifest = read_manifest(connector_folders()[self.name])
         return Bench(self.name, manifest, case, world, faults, clock, self.stack)

@@ -50,7 +50,7 @@ def test_c01_every_operation_and_stream_is_tried_somewhere(folder: Path) -> None
             assert_there(test)
         return
     assert manifest.stand_in is None, "what has a sandbox needs no stand-in"
-    case = load_case(manifest.name)
+    case = load_case(manifest.name, GOLDEN)
     assert case.stream in manifest.streams
     standard = STANDARD_TRIALS if case.fields is not None else ()
     waived = {name.partition("/")[2] for name in manifest.waivers if "/" in name}

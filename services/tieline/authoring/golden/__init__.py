@@ -1,0 +1,1 @@
+"""What a new connector's case and golden records begin as."""
