@@ -23,8 +23,8 @@ $(READY): requirements/tieline.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
 	@touch $@
 
-up: setup ## Start the whole hub with demo systems, wait until it is healthy
-	@$(BIN)/python -m tieline.stack up $(STACK_OPTION)
+up: setup ## Start the whole hub with demo systems, wait until it is healthy; WITH=snipeit adds further sandboxes
+	@$(BIN)/python -m tieline.stack up $(STACK_OPTION) $(if $(WITH),--with $(WITH))
 
 down: setup ## Stop what `up` started; PURGE=1 also removes its data
 	@$(BIN)/python -m tieline.stack down $(STACK_OPTION) $(if $(PURGE),--purge)

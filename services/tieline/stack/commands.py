@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from tieline.kernel.errors import Stop
 from tieline.stack import docker
+from tieline.stack.additions import split_names, write_landscape
 from tieline.stack.docker import DockerStack
 from tieline.stack.errors import StackError
 from tieline.stack.paths import StackPaths, checkout
@@ -44,13 +46,35 @@ KindOption = Annotated[
 
 
 @app.command()
-def up(stack: KindOption = None) -> None:
+def up(
+    stack: KindOption = None,
+    *,
+    with_: Annotated[
+        list[str] | None,
+        typer.Option("--with", help="Connectors whose sandboxes and flows are added, as sap,snipeit; native only."),
+    ] = None,
+) -> None:
     """Start everything, wait until it is healthy, fill in the demo data, and print what runs where."""
     with _Failures():
-        chosen = _choose(stack, starting=True)
+        names = split_names(with_ or ())
+        landscape = _landscape_with(names, stack)
+        chosen = _choose(Kind.NATIVE if names else stack, starting=True, landscape=landscape)
         chosen.up()
         _seed(chosen)
         _print_parts(chosen)
+        if names:
+            print(f"Commands see what was added after: export TIELINE_LANDSCAPE={landscape}")
+
+
+def _landscape_with(names: Sequence[str], stack: Kind | None) -> Path:
+    """The landscape to run: the demo's, or one beside it with these connectors' systems. Raises ``StackError``."""
+    root = checkout()
+    if not names:
+        return root / LANDSCAPE
+    if stack is Kind.DOCKER:
+        raise StackError("WITH adds systems to the native stack only: make up STACK=native WITH=…")
+    paths = StackPaths(root / ".tieline")
+    return write_landscape(root / LANDSCAPE, names, to=paths.root / "landscape.yaml", secrets=paths.secrets)
 
 
 @app.command()
@@ -117,7 +141,7 @@ class _Failures:
             raise typer.Exit(1) from error
 
 
-def _choose(kind: Kind | None, *, starting: bool = False) -> NativeStack | DockerStack:
+def _choose(kind: Kind | None, *, starting: bool = False, landscape: Path | None = None) -> NativeStack | DockerStack:
     root = checkout()
     marker = _marker(root)
     # `down` and `status` mean the stack that `up` started, whatever answers now.
@@ -128,15 +152,15 @@ def _choose(kind: Kind | None, *, starting: bool = False) -> NativeStack | Docke
     if starting:
         marker.parent.mkdir(parents=True, exist_ok=True)
         marker.write_text(f"{kind}\n", encoding="utf-8")
-    return _stack(kind, root)
+    return _stack(kind, root, landscape)
 
 
-def _stack(kind: Kind, root: Path) -> NativeStack | DockerStack:
+def _stack(kind: Kind, root: Path, landscape: Path | None = None) -> NativeStack | DockerStack:
     if kind is Kind.DOCKER:
         return DockerStack(checkout=root, landscape=root / LANDSCAPE)
     from tieline.stack.native import NativeStack  # noqa: PLC0415  - its packages are absent from the container image
 
-    return NativeStack(checkout=root, landscape=root / LANDSCAPE)
+    return NativeStack(checkout=root, landscape=landscape or root / LANDSCAPE)
 
 
 def _marker(root: Path) -> Path:
