@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,7 +48,7 @@ def clause_of(test: str) -> str | None:
     return found[1].upper() if found else None
 
 
-def cases_of(clause: str, *, by_operation: bool) -> Iterator[object]:
+def cases_of(clause: str, *, by_operation: bool) -> Iterator[Any]:
     """Parameters of a clause's test: each connector it speaks of, with each operation if it goes by those.
 
     A waived one must fail (xfail, strict): a waiver that is no longer needed is a failure, too.

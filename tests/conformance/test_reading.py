@@ -81,7 +81,7 @@ async def read_with_stops(bench: Bench, *, tick_secs: float) -> None:
         await bench.world.edit(created[(turn * 5) % len(created)], turn)
         created += await bench.create(1)
     for _ in range(2):  # the sweep that was under way saw the last edits in part only; the next poll sees them
-        rest, position = await bench.drain(bench.connect(), position)
+        rest, position = await bench.drain(bench.connect(**bench.case.small_pages), position)
         given += rest
     reading = bench.connect()
     assert await bench.versions(reading) <= set(bench.said(reading, given))

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from tieline.authoring.page import describe
 from tieline.authoring.scaffold import new_connector
+from tieline.kernel.connectors_page import describe
 from tieline.kernel.manifests import connector_folders, read_manifest
 
 CONNECTORS = Path("services") / "tieline" / "connectors"

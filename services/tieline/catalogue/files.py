@@ -9,6 +9,7 @@ from tieline.catalogue.asyncapi import render_asyncapi
 from tieline.catalogue.contracts import render_contracts
 from tieline.catalogue.inputs import Inputs
 from tieline.catalogue.page import render_catalogue
+from tieline.kernel.connectors_page import render_connectors
 from tieline.kernel.topics_page import render_topics_page
 
 CONTRACTS = "contracts"
@@ -20,6 +21,7 @@ def generated(inputs: Inputs) -> Mapping[str, str]:
         "topics.md": render_topics_page(inputs.tree),
         "catalogue.md": render_catalogue(inputs),
         "asyncapi.yaml": render_asyncapi(inputs),
+        "connectors.md": render_connectors(),
         **{f"{system}-fields.md": text for system, text in inputs.field_pages.items()},
         **{f"{CONTRACTS}/{name}": text for name, text in render_contracts(inputs).items()},
     }

@@ -13,10 +13,10 @@ import yaml
 from tests.parts.invented import Invented, invented_connector
 from typer.testing import CliRunner
 
-from tieline.authoring.page import render_connectors
 from tieline.authoring.scaffold import new_connector, renamed
 from tieline.checking import check_landscape
 from tieline.cli import app
+from tieline.kernel.connectors_page import render_connectors
 from tieline.kernel.errors import Stop
 from tieline.kernel.fleet import processes
 from tieline.kernel.landscape import load_landscape
