@@ -25,7 +25,7 @@ def load_case(connector: str, golden: Path = GOLDEN) -> Case:
     file = golden / connector / "case.py"
     name = f"tieline_case_{connector}"
     if not file.is_file():
-        raise FileNotFoundError(f"{file}: write the connector's case there, as docs/connectors.md says")
+        raise FileNotFoundError(f"{file}: write the connector's case there, as docs/conformance.md says")
     spec = spec_from_file_location(name, file)
     assert spec is not None
     assert spec.loader is not None

@@ -25,7 +25,7 @@ def list_command(
     *,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Show every connector with its tier (docs/connectors.md), what it reads and writes, and who answers for it."""
+    """Show every connector with its tier (docs/conformance.md), what it reads and writes, and who answers for it."""
     rows = [describe(read_manifest(folder), folder) for folder in connector_folders().values()]
     if json:
         print(json_text.dumps(rows, indent=1))  # noqa: T201  - a command's answer
@@ -49,5 +49,5 @@ def new_command(
     print(*files, sep="\n")  # noqa: T201  - a command's answer
     print(  # noqa: T201  - as above
         f"\nIt keeps the first tier as it stands: pytest tests/conformance -k {system}"
-        "\nNow make it the vendor's: docs/connectors.md leads through it."
+        "\nNow make it the vendor's: docs/conformance.md leads through it."
     )
