@@ -31,7 +31,7 @@ from tieline.kernel.reports import Report
 from tieline.kernel.vocabulary import Dispatch
 
 TRIES = 8
-MOST_PAGES = 200  # of one drain; more is a reader that turns in circles
+MOST_PAGES = 60  # of one drain; more is a reader that turns in circles
 BRIEF_SECS = 0.0  # of faults that end the connection: it ends at once
 SLOW_SECS = 0.5  # longer than a case's time-outs
 STORM = 3
@@ -177,9 +177,9 @@ class Bench:
         raise AssertionError(f"{self.name}: no page after {TRIES} tries")
 
     async def drain(
-        self, connector: Connector, position: Mapping[str, str], limit: int = 100
+        self, connector: Connector, position: Mapping[str, str], limit: int = 100, where: str = ""
     ) -> tuple[list[RawItem], Mapping[str, str]]:
-        """Everything that changed since, and the position after it."""
+        """Everything that changed since, and the position after it; ``where`` is for the message."""
         items: list[RawItem] = []
         for _ in range(MOST_PAGES):
             page = await self.page(connector, position, limit)
@@ -187,7 +187,7 @@ class Bench:
             position = page.position
             if not page.more:
                 return items, position
-        raise AssertionError(f"{self.name}: more than {MOST_PAGES} pages")
+        raise AssertionError(f"{self.name}: more than {MOST_PAGES} pages; {where}")
 
     # ---- writing
 
