@@ -12,6 +12,7 @@ from rich.table import Table
 
 from tieline.authoring.scaffold import new_connector
 from tieline.kernel.connectors_page import describe
+from tieline.kernel.errors import Stop
 from tieline.kernel.manifests import connector_folders, read_manifest
 
 CONNECTORS = Path("services") / "tieline" / "connectors"
@@ -45,6 +46,9 @@ def new_command(
     golden: Annotated[Path, typer.Option(help="Folder of the golden records.")] = GOLDEN,
 ) -> None:
     """Begin a connector: a folder that works against a sandbox of its own, to be made the vendor's file by file."""
+    for folder, option in ((to, "--to"), (golden, "--golden")):
+        if not folder.is_dir():
+            raise Stop(f"{folder} is no folder: run this in a checkout, or name one with {option}")
     files = new_connector(system, connectors=to, golden=golden)
     print(*files, sep="\n")  # noqa: T201  - a command's answer
     print(  # noqa: T201  - as above

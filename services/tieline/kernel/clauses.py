@@ -17,7 +17,7 @@ class Tier(IntEnum):
     UNTRIED = 0  # nothing shows any clause
     SCAFFOLDED = 1  # it starts, reads, and keeps its secrets
     TRIED = 2  # whole records, read and written exactly
-    CERTIFIED = 3  # whatever fails on the way
+    CERTIFIED = 3  # once, whatever fails on the way
 
     @property
     def word(self) -> str:

@@ -126,3 +126,16 @@ def test_no_mention_of_the_example_is_left_and_the_code_is_clean(acme: Invented)
 
 def test_addresses_of_nobody_stay() -> None:
     assert renamed("ask facility@example.org of Example", "acme") == "ask facility@example.org of Acme"
+
+
+def test_the_command_writes_into_a_checkout_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused = CliRunner().invoke(app, ["connector", "new", "acme"])
+    assert isinstance(refused.exception, Stop)
+    assert "run this in a checkout" in str(refused.exception)
+    for folder in ("services/tieline/connectors", "tests/golden"):
+        (tmp_path / folder).mkdir(parents=True)
+    done = CliRunner().invoke(app, ["connector", "new", "acme"])
+    assert done.exit_code == 0, done.output
+    assert "services/tieline/connectors/acme/manifest.yaml" in done.stdout.splitlines()
+    assert (tmp_path / "tests" / "golden" / "acme" / "case.py").is_file()
