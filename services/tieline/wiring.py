@@ -191,6 +191,10 @@ def _run(
         runtime.log.info("started")
         while not runtime.stopping():
             loop.run_once(POLL_SECS)
+    except Stop as stop:
+        more = {"trouble": stop.trouble} if stop.trouble else {}
+        runtime.log.warning("ended", why=str(stop), **more)
+        raise
     finally:
         if server is not None:
             server.close()

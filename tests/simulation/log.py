@@ -141,6 +141,9 @@ class Consumer:
     def resume(self, wanted: Sequence[TopicPartition]) -> None:
         self._paused -= {(tp.topic, tp.partition) for tp in wanted}
 
+    def unassign(self) -> None:
+        self._positions = {}
+
     def poll(self, timeout: float) -> Message | None:
         found = self.consume(1, timeout)
         return found[0] if found else None

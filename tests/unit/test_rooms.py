@@ -36,5 +36,6 @@ def test_the_command_line_starts_without_loading_a_room() -> None:
         "tieline.kernel",
         "tieline.kernel.errors",
         "tieline.kernel.telemetry",
+        "tieline.kernel.troubles",
         "tieline.rooms",
     ]

@@ -19,6 +19,7 @@ from confluent_kafka import (
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.records import HEADERS_UNREADABLE, Inbound
+from tieline.kernel.troubles import Trouble
 
 CALL_TIMEOUT_SECS = 30.0
 # Shorter than the broker's default of a minute: a killed process's open transaction hides what others wrote behind it.
@@ -186,7 +187,8 @@ def check_message(message: Message) -> bool:
     if code in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:  # noqa: SLF001  - the client's own name
         raise Stop(
             f"gap: {message.topic()}/{message.partition()}: the position is no longer in the log ({error.str()}). "
-            f"{GAP_REMEDY}"
+            f"{GAP_REMEDY}",
+            trouble=str(Trouble.GAP),
         )
     if code in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001  - the client's own name
         raise Stop(f"topic {message.topic()} does not exist; run: tieline topics apply")

@@ -131,6 +131,21 @@ class Measure(Enum):
     PAUSED_AGE = _gauge(
         "tieline_target_paused_seconds", ("target",), "Time since a target stopped answering; 0: it answers."
     )
+    NEXT_PROBE = _gauge(
+        "tieline_target_next_call_seconds", ("target",), "Time until a paused target may be asked again; 0: now."
+    )
+    RETRIES_WAIT = _gauge(
+        "tieline_retries_wait_seconds",
+        ("target",),
+        "Time until a failed command may be tried again, where a target's retries are spent; 0: now.",
+    )
+    SOURCE_FAILING_AGE = _gauge(
+        "tieline_source_failing_seconds", ("system",), "Time since reads of a system fail; 0: the last one did not."
+    )
+    NEXT_READ = _gauge("tieline_source_next_read_seconds", ("system",), "Time until a system is read again; 0: now.")
+    BROKER_AWAY = _gauge(
+        "tieline_broker_away", (), "1 while the process waits for Kafka or the schema registry, 0 while it does not."
+    )
     CALLS_FREE = _gauge(
         "tieline_account_calls_free",
         ("consumer", "system"),
@@ -140,6 +155,16 @@ class Measure(Enum):
         "tieline_quota_left_calls",
         ("consumer", "system", "pool"),
         "Calls that the process may still make of its part: concurrent, of a rate such as 60s, of the day.",
+    )
+    QUOTA_RESET = _gauge(
+        "tieline_quota_reset_seconds",
+        ("consumer", "system", "pool"),
+        "Time until a pool has room again, of the day until it is counted anew; 0: it has, or nobody knows.",
+    )
+    CALLS_CLOSED = _gauge(
+        "tieline_account_closed_seconds",
+        ("consumer", "system"),
+        "Time until an account gives a call that somebody waits for; 0: now.",
     )
     CALL_WAIT = _histogram(
         "tieline_call_wait_seconds",

@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Consum
 from tieline.kernel import broker
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
+from tieline.kernel.troubles import Trouble
 
 SETTLE_SECS = 5.0
 
@@ -74,7 +75,7 @@ def refuse_gaps(group: str, positions: Iterable[Position]) -> None:
     gaps = [position.gap for position in positions if position.gap is not None]
     if gaps:
         more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
-        raise Stop(f"gap: group {group}: {gaps[0]}{more}. {broker.GAP_REMEDY}")
+        raise Stop(f"gap: group {group}: {gaps[0]}{more}. {broker.GAP_REMEDY}", trouble=str(Trouble.GAP))
 
 
 def past_gap(position: Position) -> int:

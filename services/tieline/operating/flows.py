@@ -15,7 +15,7 @@ from typing import get_args
 from tieline.kernel.command_records import CommandSettled, SettledAs
 from tieline.kernel.dead_letters import first_coordinates
 from tieline.kernel.inspecting import LogReader, Where, Window, read_rows, read_spans, read_tail, read_windows
-from tieline.kernel.landscape import Flow, Landscape, ObjectName
+from tieline.kernel.landscape import Flow, Landscape, Mode, ObjectName
 from tieline.kernel.letters import PARKED
 from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
 from tieline.kernel.producing import CORRELATION, source_of
@@ -48,6 +48,24 @@ class FlowStatus:
     samples: int
     latency_p50_secs: float | None
     latency_p95_secs: float | None
+    in_doubt: int = 0  # nobody knows whether they took effect
+    in_doubt_since: dt.datetime | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the promised time was not kept lately."""
+        return self.latency_p95_secs is not None and self.latency_p95_secs > self.flow.latency_target_secs
+
+    @property
+    def health(self) -> str:
+        """How it is, in a word: shadow or off, parked, slow, moving or ok."""
+        if self.flow.mode is not Mode.ENABLED:
+            return str(self.flow.mode)
+        if self.parked:
+            return "parked"
+        if self.is_slow:
+            return "slow"
+        return "moving" if self.pending else "ok"
 
     @property
     def counted(self) -> bool:
@@ -57,8 +75,7 @@ class FlowStatus:
     @property
     def needs_attention(self) -> bool:
         """Whether something is parked, or the promised time is not kept."""
-        late = self.latency_p95_secs is not None and self.latency_p95_secs > self.flow.latency_target_secs
-        return self.parked > 0 or late
+        return self.parked > 0 or self.is_slow
 
 
 @dataclass(slots=True)
@@ -67,6 +84,8 @@ class _Tally:
     rejected: int = 0
     parked: int = 0
     last: dt.datetime | None = None
+    in_doubt: int = 0
+    in_doubt_since: dt.datetime | None = None
 
 
 def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
@@ -89,6 +108,8 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
             samples=len(secs),
             latency_p50_secs=percentile(secs, 0.5),
             latency_p95_secs=percentile(secs, P95),
+            in_doubt=sums.in_doubt,
+            in_doubt_since=sums.in_doubt_since,
         )
         found.append(status)
     return found
@@ -115,6 +136,9 @@ def tally(ledger: Iterable[LedgerEntry], parked: Iterable[ParkedKey]) -> dict[tu
         one = sums.setdefault((entry.entity, entry.target), _Tally())
         one.delivered += entry.applied_version > 0
         one.rejected += entry.stage in {Stage.REJECTED, Stage.UNKNOWN}
+        if entry.stage is Stage.UNKNOWN:
+            one.in_doubt += 1
+            one.in_doubt_since = min(one.in_doubt_since or entry.at, entry.at)
         if entry.stage is Stage.CONFIRMED and (one.last is None or entry.at > one.last):
             one.last = entry.at
     for row in parked:

@@ -81,6 +81,11 @@ class Window:
         begun = tuple(self._begun)
         return self._calls - sum(1 for at in begun if at + self._length_secs > now)
 
+    def spent_secs(self, now: float) -> float:
+        """How long until the first of the calls that spend it leaves the stretch; 0: it is not spent. Any thread."""
+        begun = [at for at in tuple(self._begun) if at + self._length_secs > now]
+        return begun[-self._calls] + self._length_secs - now if len(begun) >= self._calls else 0.0
+
     def _free_at(self, begun: deque[float], limit: int, now: float) -> float:
         while begun and begun[0] + self._length_secs <= now:
             begun.popleft()
@@ -202,6 +207,15 @@ class Allotment:
         if self._pool:
             found[DAY] = self._pool.left()
         return {"concurrent": float(max(0, self._places(now) - self.under_way)), **found}
+
+    def spent_secs(self, now: float) -> dict[str, float]:
+        """Time until each rate has room again, by pool; 0: it has. Any thread may ask."""
+        return {window.name: window.spent_secs(now) for window in self._windows}
+
+    def reset_secs(self, now: float) -> dict[str, float]:
+        """The same, and of the day the time until it is counted anew. Any thread may ask."""
+        day = {DAY: max(0.0, self._pool.reset_secs(self._clock()))} if self._pool else {}
+        return self.spent_secs(now) | day
 
     def _places(self, now: float) -> int:
         return _scaled(self._concurrent, self._speed.at(now))

@@ -1,0 +1,62 @@
+"""The stories of flows: what nobody knows the outcome of, and promises that are not kept. Pure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+
+from tieline.kernel.metrics import Measure
+from tieline.kernel.troubles import Trouble
+from tieline.operating.scene import Scene
+from tieline.operating.story import Story, counted, duration
+
+
+def tell_flows(scene: Scene, told: Sequence[Story]) -> Iterator[Story]:
+    """Of every flow; that one is late is told only where nothing ``told`` explains it."""
+    explained = {story.subject for story in told}
+    for flow in scene.flows:
+        target = flow.flow.target
+        if flow.in_doubt:
+            yield Story(
+                Trouble.DELIVERY_IN_DOUBT,
+                flow.flow.name,
+                f"{target} {Trouble.DELIVERY_IN_DOUBT.value.words} {counted(flow.in_doubt, 'command')} of "
+                f"{flow.flow.object}: no answer came, and none could be read back",
+                flow.in_doubt_since,
+                f"{counted(flow.in_doubt, 'record')} of {target}, and what follows on each",
+                "nothing is sent again by itself",
+                f"when {target} answers, replay them: each is read back before anything is sent",
+                (f"tieline dead-letters list --consumer sink-{target}",),
+            )
+        late_secs = _late_secs(scene, flow.flow.object, flow.flow.source, target)
+        is_explained = bool(explained & {target, f"sink-{target}", "every process"})
+        if late_secs > flow.flow.latency_target_secs and not is_explained:
+            yield Story(
+                Trouble.FLOW_LATE,
+                flow.flow.name,
+                f"{flow.flow.name} {Trouble.FLOW_LATE.value.words}: a change may take "
+                f"{duration(flow.flow.latency_target_secs)}",
+                scene.at - dt.timedelta(seconds=late_secs),
+                f"{counted(flow.pending, 'command')}, the oldest for {duration(late_secs)}",
+                f"sink-{target} goes on by itself, in order",
+                "see whether it gets less; a slow target shows in tieline_call_duration_seconds",
+                ("tieline status --watch",),
+            )
+        if flow.is_slow:
+            yield Story(
+                Trouble.FLOW_SLOW,
+                flow.flow.name,
+                f"{flow.flow.name} {Trouble.FLOW_SLOW.value.words}: 1 of 20 changes took "
+                f"{flow.latency_p95_secs or 0.0:.1f}s or more, promised are {flow.flow.latency_target_secs:g}s",
+                None,
+                f"{counted(flow.pending, 'command')} now",
+                "it goes with the newest results, which are counted here, when they are quicker",
+                "see whether it gets less; a slow target shows in tieline_call_duration_seconds",
+                ("tieline status --watch",),
+                since_note=f"over the newest {counted(flow.samples, 'result')}",
+            )
+
+
+def _late_secs(scene: Scene, kind: str, source: str, target: str) -> float:
+    figures = scene.workers.get(f"sink-{target}")
+    return figures.of(Measure.UNSETTLED_AGE, object=kind, source=source, target=target) if figures else 0.0
