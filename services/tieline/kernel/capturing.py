@@ -206,8 +206,8 @@ class SourceLoop:
         try:
             if time.monotonic() >= self._due_at:
                 self._capture_all()
+                self._failures = 0  # not where it was not due: the pause would never grow
             self._capture_announced()
-            self._failures = 0
         except (Unavailable, Retryable, OutcomeUnknown, Rejected) as error:
             # A read that the system turns down is no record's fault either: records are judged when they are mapped.
             self._source.failed()

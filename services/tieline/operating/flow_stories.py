@@ -47,13 +47,13 @@ def tell_flows(scene: Scene, told: Sequence[Story]) -> Iterator[Story]:
                 Trouble.FLOW_SLOW,
                 flow.flow.name,
                 f"{flow.flow.name} {Trouble.FLOW_SLOW.value.words}: 1 of 20 changes took "
-                f"{flow.latency_p95_secs or 0.0:.1f}s or more, promised are {flow.flow.latency_target_secs:g}s",
+                f"{flow.recent_p95_secs or 0.0:.0f}s or more, promised are {flow.flow.latency_target_secs:g}s",
                 None,
                 f"{counted(flow.pending, 'command')} now",
-                "it goes with the newest results, which are counted here, when they are quicker",
+                "it ends by itself when the changes of the last quarter of an hour were quicker",
                 "see whether it gets less; a slow target shows in tieline_call_duration_seconds",
                 ("tieline status --watch",),
-                since_note=f"over the newest {counted(flow.samples, 'result')}",
+                since_note=f"over {counted(flow.recent_samples, 'change')} of the last quarter of an hour",
             )
 
 

@@ -32,6 +32,7 @@ RESULTS = 500  # newest results behind the latencies
 PENDING_LIMIT = 500  # waiting commands looked at, by partition
 RAW_REACH = 5000  # raw offsets looked at, by partition, for the start of those latencies
 P95 = 0.95
+RECENT_SECS = 900.0  # as in the alert rule (deploy/alerts): what a flow is judged by
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,13 @@ class FlowStatus:
     latency_p95_secs: float | None
     in_doubt: int = 0  # nobody knows whether they took effect
     in_doubt_since: dt.datetime | None = None
+    recent_samples: int = 0  # of the last RECENT_SECS
+    recent_p95_secs: float | None = None
 
     @property
     def is_slow(self) -> bool:
-        """Whether the promised time was not kept lately."""
-        return self.latency_p95_secs is not None and self.latency_p95_secs > self.flow.latency_target_secs
+        """Whether the promised time was not kept lately; what was slow long ago is over."""
+        return self.recent_p95_secs is not None and self.recent_p95_secs > self.flow.latency_target_secs
 
     @property
     def health(self) -> str:
@@ -78,6 +81,14 @@ class FlowStatus:
         return self.parked > 0 or self.is_slow
 
 
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long one change took, and when it was confirmed (UTC)."""
+
+    secs: float
+    at: dt.datetime
+
+
 @dataclass(slots=True)
 class _Tally:
     delivered: int = 0
@@ -88,7 +99,7 @@ class _Tally:
     in_doubt_since: dt.datetime | None = None
 
 
-def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
+def read_flows(log: LogReader, sample: Sample, now: dt.datetime) -> list[FlowStatus]:
     """Status of every flow of the landscape, in its order."""
     tallies = tally(read_rows(log, LEDGER, LedgerEntry).values(), read_rows(log, PARKED, ParkedKey).values())
     pending, cut = _read_pending(log, sample)
@@ -96,7 +107,9 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
     found = []
     for flow in log.landscape.flows:
         sums = tallies.get((flow.object, flow.target), _Tally())
-        secs = sorted(latencies.get((flow.object, flow.source, flow.target), ()))
+        results = latencies.get((flow.object, flow.source, flow.target), ())
+        secs = sorted(result.secs for result in results)
+        recent = sorted(result.secs for result in results if (now - result.at).total_seconds() <= RECENT_SECS)
         status = FlowStatus(
             flow=flow,
             delivered=sums.delivered,
@@ -110,6 +123,8 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
             latency_p95_secs=percentile(secs, P95),
             in_doubt=sums.in_doubt,
             in_doubt_since=sums.in_doubt_since,
+            recent_samples=len(recent),
+            recent_p95_secs=percentile(recent, P95),
         )
         found.append(status)
     return found
@@ -153,8 +168,8 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return values[max(0, min(len(values) - 1, -int(-share * len(values) // 1) - 1))]
 
 
-def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[float]]:
-    """Seconds from capture to confirmation by (object, source, target), of the newest results.
+def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[Latency]]:
+    """Times from capture to confirmation by (object, source, target), of the newest results.
 
     Measured between two times of the log: the raw record's and the result's. A result whose raw record is no longer
     within reach is left out, as is a raw record that was mapped again: its time would be a person's.
@@ -167,11 +182,12 @@ def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[float]]:
         if isinstance(body, CommandSettled) and body.outcome is SettledAs.CONFIRMED and cause:
             ends.append((body.entity, body.target, cause, record.timestamp_ms))
     starts = _read_times(log, {cause for _, _, cause, _ in ends})
-    found: dict[tuple[str, str, str], list[float]] = {}
+    found: dict[tuple[str, str, str], list[Latency]] = {}
     for entity, target, cause, millis in ends:
         if cause in starts:
-            source = source_of(cause)
-            found.setdefault((entity, source, target), []).append(max(0.0, (millis - starts[cause]) / 1000))
+            at = dt.datetime.fromtimestamp(millis / 1000, tz=dt.UTC)
+            latency = Latency(max(0.0, (millis - starts[cause]) / 1000), at)
+            found.setdefault((entity, source_of(cause), target), []).append(latency)
     return found
 
 

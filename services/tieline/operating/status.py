@@ -105,7 +105,7 @@ def _read(
     book = read_book(log, readers)
     sample = take_sample(log, process_names(log))
     gaps = find_gaps(log, sample, readers)
-    flows = read_flows(log, sample)
+    flows = read_flows(log, sample, now)
     found = read_processes(log, book, sample, now, workers=workers, gone=gaps, sleep=sleep)
     views = workers.get(VIEWS)
     return Status(

@@ -40,7 +40,7 @@ def _away(scene: Scene) -> Iterator[Story]:
             away.part,
             f"{away.part} {Trouble.BROKER_AWAY.value.words}: {clean(away.why)}",
             scene.at - dt.timedelta(seconds=max(ages)) if ages else None,
-            f"everything; {counted(running, 'process', 'processes')} of {len(scene.workers)} runs"
+            f"everything; {counted(running, 'process', 'processes')} of {len(scene.workers)} run"
             if scene.workers
             else "everything; how the processes are is not known",
             "every process tries again by itself each second and goes on where it stood; nothing is lost",

@@ -11,9 +11,9 @@ from rich.console import Console
 from tieline.kernel.errors import Stop
 from tieline.kernel.memory import Conflict
 from tieline.kernel.procurement_records import PurchaseProcess, PurchaseStep, StepStatus
+from tieline.operating.holds import Held
 from tieline.operating.orders_commands import purchase_table, step_table
 from tieline.operating.purchases import count_late, disputes, find_purchase, judge, list_purchases, purchases_json
-from tieline.operating.holds import Held
 from tieline.operating.showing import render_status
 from tieline.operating.status import Status, status_json
 

@@ -145,6 +145,7 @@ def flow_status(p95_secs: float | None, parked: int = 0) -> FlowStatus:
         samples=1,
         latency_p50_secs=p95_secs,
         latency_p95_secs=p95_secs,
+        recent_p95_secs=p95_secs,
     )
 
 
