@@ -8,6 +8,7 @@ import urllib.parse
 import urllib.request
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException
 from typing import Any
 
 ASK_SECS = 2.0
@@ -37,7 +38,7 @@ def read_hours(now: dt.datetime, views_port: int, ask: Ask | None = None) -> lis
     try:
         text = (ask or _asker(views_port))(f"/completeness?{query}")
         return [_hour(item) for item in json.loads(text)["items"]]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return []
 
 

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
 from confluent_kafka import KafkaException
 
@@ -150,7 +151,7 @@ def _registry_fault(url: str) -> str | None:
     except urllib.error.HTTPError as error:
         # It is there: what it thinks of the question does not matter here.
         return f"{url}: HTTP {error.code}" if error.code >= 500 else None  # noqa: PLR2004  - server errors
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, HTTPException) as error:
         return f"{url}: {getattr(error, 'reason', error)}"
     return None
 

@@ -6,6 +6,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -64,7 +65,7 @@ def read_figures(text: str) -> Figures:
 def _figures(ask: Ask, port: int) -> Figures | None:
     try:
         return read_figures(ask(port))
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return None  # whoever has the port, it is not the process
 
 
