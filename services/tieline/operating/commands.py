@@ -40,19 +40,19 @@ def status_command(
     json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
 ) -> None:
-    r"""Show how every process and flow stands, and of each trouble: what, since when, what waits, what comes next.
+    """Show how every process and flow stands, and of each trouble: what, since when, what waits, what comes next.
 
     Exit code 0: all well; 1: something needs attention; 3: Kafka or the schema registry does not answer.
 
     A trouble looks like this; its name is the same in logs (trouble), alerts and JSON:
 
     ! target-paused: erp takes no commands: it does not answer as it should
-      since  2026-03-02 08:01 UTC, 15m ago
+      since  2026-05-01 11:45 UTC, 15m ago
       waits  40 commands for erp, the oldest for 15m
-      next   the hub asks erp again by itself at 08:16:31 UTC, with one command
-             for all; nothing is lost, and all of it goes on when it answers
-      do     bring erp back; why it is paused stands in the log of sink-erp,
-             event target-paused
+      next   the hub asks erp again by itself at 12:00:21 UTC, with one command for
+             all; nothing is lost, and all of it goes on when it answers
+      do     bring erp back; why it is paused stands in the log of sink-erp, event
+             target-paused
     """
     console = open_console()
     with LogReader(_open(landscape)) as log:

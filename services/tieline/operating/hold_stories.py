@@ -76,7 +76,9 @@ def _verb(held: Sequence[Held]) -> str:
 
 
 def _reasons(held: Sequence[Held]) -> str:
-    told = "; ".join(f"{one.count} {one.reason}" for one in held[:_MOST_REASONS])
+    if len(held) == 1:
+        return held[0].reason
+    told = "; ".join(f"{one.reason} ({one.count})" for one in held[:_MOST_REASONS])
     more = len(held) - _MOST_REASONS
     return f"{told}; and {counted(more, 'more reason')}" if more > 0 else told
 

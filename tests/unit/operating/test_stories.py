@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tests.parts.statuses import names_of, printed, story_of
@@ -19,6 +20,7 @@ from tieline.kernel.records import Inbound
 from tieline.kernel.retention import Expiry
 from tieline.kernel.troubles import Trouble
 from tieline.kernel.vocabulary import Origin
+from tieline.operating.commands import status_command
 from tieline.operating.flows import FlowStatus
 from tieline.operating.holds import count_conflicts, count_held_reports, count_period_holds
 from tieline.operating.hours import FlowHour
@@ -273,7 +275,7 @@ def test_what_a_closed_period_holds_is_counted_by_reason_and_is_no_fault() -> No
     told = status(period_holds=count_period_holds(rows))
     assert not told.needs_attention
     story = story_of(told, "period-held")
-    assert story.what == f"4 reports wait for a fiscal period or a cost centre: 3 {closed}; 1 {locked}"
+    assert story.what == f"4 reports wait for a fiscal period or a cost centre: {closed} (3); {locked} (1)"
     assert (story.since, story.waits) == (mins_ago(60), "4 reports, the oldest for 1h")
     assert story.next.startswith("each is posted by itself, with its own date, when the ERP opens its period")
     assert story.run == ("tieline trace a",)
@@ -291,7 +293,7 @@ def test_reports_that_wait_for_a_record_are_told_from_those_that_wait_for_a_pers
     story = story_of(status(held_reports=count_held_reports(rows)), "report-held")
     assert story.what == (
         "3 reports wait for another record, or a person's word: "
-        "2 another record that am has not reported yet: asset; 1 serial S-1 fits 2 assets"
+        "another record that am has not reported yet: asset (2); serial S-1 fits 2 assets (1)"
     )
     assert (story.since, story.waits) == (mins_ago(600), "3 reports, the oldest for 10h")
     assert story.next.endswith("; 1 of them only by a person's word")
@@ -306,7 +308,7 @@ def test_conflicts_are_counted_by_field_and_system() -> None:
 
     rows = [row("a", "tag", 3), row("b", "tag", 30), row("c", "location", 5)]
     story = story_of(status(conflicts=count_conflicts(rows)), "conflict")
-    assert story.what == "3 words of systems say what does not stand: 2 tag of erp; 1 location of erp"
+    assert story.what == "3 words of systems say what does not stand: tag of erp (2); location of erp (1)"
     assert story.since == mins_ago(30)
     assert story.waits.startswith("nothing: the owner's value goes on")
     assert story.next == "each ends by itself when its system says what stands"
@@ -376,3 +378,25 @@ def test_no_trouble_is_told_that_no_story_has_a_place_for() -> None:
     text = "".join(path.read_text(encoding="utf-8") for path in STORIES)
     told = {trouble for trouble in Trouble if f"Trouble.{trouble.name}" in text}
     assert told == set(Trouble) - unseen
+
+
+def example() -> Status:
+    """An ERP that has been out for a quarter of an hour, and a period that is closed."""
+    shown = figures(
+        (Measure.PAUSED_AGE, 900.0, {"target": "erp"}),
+        (Measure.NEXT_PROBE, 21.0, {"target": "erp"}),
+    )
+    am = replace(process("source-am"), last_event_at=mins_ago(0.1), last_read_at=mins_ago(0.1))
+    erp = process(state=State.PAUSED, lag=43, oldest=mins_ago(15))
+    rows = [period_hold(f"asset/a{n}", 1, "period 2026-004 of ACME is closed", 200) for n in range(12)]
+    delivered = replace(flow(40), delivered=1871, last_confirmed_at=mins_ago(15), latency_p95_secs=2.1)
+    return status(am, erp, workers={"sink-erp": shown}, flows=[delivered], period_holds=count_period_holds(rows))
+
+
+def test_the_example_in_the_readme_and_in_help_is_what_the_code_says() -> None:
+    text = printed(example())
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    assert text in readme
+    [story] = [block for block in text.split("\n\n") if block.startswith("! target-paused")]
+    told = " ".join((status_command.__doc__ or "").split())
+    assert " ".join(story.split()) in told
