@@ -15,6 +15,7 @@ from tests.simulation.test_error_policies import REFUSED, refuse_a_location
 from tests.simulation.test_metrics import create, quiet
 from tests.simulation.test_poison import DEADLY, Deaths
 from tests.simulation.test_quotas import SINK, Governed, runtime_of
+from tests.simulation.test_simulation import a_cost
 from tests.simulation.test_zombies import wake, work_for
 
 from tieline.connectors.kit.governor import Governor
@@ -129,13 +130,17 @@ def test_a_refused_record_and_those_that_wait_behind_it() -> None:
 def test_nobody_knows_whether_a_command_took_effect() -> None:
     with estate(1) as hub:
         quiet(hub, *["lost"] * ATTEMPTS)
-        create(hub)
+        native_id = create(hub)
         hub.rest()
-        story = story_of(look_at(hub), "delivery-in-doubt")
+        hub.systems[AM].edit(native_id, location="L9")
+        hub.rest()
+        status = look_at(hub)
+        assert names_of(status) == ["delivery-in-doubt"], "that its key is parked is the same trouble"
+        story = story_of(status, "delivery-in-doubt")
         assert story.what.startswith("erp may or may not have taken 1 command of asset")
         assert story.since is not None
-        assert story.waits == "1 record of erp, and what follows on each"
-        assert story.next == "nothing is sent again by itself"
+        assert story.waits == "1 command, 1 command behind in order"
+        assert story.next == "nothing is sent again by itself; everything else of erp goes on"
         assert "read back before anything is sent" in story.do
         assert story.run == ("tieline dead-letters list --consumer sink-erp",)
 
@@ -354,6 +359,31 @@ def test_a_gap_in_the_positions(break_log: str) -> None:
         with pytest.raises(Stop) as stopped:
             hub.step("route")
         assert stopped.value.trouble == "gap"
+
+
+def test_what_waits_for_others_and_what_does_not_stand_is_told_and_is_no_fault() -> None:
+    with estate(1) as hub:
+        quiet(hub)
+        am, erp = hub.systems[AM], hub.systems[ERP]
+        am.edit(create(hub), location="L1")
+        hub.rest()
+        am.enter_cost(a_cost("nobody", "1.00"))
+        [booked] = erp.records
+        erp.edit(booked, location="L-foreign")
+        began = hub.time.now()
+        hub.rest()
+        status = look_at(hub)
+        assert names_of(status) == ["report-held", "conflict"]
+        assert not status.needs_attention
+        held = story_of(status, "report-held")
+        assert held.what.endswith(": another record that am has not reported yet: asset")
+        assert held.since is not None
+        assert dt.timedelta() <= held.since - began < dt.timedelta(seconds=60)
+        assert held.waits.startswith("1 report, the oldest for")
+        assert held.next == "each goes on by itself when what it waits for is known"
+        conflict = story_of(status, "conflict")
+        assert conflict.what == "1 word of systems say what does not stand: location of erp"
+        assert conflict.run[0].startswith("tieline trace ")
 
 
 def test_kafka_away_is_all_there_is_to_say_with_who_waits() -> None:

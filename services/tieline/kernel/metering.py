@@ -260,7 +260,9 @@ def follow_account(metrics: Metrics, consumer: str, system: str, connector: Conn
         return
     where = {"consumer": consumer, "system": system}
     metrics.follow(Measure.CALLS_FREE, account.calls_free, **where)
-    metrics.follow(Measure.CALLS_CLOSED, account.closed_secs, **where)
+    # What a source mostly does is to poll, which gives way before a call that somebody waits for does.
+    usual = Priority.POLLING if consumer.startswith("source-") else Priority.LIVE
+    metrics.follow(Measure.CALLS_CLOSED, partial(account.closed_secs, usual), **where)
     for pool in account.left():
         metrics.follow(Measure.QUOTA_LEFT, partial(_left_of, account, pool), **where, pool=pool)
     for pool in account.reset_secs():

@@ -164,7 +164,7 @@ class Measure(Enum):
     CALLS_CLOSED = _gauge(
         "tieline_account_closed_seconds",
         ("consumer", "system"),
-        "Time until an account gives a call that somebody waits for; 0: now.",
+        "Time until an account gives the process a call: a sink a live one, a source one to poll; 0: now.",
     )
     CALL_WAIT = _histogram(
         "tieline_call_wait_seconds",

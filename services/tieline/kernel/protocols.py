@@ -149,8 +149,8 @@ class Account(Protocol):
         """Time until each pool has room again, of ``day`` until it is counted anew; always the same pools."""
         ...
 
-    def closed_secs(self) -> float:
-        """Time until it gives a call that somebody waits for; 0: now."""
+    def closed_secs(self, priority: Priority) -> float:
+        """Time until it gives a call of this priority; 0: now, as far as is known."""
         ...
 
     def report_to(self, meter: CallMeter) -> None:

@@ -14,6 +14,7 @@ from tieline.operating.story import Story, after
 from tieline.operating.workers import Figures
 
 DAY = "day"
+_ALIKE_SECS = 2.0
 PATIENCE_SECS = 60.0
 """The hub's own spacing of calls: what lasts no longer is how a quota is kept, and no fault."""
 
@@ -49,14 +50,18 @@ def account_story(
     closed_secs = figures.of(Measure.CALLS_CLOSED, consumer=process.name, system=system)
     if closed_secs <= 0:
         return None
-    spent = [pool for pool in _pools(process.name, figures) if pool.left <= 0]
-    day = next((pool for pool in spent if pool.name == DAY), None)
-    chosen = day or next(iter(spent), None)
+    pools = list(_pools(process.name, figures))
+    # Of the day, what does not wait for anybody leaves a part to what does: then it is closed until the day ends.
+    day = next(
+        (p for p in pools if p.name == DAY and (p.left <= 0 or abs(p.reset_secs - closed_secs) < _ALIKE_SECS)), None
+    )
+    chosen = day or next((p for p in pools if p.left <= 0), None)
     if chosen is None:
         why = "it refuses them, there were too many"
         do = f"nothing; if it goes on, quota under systems.{system} in the landscape is more than the account allows"
     else:
-        why = f"those {chosen.words} are spent"
+        kept = f", but for {chosen.left} kept for changes that somebody waits for" if chosen.left > 0 else ""
+        why = f"those {chosen.words} are spent{kept}"
         do = f"nothing, unless its vendor allows more: quota under systems.{system} in the landscape"
     reset = f"; they are counted anew {after(day.reset_secs, scene.at)}" if day else ""
     return Story(

@@ -13,21 +13,10 @@ from tieline.operating.story import Story, counted, duration
 
 def tell_flows(scene: Scene, told: Sequence[Story]) -> Iterator[Story]:
     """Of every flow; that one is late is told only where nothing ``told`` explains it."""
+    yield from _in_doubt(scene)
     explained = {story.subject for story in told}
     for flow in scene.flows:
         target = flow.flow.target
-        if flow.in_doubt:
-            yield Story(
-                Trouble.DELIVERY_IN_DOUBT,
-                flow.flow.name,
-                f"{target} {Trouble.DELIVERY_IN_DOUBT.value.words} {counted(flow.in_doubt, 'command')} of "
-                f"{flow.flow.object}: no answer came, and none could be read back",
-                flow.in_doubt_since,
-                f"{counted(flow.in_doubt, 'record')} of {target}, and what follows on each",
-                "nothing is sent again by itself",
-                f"when {target} answers, replay them: each is read back before anything is sent",
-                (f"tieline dead-letters list --consumer sink-{target}",),
-            )
         late_secs = _late_secs(scene, flow.flow.object, flow.flow.source, target)
         is_explained = bool(explained & {target, f"sink-{target}", "every process"})
         if late_secs > flow.flow.latency_target_secs and not is_explained:
@@ -55,6 +44,27 @@ def tell_flows(scene: Scene, told: Sequence[Story]) -> Iterator[Story]:
                 ("tieline status --watch",),
                 since_note=f"over {counted(flow.recent_samples, 'change')} of the last quarter of an hour",
             )
+
+
+def _in_doubt(scene: Scene) -> Iterator[Story]:
+    # Flows of one object into one target share their deliveries.
+    for flow in {(one.flow.object, one.flow.target): one for one in scene.flows if one.in_doubt}.values():
+        target, count = flow.flow.target, len(flow.in_doubt)
+        sink = f"sink-{target}"
+        parked = [row for process in scene.processes if process.name == sink for row in process.parked]
+        mine = [row for row in parked if row.entity == flow.flow.object and row.canonical_id in flow.in_doubt]
+        behind = sum(max(0, len(row.letters) - 1) for row in mine)
+        yield Story(
+            Trouble.DELIVERY_IN_DOUBT,
+            target,
+            f"{target} {Trouble.DELIVERY_IN_DOUBT.value.words} {counted(count, 'command')} of {flow.flow.object}: "
+            "no answer came, and none could be read back",
+            flow.in_doubt_since,
+            f"{counted(count, 'command')}, {counted(behind, 'command')} behind in order",
+            f"nothing is sent again by itself; everything else of {target} goes on",
+            f"when {target} answers, replay them: each is read back before anything is sent",
+            (f"tieline dead-letters list --consumer {sink}",),
+        )
 
 
 def _late_secs(scene: Scene, kind: str, source: str, target: str) -> float:

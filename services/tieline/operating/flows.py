@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from tieline.kernel.command_records import CommandSettled, SettledAs
@@ -49,7 +49,7 @@ class FlowStatus:
     samples: int
     latency_p50_secs: float | None
     latency_p95_secs: float | None
-    in_doubt: int = 0  # nobody knows whether they took effect
+    in_doubt: frozenset[str] = frozenset()  # canonical ids: nobody knows whether their command took effect
     in_doubt_since: dt.datetime | None = None
     recent_samples: int = 0  # of the last RECENT_SECS
     recent_p95_secs: float | None = None
@@ -95,7 +95,7 @@ class _Tally:
     rejected: int = 0
     parked: int = 0
     last: dt.datetime | None = None
-    in_doubt: int = 0
+    in_doubt: set[str] = field(default_factory=set)
     in_doubt_since: dt.datetime | None = None
 
 
@@ -121,7 +121,7 @@ def read_flows(log: LogReader, sample: Sample, now: dt.datetime) -> list[FlowSta
             samples=len(secs),
             latency_p50_secs=percentile(secs, 0.5),
             latency_p95_secs=percentile(secs, P95),
-            in_doubt=sums.in_doubt,
+            in_doubt=frozenset(sums.in_doubt),
             in_doubt_since=sums.in_doubt_since,
             recent_samples=len(recent),
             recent_p95_secs=percentile(recent, P95),
@@ -152,7 +152,7 @@ def tally(ledger: Iterable[LedgerEntry], parked: Iterable[ParkedKey]) -> dict[tu
         one.delivered += entry.applied_version > 0
         one.rejected += entry.stage in {Stage.REJECTED, Stage.UNKNOWN}
         if entry.stage is Stage.UNKNOWN:
-            one.in_doubt += 1
+            one.in_doubt.add(entry.canonical_id)
             one.in_doubt_since = min(one.in_doubt_since or entry.at, entry.at)
         if entry.stage is Stage.CONFIRMED and (one.last is None or entry.at > one.last):
             one.last = entry.at

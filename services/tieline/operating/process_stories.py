@@ -119,9 +119,14 @@ def _source(scene: Scene, process: ProcessStatus, system: str, figures: Figures)
 
 def _parked(scene: Scene, process: ProcessStatus) -> Iterator[Story]:
     system = process.name.removeprefix("sink-")
+    doubtful = {
+        (flow.flow.object, known) for flow in scene.flows if flow.flow.target == system for known in flow.in_doubt
+    }
     ids = {letter.origin.coordinates: letter.letter_id for letter in process.letters if letter.origin}
     for kind, state in ((Trouble.KEY_PARKED, KeyState.PARKED), (Trouble.KEY_DRAINING, KeyState.DRAINING)):
-        rows = sorted((row for row in process.parked if row.state is state), key=lambda row: row.since)
+        # Those that nobody knows the outcome of are told by themselves (flow_stories.py).
+        told = [row for row in process.parked if (row.entity, row.canonical_id) not in doubtful]
+        rows = sorted((row for row in told if row.state is state), key=lambda row: row.since)
         if not rows:
             continue
         behind = sum(max(0, len(row.letters) - 1) for row in rows)

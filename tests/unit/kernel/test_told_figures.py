@@ -78,7 +78,7 @@ def test_an_account_tells_when_each_pool_has_room_again_and_when_it_gives_the_ne
     try:
         call(governor, loop, 2)
         assert governor.reset_secs() == {"60s": 0.0, "day": 3600.0}
-        assert governor.closed_secs() == 0.0
+        assert governor.closed_secs(Priority.LIVE) == 0.0
         time.sleep(10.0)
         call(governor, loop, 1)
         time.sleep(5.0)
@@ -87,7 +87,7 @@ def test_an_account_tells_when_each_pool_has_room_again_and_when_it_gives_the_ne
         assert metrics.value("tieline_quota_reset_seconds", **where, pool="60s") == 45.0
         assert metrics.value("tieline_quota_left_calls", **where, pool="60s") == 0.0
         time.sleep(45.0)
-        assert governor.closed_secs() == 0.0
+        assert governor.closed_secs(Priority.LIVE) == 0.0
     finally:
         loop.close()
 

@@ -400,3 +400,23 @@ def test_the_example_in_the_readme_and_in_help_is_what_the_code_says() -> None:
     [story] = [block for block in text.split("\n\n") if block.startswith("! target-paused")]
     told = " ".join((status_command.__doc__ or "").split())
     assert " ".join(story.split()) in told
+
+
+def test_a_source_leaves_the_last_calls_of_a_day_to_changes_that_somebody_waits_for() -> None:
+    where = {"consumer": "source-am", "system": "am"}
+    shown = figures(
+        (Measure.SOURCE_FAILING_AGE, 300.0, {"system": "am"}),
+        (Measure.POLL_AGE, 310.0, {"system": "am"}),
+        (Measure.CALLS_CLOSED, 7200.0, where),
+        (Measure.QUOTA_LEFT, 95.0, {**where, "pool": "day"}),
+        (Measure.QUOTA_RESET, 7200.5, {**where, "pool": "day"}),
+    )
+    told = status(process("source-am", State.PAUSED), workers={"source-am": shown})
+    assert names_of(told) == ["calls-spent"]
+    story = story_of(told, "calls-spent")
+    assert story.what == (
+        "am gives no more calls to source-am: "
+        "those of the day are spent, but for 95 kept for changes that somebody waits for"
+    )
+    assert (story.since, story.waits) == (mins_ago(5), "what am changed in the last 5m; not counted")
+    assert story.next.startswith("the hub calls again by itself at 14:00:00 UTC")

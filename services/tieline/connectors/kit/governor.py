@@ -120,10 +120,10 @@ class Governor:
         """Time until each pool has room again: ``60s`` and the like, ``day``. Any thread may ask."""
         return self._allotment.reset_secs(self._monotonic())
 
-    def closed_secs(self) -> float:
-        """Time until a live call may begin; 0: now, as far as is known. Any thread may ask."""
+    def closed_secs(self, priority: Priority) -> float:
+        """Time until a call of this priority may begin; 0: now, as far as is known. Any thread may ask."""
         now = self._monotonic()
-        closed_secs = self._allotment.closed_secs(Priority.LIVE, now)
+        closed_secs = self._allotment.closed_secs(priority, now)
         return max(closed_secs, *self._allotment.spent_secs(now).values(), 0.0)
 
     def report_to(self, meter: CallMeter) -> None:
