@@ -22,6 +22,7 @@ from tieline.connectors.kit.governor import Governor
 from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.errors import Stop
 from tieline.kernel.metering import follow_account
+from tieline.kernel.metrics import Measure
 from tieline.kernel.protocols import Connector
 from tieline.kernel.quotas import Allowance, DailyPool, Quota, Rate
 from tieline.kernel.settling import ATTEMPTS
@@ -391,7 +392,11 @@ def test_kafka_away_is_all_there_is_to_say_with_who_waits() -> None:
         quiet(hub)
         hub.rest()
         hub.time.sleep(120.0)
-        status = look_at(hub, away=[Away("Kafka", "127.0.0.1:9092: Local: Timed out")])
+        away = [Away("Kafka", "127.0.0.1:9092: Local: Timed out")]
+        unnoticed = look_at(hub, away=away)
+        assert story_of(unnoticed, "broker-away").since_text(unnoticed.at) == "not known by any process"
+        hub.metrics.put(Measure.BROKER_AWAY, 1)
+        status = look_at(hub, away=away)
         assert names_of(status) == ["broker-away"]
         story = story_of(status, "broker-away")
         assert story.what == "Kafka does not answer: 127.0.0.1:9092: Local: Timed out"

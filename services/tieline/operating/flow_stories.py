@@ -10,11 +10,22 @@ from tieline.kernel.troubles import Trouble
 from tieline.operating.scene import Scene
 from tieline.operating.story import Story, counted, duration
 
+_DELAYS = {
+    Trouble.PROCESS_SILENT,
+    Trouble.GAP,
+    Trouble.TARGET_PAUSED,
+    Trouble.CALLS_SPENT,
+    Trouble.RETRIES_SPENT,
+    Trouble.PROCESS_STALLED,
+    Trouble.PROCESS_BEHIND,
+}
+"""What delays everything of a target: a parked key does not."""
+
 
 def tell_flows(scene: Scene, told: Sequence[Story]) -> Iterator[Story]:
     """Of every flow; that one is late is told only where nothing ``told`` explains it."""
     yield from _in_doubt(scene)
-    explained = {story.subject for story in told}
+    explained = {story.subject for story in told if story.kind in _DELAYS and not story.is_minor}
     for flow in scene.flows:
         target = flow.flow.target
         late_secs = _late_secs(scene, flow.flow.object, flow.flow.source, target)

@@ -31,8 +31,9 @@ def tell(scene: Scene) -> list[Story]:
 
 def _away(scene: Scene) -> Iterator[Story]:
     for away in scene.away:
-        # A process that waits for it has not looked for work since: the longest of them knows best.
-        turns = [figures.each(Measure.TURN_AGE) for figures in scene.workers.values() if figures]
+        # A process that waits for it has not looked for work since: the longest of them knows best. Who has nothing
+        # to write does not notice.
+        turns = [f.each(Measure.TURN_AGE) for f in scene.workers.values() if f and f.of(Measure.BROKER_AWAY) > 0]
         ages = [secs for each in turns for _, secs in each]
         running = sum(figures is not None for figures in scene.workers.values())
         yield Story(
@@ -46,7 +47,9 @@ def _away(scene: Scene) -> Iterator[Story]:
             "every process tries again by itself each second and goes on where it stood; nothing is lost",
             f"bring {away.part} back; of the local stack:",
             ("make status", "make up"),
-            since_note="when the process that waits longest last looked for work" if ages else "",
+            since_note="when the process that waits longest last looked for work"
+            if ages
+            else "not known by any process",
         )
 
 

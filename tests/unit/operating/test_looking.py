@@ -173,7 +173,7 @@ def test_a_broker_that_goes_while_it_is_read_is_no_less_clear(monkeypatch: pytes
     told = read_status(log, look=lambda _: [])
     story = story_of(told, "broker-away")
     assert story.what == "Kafka or the schema registry does not answer: offsets: Kafka says Local: Timed out"
-    assert story.since_text(told.at) == "not known"
+    assert story.since_text(told.at) == "not known by any process"
     assert story.waits == "everything; how the processes are is not known"
 
 

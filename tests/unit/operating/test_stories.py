@@ -222,6 +222,11 @@ def test_a_flow_is_late_only_where_nothing_else_explains_it() -> None:
     story = story_of(told, "flow-late")
     assert story.what == "asset:am>erp is later than promised: a change may take 30s"
     assert (story.since, story.waits) == (mins_ago(4), "12 commands, the oldest for 4m")
+    beside = status(process(parked=[parked(3)]), workers={"sink-erp": figures(late)}, flows=[flow(12)])
+    assert names_of(beside) == ["key-parked", "flow-late"], "a parked key delays only itself (Invariant 6)"
+    spaced = figures(late, (Measure.CALLS_CLOSED, 9.0, {"consumer": "sink-erp", "system": "erp"}))
+    told = status(process(), workers={"sink-erp": spaced}, flows=[flow(12)])
+    assert [(str(one.kind), one.is_fault) for one in told.stories] == [("calls-spent", False), ("flow-late", True)]
     paused = figures(late, (Measure.PAUSED_AGE, 240.0, {"target": "erp"}))
     assert names_of(status(process(), workers={"sink-erp": paused}, flows=[flow(12)])) == ["target-paused"]
 
