@@ -20,7 +20,8 @@ from tieline.kernel.order_records import (
     ProposedAsset,
 )
 from tieline.kernel.procurement_records import OPEN, PurchaseStep, StepStatus
-from tieline.processors.acquisitions import BOOKED, DECIDED, Documents
+from tieline.processors.acquisitions import Documents
+from tieline.processors.allocation import BOOKED, DECIDED
 from tieline.processors.documents import LineDocuments, acquired_by_invoice, charges, deliveries
 
 _ENDED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.CANCELLED})
@@ -88,10 +89,11 @@ def progress_of(line: OrderLine | None, said: LineDocuments, known: Iterable[Pro
     settled = _part(line, sum((row.quantity for row in decided), _NOTHING), max(days, default=None), "final_delivery")
     received = invoiced = Part()
     if line is not None and line.quantity > 0:
-        arrived = [found for found in deliveries(line, said) if found.quantity > 0]
         if not acquired_by_invoice(line):
-            quantity = sum((found.quantity for found in deliveries(line, said)), _NOTHING)
-            received = _part(line, quantity, max((f.on for f in arrived), default=None), "final_delivery")
+            delivered = deliveries(line, said)
+            quantity = sum((found.quantity for found in delivered), _NOTHING)
+            day = max((found.on for found in delivered if found.quantity > 0), default=None)
+            received = _part(line, quantity, day, "final_delivery")
         if line.match_type is not MatchType.CONSIGNMENT:
             last_day = max((found.on for found in said.invoices), default=None)
             invoiced = _part(line, charges(said).quantity, last_day, "final_invoice")

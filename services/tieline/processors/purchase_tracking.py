@@ -11,11 +11,9 @@ from tieline.kernel.order_records import OrderState, ProposedAsset
 from tieline.kernel.procurement_records import PurchaseProcess
 from tieline.kernel.tables import Table
 from tieline.processors.order_tables import order_of
-from tieline.processors.orders import Orders, Row
+from tieline.processors.orders import MAX_REMEMBERED, Orders, Row
 from tieline.processors.procure_to_pay import LineProgress, due_lines, next_step, progress_of_lines, steps_of
 
-# Progress by line of so many orders is remembered, so that one more document of a large order costs its own lines only.
-MAX_REMEMBERED = 256
 # After a start every order is looked at again: so many beside each record, that no transaction grows with the log.
 AT_ONCE = 100
 
