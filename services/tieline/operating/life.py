@@ -67,10 +67,13 @@ def read_life(log: LogReader, asset_id: str) -> Life:
         for row in read_rows(log, LINKS, XRef, needle=needle).values()
         if asset_id == row.canonical_id or asset_id in row.merged_from
     ]
+    # What was accepted before a merge stays with the id it had: of the assets that are this one now, it is its own.
+    merged = {one for row in links if row.canonical_id == asset_id for one in row.merged_from}
     costs = [
         row
-        for row in read_rows(log, "cost.document.state.v1", CostState, needle=needle).values()
-        if row.asset_id == asset_id
+        for one in sorted({asset_id, *merged})
+        for row in read_rows(log, "cost.document.state.v1", CostState, needle=one.encode()).values()
+        if row.asset_id == one
     ]
     found = _Found()
     wanted = keys_by_topic(log, asset_id, links, costs)
