@@ -67,11 +67,9 @@ def read_life(log: LogReader, asset_id: str) -> Life:
         for row in read_rows(log, LINKS, XRef, needle=needle).values()
         if asset_id == row.canonical_id or asset_id in row.merged_from
     ]
-    # What was accepted before a merge stays with the id it had: of the assets that are this one now, it is its own.
-    merged = {one for row in links if row.canonical_id == asset_id for one in row.merged_from}
     costs = [
         row
-        for one in sorted({asset_id, *merged})
+        for one in sorted(own_ids(asset_id, links))
         for row in read_rows(log, "cost.document.state.v1", CostState, needle=one.encode()).values()
         if row.asset_id == one
     ]
@@ -87,6 +85,12 @@ def read_life(log: LogReader, asset_id: str) -> Life:
     order = {kind: at for at, kind in enumerate(_ORDER)}
     steps = sorted(found.steps, key=lambda step: (step.at, order.get(step.kind, len(order)), step.where))
     return Life(asset_id, state, sorted(links, key=lambda row: (row.system, row.linked_at)), steps, found.notes)
+
+
+def own_ids(asset_id: str, links: Iterable[XRef]) -> frozenset[str]:
+    """The asset's id, and those of the assets that were merged into it: what was accepted before stays with its id."""
+    merged = (one for row in links if row.canonical_id == asset_id for one in row.merged_from)
+    return frozenset({asset_id, *merged})
 
 
 def keys_by_topic(
