@@ -31,6 +31,7 @@ from tieline.kernel import (
     period_records,
     procurement_records,
     reference_records,
+    removed_records,
     vocabulary,
 )
 from tieline.kernel.declarations import Topic, schema_text, subject
@@ -61,6 +62,7 @@ MIRRORS = (
     movement_records,
     procurement_records,
     reference_records,
+    removed_records,
 )
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
