@@ -13,8 +13,6 @@ from inspect import signature
 from pathlib import Path
 from typing import Any, cast
 
-import yaml
-
 from tieline.accounts import part_of
 from tieline.depreciation.dialects import Dialect
 from tieline.kernel import broker
@@ -42,6 +40,7 @@ from tieline.kernel.retention import retention_secs
 from tieline.kernel.shapes import shapes_of
 from tieline.kernel.telemetry import Log
 from tieline.kernel.topic_names import commands_of
+from tieline.kernel.yaml_reading import load_yaml
 from tieline.processors.wiring import build_processor
 from tieline.reconciliation import running as reconciling
 
@@ -129,7 +128,7 @@ def dialects_of(landscape: Landscape) -> dict[str, Dialect]:
 
 def _objects(connector: str) -> Any:
     manifest = resources.files(f"tieline.connectors.{connector}").joinpath("manifest.yaml")
-    return yaml.safe_load(manifest.read_text(encoding="utf-8"))["objects"]
+    return load_yaml(manifest.read_text(encoding="utf-8"))["objects"]
 
 
 def open_reconciliation(hub: Hub) -> reconciling.Hub:
