@@ -33,6 +33,7 @@ from tieline.kernel.quotas import Caller
 from tieline.kernel.records import Outbound
 from tieline.kernel.retention import retention_secs
 from tieline.kernel.shapes import shapes_of
+from tieline.kernel.sweeping import sweeping
 from tieline.kernel.telemetry import Log
 from tieline.kernel.topic_names import commands_of
 from tieline.kernel.yaml_reading import load_yaml
@@ -203,8 +204,10 @@ def _run(
         if server is not None:
             server.start()
         runtime.log.info("started")
-        while not runtime.stopping():
-            loop.run_once(POLL_SECS)
+        with sweeping() as sweep:
+            while not runtime.stopping():
+                loop.run_once(POLL_SECS)
+                sweep()
     finally:
         if server is not None:
             server.close()

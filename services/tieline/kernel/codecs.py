@@ -212,11 +212,11 @@ class Codec:
         declared = self._topics.get(topic)
         if declared is None or name not in declared.records:
             raise Stop(f"{topic} does not declare the record {name}; see topics/")
-        subject_name = subject(declared, name)
-        schema_id = self._registry.id_of(subject_name, self._shapes.schema_text(name))
+        subject_name, text = subject(declared, name), self._shapes.schema_text(name)
+        schema_id = self._registry.id_of(subject_name, text)
         if schema_id is None:
             raise Stop(f"{subject_name} has not this version of {name}; run: tieline topics apply")
-        return struct.pack(">bI", MAGIC, schema_id), writer_of(self._shapes.schema_text(name))
+        return struct.pack(">bI", MAGIC, schema_id), writer_of(text)
 
     def _reader(self, topic: str, schema_id: int) -> _Reader | _Refusal:
         declared = self._topics.get(topic)
@@ -240,20 +240,9 @@ def _body_reader(written_text: str, wanted_text: str, kind: type[Model]) -> Call
 
     Raises ``TypeError`` and what a parser raises for a schema that is none of ours, whoever registered it.
     """
-    written, wanted = parsed(written_text), parsed(wanted_text)
-    skim = reader_of(written_text)
-    if written == wanted:
-        make = _maker(wanted_text, kind)
-
-        def read_own(data: bytes) -> tuple[Any, bool]:
-            content: Any
-            try:
-                content, end = make(data, HEAD_BYTES)
-            except Exception:  # noqa: BLE001  - whatever it is: the model says what is wrong, or takes it
-                content, end = skim(data, HEAD_BYTES)
-            return content, end == len(data)
-
-        return read_own
+    if written_text == wanted_text or parsed(written_text) == parsed(wanted_text):
+        return _own_reader(wanted_text, kind)
+    written, wanted, skim = parsed(written_text), parsed(wanted_text), reader_of(written_text)
 
     def read_other(data: bytes) -> tuple[Any, bool]:
         # fastavro resolves schemas and believes the bytes: what they claim is looked at before it does.
@@ -262,6 +251,21 @@ def _body_reader(written_text: str, wanted_text: str, kind: type[Model]) -> Call
         return fastavro.schemaless_reader(body, written, wanted), end == len(data)
 
     return read_other
+
+
+def _own_reader(text: str, kind: type[Model]) -> Callable[[bytes], tuple[Any, bool]]:
+    """What reads a body of our own schema: as its class, or as what its class is to validate."""
+    make = _maker(text, kind)
+
+    def read_own(data: bytes) -> tuple[Any, bool]:
+        content: Any
+        try:
+            content, end = make(data, HEAD_BYTES)
+        except Exception:  # noqa: BLE001  - whatever it is: the model says what is wrong, or takes it
+            content, end = reader_of(text)(data, HEAD_BYTES)
+        return content, end == len(data)
+
+    return read_own
 
 
 def _maker(text: str, kind: type[Model]) -> Make | Read:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any, cast
+from typing import Any
 
 from tieline.kernel.vocabulary import Exact, Model
 
@@ -63,7 +63,7 @@ class Demand:
 
 def demand_of(model: type[Model]) -> Demand:
     """What a model demands. Raises ``TypeError`` where it checks something that is not known here."""
-    return _demand(cast("Mapping[str, Any]", model.__pydantic_core_schema__), {})
+    return _demand(model.__pydantic_core_schema__, {})
 
 
 def _demand(schema: Mapping[str, Any], shared: Mapping[str, Mapping[str, Any]]) -> Demand:

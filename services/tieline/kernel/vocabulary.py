@@ -59,7 +59,8 @@ FxRate = Annotated[Decimal, AfterValidator(Exact.of(18, 9))]
 class Model(BaseModel):
     """Base of every record: immutable, closed, strict about types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Built at the first use: there are some hundreds, and no process needs more than some dozens.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Money(Model):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -16,4 +16,4 @@ def load_yaml(text: str) -> Any:
 
 def compose_yaml(text: str) -> yaml.Node | None:
     """The content as nodes, which know their lines; None for an empty text. Raises ``yaml.YAMLError``."""
-    return cast("yaml.Node | None", yaml.compose(text, Loader=_LOADER))
+    return yaml.compose(text, Loader=_LOADER)

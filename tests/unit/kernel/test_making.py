@@ -31,7 +31,7 @@ def bounded(name: str) -> st.SearchStrategy[Any]:
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_every_record_of_ours_is_read_as_its_model(name: str) -> None:
-    assert maker_of(schema_text(name), model_of(name))
+    assert callable(maker_of(schema_text(name), model_of(name)))
 
 
 @pytest.mark.parametrize("name", TOLD)
@@ -70,7 +70,14 @@ class Thing(Model):
 
 AMOUNT = {"type": "bytes", "logicalType": "decimal", "precision": 20, "scale": 4}
 NAMES = ("text", "code", "currency", "period", "amount", "several")
-GOOD = {"text": "", "code": "A", "currency": "EUR", "period": "2026-007", "amount": 10**20 - 1, "several": "é" * 9}
+GOOD: dict[str, Any] = {
+    "text": "",
+    "code": "A",
+    "currency": "EUR",
+    "period": "2026-007",
+    "amount": 10**20 - 1,
+    "several": "é" * 9,
+}
 
 
 def record(**types: Any) -> str:
@@ -93,12 +100,13 @@ def make_thing(**changed: Any) -> Model:
 
 
 def test_what_is_within_every_bound_is_made_without_asking_the_model() -> None:
-    for good in (
+    kinds: tuple[dict[str, Any], ...] = (
         {},
         {"text": "x" * 4000, "code": "x" * 200, "several": "abcdefghi"},
         {"amount": -(10**20) + 1, "currency": "AAA"},
         {"amount": 0},
-    ):
+    )
+    for good in kinds:
         wanted = GOOD | good
         amount = Decimal(wanted["amount"]).scaleb(-4)
         assert make_thing(**good) == Thing.model_validate(wanted | {"amount": amount})
