@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from pydantic import AwareDatetime, Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, StringConstraints, ValidationError, model_validator
 from tests.unit.kernel.test_serialising import RECORDS, TOLD, contents, written
 
 from tieline.kernel.codecs import model_of
@@ -149,6 +149,12 @@ class Bounded(Model):
     a: Annotated[int, Field(ge=0)]
 
 
+class Stripped(Model):
+    """A text that is changed on its way in."""
+
+    a: Annotated[str, StringConstraints(strip_whitespace=True)]
+
+
 class Plain(Model):
     """A text."""
 
@@ -172,12 +178,21 @@ class Naive(Model):
     [
         (Judging, "string"),
         (Bounded, "long"),
+        (Stripped, "string"),
         (Plain, ["null", "string"]),
         (Plain, "bytes"),
         (Instant, "long"),
         (Naive, {"type": "long", "logicalType": "timestamp-millis"}),
     ],
-    ids=["a check of the whole", "a bound", "null", "another type", "no moment", "a moment without zone"],
+    ids=[
+        "a check of the whole",
+        "a bound",
+        "a conversion",
+        "null",
+        "another type",
+        "no moment",
+        "a moment without zone",
+    ],
 )
 def test_a_check_that_is_not_known_leaves_everything_to_the_model(model: type[Model], kind: Any) -> None:
     with pytest.raises(TypeError):
