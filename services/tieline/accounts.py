@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from importlib import resources
 
-import yaml
 from pydantic import ValidationError
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.quotas import Allowance, Caller, Quota, allowance_of, combine
+from tieline.kernel.yaml_reading import load_yaml
 
 
 def quota_of(landscape: Landscape, system: str) -> Quota | None:
     """What the account of a system may be called; None: not limited. Raises ``Stop`` where the two do not fit."""
     found = landscape.systems[system]
     file = resources.files("tieline.connectors").joinpath(found.connector, "manifest.yaml")
-    said = yaml.safe_load(file.read_text(encoding="utf-8")).get("quota") if file.is_file() else None
+    said = load_yaml(file.read_text(encoding="utf-8")).get("quota") if file.is_file() else None
     try:
         return combine(None if said is None else Quota.model_validate(said), found.quota)
     except ValidationError as error:

@@ -21,6 +21,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape, is_secret, load_landscape, resolve_settings
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.shapes import shapes_of
+from tieline.kernel.yaml_reading import compose_yaml, load_yaml
 
 ReadSettings = Callable[[str, Mapping[str, object]], object]
 _SETTING = re.compile(r"(?:^|[\s;.])(?P<path>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_-]+)*): ")
@@ -129,7 +130,7 @@ def _check_code_lists(path: Path, landscape: Landscape) -> Iterator[str]:
 def _applied_lists(connector: str) -> list[str]:
     """The code lists that a connector's manifest says it applies; none for a connector that does not exist."""
     file = resources.files("tieline.connectors").joinpath(connector, "manifest.yaml")
-    return list(yaml.safe_load(file.read_text(encoding="utf-8")).get("code_lists", ())) if file.is_file() else []
+    return list(load_yaml(file.read_text(encoding="utf-8")).get("code_lists", ())) if file.is_file() else []
 
 
 def _check_system(path: Path, landscape: Landscape, system: str) -> list[str]:
@@ -175,7 +176,7 @@ def _setting_in(message: str, system: str) -> tuple[str, ...]:
 
 def line_of(path: Path, keys: tuple[str, ...]) -> int:
     """Line of the deepest of these nested keys that the file has, counted from 1."""
-    line, node = 1, yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    line, node = 1, compose_yaml(path.read_text(encoding="utf-8"))
     for key in keys:
         entries = node.value if isinstance(node, yaml.MappingNode) else []
         match = next(((k, v) for k, v in entries if k.value == key), None)

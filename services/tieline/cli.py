@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from confluent_kafka import KafkaError, KafkaException
-from rich.console import Console
 
 from tieline.kernel.errors import Stop, TielineError
 from tieline.kernel.telemetry import configure_logging
@@ -139,7 +138,9 @@ def reconcile_run(
     Also compares an ERP's assets with its control accounts, where the landscape names them, and its schedules with the
     reference; a schedule that differs is reported and is no drift.
     """
-    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from rich.console import Console  # noqa: PLC0415  - each command loads only what it needs
+
+    from tieline.reconciliation import commands  # noqa: PLC0415  - as above
     from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
 
     hub = open_reconciliation(open_hub(landscape))
@@ -149,7 +150,9 @@ def reconcile_run(
 @reconcile.command("report")
 def reconcile_report(landscape: LandscapeOption = DEFAULT_LANDSCAPE, *, json: JsonOption = False) -> None:
     """Print the last run and what is still open; reads nothing back."""
-    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from rich.console import Console  # noqa: PLC0415  - each command loads only what it needs
+
+    from tieline.reconciliation import commands  # noqa: PLC0415  - as above
     from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
 
     hub = open_reconciliation(open_hub(landscape))
@@ -169,7 +172,9 @@ def reconcile_repair(
     json: JsonOption = False,
 ) -> None:
     """Run, then show how the differences would be repaired; with --apply and the plan's hash, do it."""
-    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from rich.console import Console  # noqa: PLC0415  - each command loads only what it needs
+
+    from tieline.reconciliation import commands  # noqa: PLC0415  - as above
     from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
 
     hub = open_reconciliation(open_hub(landscape))

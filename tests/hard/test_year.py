@@ -20,13 +20,14 @@ import pytest
 import yaml
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.schema_registry import SchemaRegistryClient
+from tests.parts.emptying import empty
 from tests.parts.estate import TIELINE
 from tests.parts.organisation import OFTEN
 
 from tieline.kernel import broker
 from tieline.kernel.applying import apply, plan
 from tieline.kernel.records import Inbound
-from tieline.stack.parts import KafkaPart, Part, RegistryPart, start_kafka
+from tieline.stack.parts import KafkaPart, Part, RegistryPart
 from tieline.synthetic.checking import differences
 from tieline.synthetic.estate import landscape_text
 from tieline.synthetic.labels import Summary
@@ -134,20 +135,17 @@ def start_part(name: str, folder: Path, landscape: Path) -> Part:
 
 
 def test_a_year_ends_as_its_labels_say(
-    tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, empty_kafka: KafkaPart, registry_part: RegistryPart, capsys: pytest.CaptureFixture[str]
 ) -> None:
     year = make_year(SHAPE)
     summary = summarise(year, year.labels(), 0)
     with capsys.disabled():
-        with running(tmp_path / "told", own_kafka, registry_part, year, summary) as line:
+        with running(tmp_path / "told", empty_kafka, registry_part, year, summary) as line:
             line.pass_through("as it happened", Arrival())
             events = count_events(line.hub)
             line.pass_through("once more under new event ids", Arrival(mint="/2"))
             assert count_events(line.hub) == events
-        own_kafka.stop()
-        with (
-            start_kafka(tmp_path / "kafka-2") as kafka,
-            running(tmp_path / "shuffled", kafka, registry_part, year, summary) as line,
-        ):
+        empty(empty_kafka.bootstrap)
+        with running(tmp_path / "shuffled", empty_kafka, registry_part, year, summary) as line:
             arrival = Arrival("shuffled", duplicates_percent=20, mint="/3")
             line.pass_through("shuffled, a fifth of it twice", arrival)

@@ -164,7 +164,8 @@ def end_offsets(kafka: Kafka, topics: Iterable[str], *, stable: bool = False) ->
 def to_inbound(message: Message) -> Inbound:
     """Our view of a client's message."""
     try:
-        headers = tuple((str(pair[0]), _bytes(pair[1]) or b"") for pair in (message.headers() or ()))
+        given = message.headers() or ()
+        headers = tuple([(str(p[0]), p[1] if isinstance(p[1], bytes) else _bytes(p[1]) or b"") for p in given])
     except UnicodeDecodeError:
         headers = ((HEADERS_UNREADABLE, b""),)  # the client reads names as UTF-8 and gives none of them if one is not
     return Inbound(

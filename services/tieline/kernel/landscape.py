@@ -42,6 +42,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.families import Families, read_families
 from tieline.kernel.quotas import Quota
 from tieline.kernel.reference_records import EMPLOYEE, Family
+from tieline.kernel.yaml_reading import compose_yaml, load_yaml
 
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Role = Literal["erp", "asset-management"]
@@ -495,8 +496,8 @@ def load_landscape(path: Path, environ: Mapping[str, str] | None = None) -> Land
     except OSError as error:
         raise Stop(f"{path}: cannot be read ({error.strerror}); name a landscape with --landscape") from error
     try:
-        raw = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = load_yaml(text)
+        node = compose_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
