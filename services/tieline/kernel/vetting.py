@@ -63,7 +63,7 @@ class Vetting:
         self._quarantined: dict[str, Quarantined] = {}
 
     def take_up(self) -> list[TopicPartition]:
-        """Assign where the group stands, and return that.
+        """Assign where the group stands, and return that, with what was committed beside it as ``metadata``.
 
         Raises ``Stop`` for a gap, ``KafkaException`` if the broker does not answer.
         """
@@ -73,7 +73,7 @@ class Vetting:
         self._consumer.assign(starts)
         if self._suspect is None:  # at the first time only: a repeated transaction is no end of the process
             self._suspect = {(p.topic, p.partition): _Suspicion(p, self._window) for p in positions if p.start < p.end}
-        return starts
+        return [TopicPartition(p.topic, p.partition, p.start, metadata=p.note) for p in positions]
 
     def examine(self, batch: Sequence[Inbound]) -> None:
         """Find out what of a batch would end the process. Raises ``Retryable`` when the registry is out."""
