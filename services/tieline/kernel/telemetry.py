@@ -9,6 +9,11 @@ from typing import Literal
 import structlog
 import structlog.tracebacks
 
+from tieline.kernel.disk import writing
+
+_PLACE = "the log (standard error)"
+_REMEDY = "free space where it is kept and start the process again: it goes on where it was, nothing is lost"
+
 Event = Literal[
     "started",  # a process is ready for work
     "stopped",  # it ended as asked
@@ -48,19 +53,25 @@ def configure_logging(level: str = "info") -> None:
 
 
 class Log:
-    """A logger that knows its consumer and speaks only the events above."""
+    """A logger that knows its consumer and speaks only the events above.
+
+    Raises ``Stop`` where the log has no room: what nobody can see going wrong must not go on.
+    """
 
     def __init__(self, consumer: str) -> None:
         self._logger = structlog.get_logger().bind(consumer=consumer)
 
     def info(self, event: Event, **fields: object) -> None:
         """Something a person may want to know."""
-        self._logger.info(event, **fields)
+        with writing(_PLACE, _REMEDY):
+            self._logger.info(event, **fields)
 
     def warning(self, event: Event, **fields: object) -> None:
         """Something a person should look at."""
-        self._logger.warning(event, **fields)
+        with writing(_PLACE, _REMEDY):
+            self._logger.warning(event, **fields)
 
     def fault(self, event: Event, **fields: object) -> None:
         """A defect, with the traceback of the exception being handled."""
-        self._logger.error(event, exc_info=True, **fields)  # noqa: LOG014  - the contract: called in a handler
+        with writing(_PLACE, _REMEDY):
+            self._logger.error(event, exc_info=True, **fields)  # noqa: LOG014  - the contract: called in a handler

@@ -5,7 +5,7 @@ leaves a tenth of every limit free and is spread evenly over the time, so that a
 
 After a start nobody knows what the process before it has called (``Allowance.after_others``). It is taken to have used
 all of a short stretch just now, but for what the account's reserve covers; of a long one, and of the day, to have
-called evenly (docs/decisions/2026-11-21-quota-shares.md).
+called evenly (docs/decisions/2026-11-21-after-a-start.md).
 """
 
 from __future__ import annotations
