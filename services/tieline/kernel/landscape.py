@@ -159,6 +159,8 @@ class TreatmentRule(Section):
     def _threshold_has_a_currency(self) -> TreatmentRule:
         if (self.threshold is None) != (self.currency is None):
             raise ValueError(f"rule {self.name}: a threshold and its currency go together")
+        if self.threshold is None and (unused := sorted(self.model_fields_set & {"per", "at_limit"})):
+            raise ValueError(f"rule {self.name}: {' and '.join(unused)} says nothing without a threshold; remove it")
         return self
 
 

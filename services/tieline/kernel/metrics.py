@@ -7,6 +7,7 @@ the landscape and of this code, never keys, ids or texts (Invariant 14), and eac
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -283,26 +284,33 @@ class Metrics:
 
 
 class Age:
-    """Seconds since a moment, counted when somebody looks; 0 while there is none."""
+    """Seconds since a moment, counted when somebody looks; 0 while there is none.
+
+    From now on it counts by the monotonic clock, which nobody sets; from a record's time on only the wall clock can.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._since: dt.datetime | None = None
+        self._began_secs: float | None = None
 
     def begin(self, since: dt.datetime | None = None) -> None:
         """Count from ``since`` (UTC), or from now."""
-        self._since = since or self._clock()
+        self._since = since
+        self._began_secs = time.monotonic() if since is None else None
 
     def end(self) -> None:
         """Count no more."""
-        self._since = None
+        self._since = self._began_secs = None
 
     @property
     def running(self) -> bool:
         """Whether it counts."""
-        return self._since is not None
+        return self._since is not None or self._began_secs is not None
 
     def secs(self) -> float:
         """How long it has been."""
-        since = self._since
+        since, began_secs = self._since, self._began_secs
+        if began_secs is not None:
+            return time.monotonic() - began_secs
         return 0.0 if since is None else max(0.0, (self._clock() - since).total_seconds())

@@ -29,6 +29,8 @@ class Position:
     committed: int | None
     first: int
     end: int
+    note: str = ""
+    """What was committed beside it (tracking.py)."""
 
     @property
     def start(self) -> int:
@@ -59,6 +61,7 @@ def read_positions(kafka: Kafka, consumer: Consumer, topics: Sequence[str]) -> l
     # Asked for last: what is read and committed meanwhile lies within what was there before.
     found = consumer.committed([TopicPartition(*where) for where in wheres], timeout=broker.CALL_TIMEOUT_SECS)
     committed: dict[tuple[str, int], int | None] = {}
+    notes = {(tp.topic, tp.partition): tp.metadata or "" for tp in found}
     for tp in found:
         if tp.error is not None:
             raise KafkaException(tp.error)
@@ -67,7 +70,10 @@ def read_positions(kafka: Kafka, consumer: Consumer, topics: Sequence[str]) -> l
     if beyond:
         # This consumer is told the end of what is decided only, which may lie before what it has read.
         ends |= broker.end_offsets(kafka, sorted(beyond))
-    return [Position(*where, committed[where], firsts[where], max(firsts[where], ends[where])) for where in wheres]
+    return [
+        Position(*where, committed[where], firsts[where], max(firsts[where], ends[where]), notes[where])
+        for where in wheres
+    ]
 
 
 def refuse_gaps(group: str, positions: Iterable[Position]) -> None:

@@ -9,7 +9,11 @@ from typing import Literal
 import structlog
 import structlog.tracebacks
 
+from tieline.kernel.disk import writing
 from tieline.kernel.troubles import TROUBLE_OF
+
+_PLACE = "the log (standard error)"
+_REMEDY = "free space where it is kept and start the process again: it goes on where it was, nothing is lost"
 
 Event = Literal[
     "started",  # a process is ready for work
@@ -51,22 +55,28 @@ def configure_logging(level: str = "info") -> None:
 
 
 class Log:
-    """A logger that knows its consumer and speaks only the events above, each with the trouble that it tells of."""
+    """A logger that knows its consumer and speaks only the events above, each with the trouble that it tells of.
+
+    Raises ``Stop`` where the log has no room: what nobody can see going wrong must not go on.
+    """
 
     def __init__(self, consumer: str) -> None:
         self._logger = structlog.get_logger().bind(consumer=consumer)
 
     def info(self, event: Event, **fields: object) -> None:
         """Something a person may want to know."""
-        self._logger.info(event, **_named(event, fields))
+        with writing(_PLACE, _REMEDY):
+            self._logger.info(event, **_named(event, fields))
 
     def warning(self, event: Event, **fields: object) -> None:
         """Something a person should look at."""
-        self._logger.warning(event, **_named(event, fields))
+        with writing(_PLACE, _REMEDY):
+            self._logger.warning(event, **_named(event, fields))
 
     def fault(self, event: Event, **fields: object) -> None:
         """A defect, with the traceback of the exception being handled."""
-        self._logger.error(event, exc_info=True, **_named(event, fields))  # noqa: LOG014  - the contract: called in a handler
+        with writing(_PLACE, _REMEDY):
+            self._logger.error(event, exc_info=True, **_named(event, fields))  # noqa: LOG014  - called in a handler
 
 
 def _named(event: Event, fields: dict[str, object]) -> dict[str, object]:
