@@ -76,24 +76,27 @@ async def test_what_never_connected_counts_as_not_sent() -> None:
 
 
 def test_a_connection_that_was_closed_while_the_loop_stood_still_is_not_used() -> None:
+    is_answered = threading.Semaphore(0)
     with socket.create_server(("127.0.0.1", 0)) as door, asyncio.Runner() as runner:
-        answering = threading.Thread(target=answer_and_hang_up, args=(door, 2))
+        answering = threading.Thread(target=answer_then_hang_up, args=(door, 2, is_answered), daemon=True)
         answering.start()
         url = f"http://127.0.0.1:{door.getsockname()[1]}/"
         http = client()
         for method in ("GET", "PUT"):  # between the two the loop does not run, and so sees nothing
             assert runner.run(http.request(method, url)).status_code == 200
+            is_answered.release()
             time.sleep(0.05)
         runner.run(http.aclose())
         answering.join(5)
 
 
-def answer_and_hang_up(door: socket.socket, times: int) -> None:
+def answer_then_hang_up(door: socket.socket, times: int, is_answered: threading.Semaphore) -> None:
     for _ in range(times):
         caller, _ = door.accept()
         with caller:
             caller.recv(10_000)
             caller.sendall(GOOD)
+            is_answered.acquire(timeout=5)
 
 
 def test_no_connector_opens_a_transport_of_its_own() -> None:
