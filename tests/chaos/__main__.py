@@ -17,8 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import confluent_kafka
+from tests.chaos.breaking import load_broken, try_broken
 from tests.chaos.page import Setting, write_page
-from tests.chaos.result import Result
+from tests.chaos.result import Result, Trial
 from tests.chaos.run import Size, run_once
 
 from tieline.stack.parts import start_registry
@@ -26,13 +27,15 @@ from tieline.stack.parts import start_registry
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reports" / "chaos.md"
 STATE = ROOT / ".tieline" / "chaos"
-PART_EVENTS = 1_000
+PART_EVENTS = 10_000
 """So many events, or fewer, make a part: some minutes."""
 
 
 def main() -> int:
     """Run what is missing. Exit code 1 if a checker found a fault in any part."""
     given = _arguments()
+    if given.broken:
+        return _try_broken(given)
     parts = -(-given.events // PART_EVENTS)
     folder = given.state / f"{given.events}-{given.kills}-{given.seed}"
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,8 +50,32 @@ def main() -> int:
             )
     results = [Result.from_json(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(write_page(_setting(given, len(results), parts), results), encoding="utf-8")
+    trials = [Trial.from_json(file.read_text(encoding="utf-8")) for file in sorted(_trials(given).glob("*.json"))]
+    PAGE.write_text(write_page(_setting(given, len(results), parts), results, trials), encoding="utf-8")
     return int(any(result.faults for result in results))
+
+
+def _try_broken(given: argparse.Namespace) -> int:
+    """Run broken products. Exit code 1 if the checker finds nothing wrong with one; the page shows them later."""
+    known = load_broken()
+    if given.broken not in (*known, "all"):
+        say(f"there is no broken product {given.broken!r}; there are: all, {', '.join(known)}")
+        return 2
+    folder = _trials(given)
+    folder.mkdir(parents=True, exist_ok=True)
+    missed = 0
+    for broken in known.values() if given.broken == "all" else [known[given.broken]]:
+        with tempfile.TemporaryDirectory() as registry_folder, start_registry(Path(registry_folder)) as registry:
+            trial = try_broken(broken, registry.url, given.seed)
+        (folder / f"{broken.name}.json").write_text(trial.to_json(), encoding="utf-8")
+        missed += not trial.is_caught
+        verdict = "caught" if trial.is_caught else "MISSED"
+        say(f"{verdict}: {trial.name} ({trial.breaks}): {dict(trial.found)}; {trial.example}")
+    return min(missed, 1)
+
+
+def _trials(given: argparse.Namespace) -> Path:
+    return Path(given.state) / "broken"
 
 
 def _size(events: int, kills: int, part: int, parts: int) -> Size:
@@ -102,6 +129,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=12)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--part", type=int, default=0, help="only this part, from 1; without it all that are missing")
+    parser.add_argument("--broken", default="", help="instead, a product of broken.yaml or `all`: is it caught?")
     parser.add_argument("--state", type=Path, default=STATE, help="where the parts' figures are kept")
     return parser.parse_args()
 

@@ -23,9 +23,9 @@ CALLS = ("call:before", "call:during", "call:after", "record:after")
 READ_BACKS = ("read-back:before", "read-back:after")
 MOST = {"produced": 12, "call:before": 5, "call:during": 5, "call:after": 5, "commit:during": 3, "record:during": 3}
 """Up to which passing of a point a kill waits; of the others up to the second."""
-SINKS_FREEZE_AT = "record:after"
-"""Between intent and call. Not at ``call:before``: a sink that sleeps there has looked at its clock already, and writes
-its old version when it wakes (known, see docs/decisions: a check between reading and writing the record is wanted)."""
+SINKS_FREEZE_AT = ("call:before", "call:during", "record:after")
+"""Between intent and call, when the call is about to look at its clock, and amid its requests."""
+PROCESSORS_FREEZE_AT = ("produced", "position:after", "commit:before")
 STORM_JOINS = 3
 
 
@@ -66,9 +66,10 @@ def make_plan(*, seed: int, kills: int, freezes: int, chunks: int, strikes: Sequ
         victim = next(victims)
         label = next(labels[victim])
         arms[victim].append(Arm("kill", label, _count(label, dice)))
+    asleep = cycle(dice.sample(SINKS_FREEZE_AT, k=len(SINKS_FREEZE_AT)))
     for number in range(freezes):
         victim = SINKS[number // 2 % len(SINKS)] if number % 2 == 0 else dice.choice(PROCESSORS)
-        label = SINKS_FREEZE_AT if victim in SINKS else dice.choice(["produced", "position:after", "commit:before"])
+        label = next(asleep) if victim in SINKS else dice.choice(PROCESSORS_FREEZE_AT)
         # In its first run: nobody is goaded to freeze, so that its point must come while there is much to do.
         arms[victim].insert(0, Arm("freeze", label, _count(label, dice)))
     spread: list[list[Strike]] = [[] for _ in range(chunks)]
