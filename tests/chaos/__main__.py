@@ -1,7 +1,7 @@
 """``python -m tests.chaos --events 1000 --kills 40 --seed 1``: long runs, in parts, and the page about them.
 
-Each part is a run of its own (cluster, hub, targets, seed), and leaves its figures in the state folder; what is there
-is not run again. The page is written anew after each part.
+Each part is a run of its own (cluster, hub, targets, seed), and leaves its figures in the state folder beside the page;
+what is there is not run again: the same command goes on where it was ended. The page is written anew after each part.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import datetime as dt
 import os
 import platform
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -26,7 +27,7 @@ from tieline.stack.parts import start_registry
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reports" / "chaos.md"
-STATE = ROOT / ".tieline" / "chaos"
+STATE = PAGE.with_suffix("")
 PART_EVENTS = 10_000
 """So many events, or fewer, make a part: some minutes."""
 
@@ -34,6 +35,8 @@ PART_EVENTS = 10_000
 def main() -> int:
     """Run what is missing. Exit code 1 if a checker found a fault in any part."""
     given = _arguments()
+    # What was started is ended also when this is ended from outside; parts that were finished are kept.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by a signal"))
     if given.broken:
         return _try_broken(given)
     parts = -(-given.events // PART_EVENTS)
@@ -48,11 +51,17 @@ def main() -> int:
                 f"part {part} of {parts}: {result.events} events, {sum(result.kills.values())} kills, "
                 f"{len(result.faults)} faults, {result.wall_secs:.0f} s"
             )
+        _write_page(given, folder, parts)
+    return int(any(result.faults for result in _write_page(given, folder, parts)))
+
+
+def _write_page(given: argparse.Namespace, folder: Path, parts: int) -> list[Result]:
+    """The page, from all parts that are there."""
     results = [Result.from_json(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
-    PAGE.parent.mkdir(exist_ok=True)
     trials = [Trial.from_json(file.read_text(encoding="utf-8")) for file in sorted(_trials(given).glob("*.json"))]
+    PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(write_page(_setting(given, len(results), parts), results, trials), encoding="utf-8")
-    return int(any(result.faults for result in results))
+    return results
 
 
 def _try_broken(given: argparse.Namespace) -> int:
@@ -64,13 +73,13 @@ def _try_broken(given: argparse.Namespace) -> int:
     folder = _trials(given)
     folder.mkdir(parents=True, exist_ok=True)
     missed = 0
-    for broken in known.values() if given.broken == "all" else [known[given.broken]]:
-        with tempfile.TemporaryDirectory() as registry_folder, start_registry(Path(registry_folder)) as registry:
+    with tempfile.TemporaryDirectory() as registry_folder, start_registry(Path(registry_folder)) as registry:
+        for broken in known.values() if given.broken == "all" else [known[given.broken]]:
             trial = try_broken(broken, registry.url, given.seed)
-        (folder / f"{broken.name}.json").write_text(trial.to_json(), encoding="utf-8")
-        missed += not trial.is_caught
-        verdict = "caught" if trial.is_caught else "MISSED"
-        say(f"{verdict}: {trial.name} ({trial.breaks}): {dict(trial.found)}; {trial.example}")
+            (folder / f"{broken.name}.json").write_text(trial.to_json(), encoding="utf-8")
+            missed += not trial.is_caught
+            verdict = "caught" if trial.is_caught else "MISSED"
+            say(f"{verdict}: {trial.name} ({trial.breaks}): {dict(trial.found)}; {trial.example}")
     return min(missed, 1)
 
 

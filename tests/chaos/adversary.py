@@ -47,6 +47,13 @@ class Strike(NamedTuple):
         return self.kind
 
 
+class Aim(NamedTuple):
+    """Kills of these processes at these points only, all in turn."""
+
+    victims: Sequence[str]
+    labels: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``arms`` by process: at what each of its runs ends. ``strikes`` by chunk of the load."""
@@ -55,13 +62,17 @@ class Plan:
     strikes: Sequence[Sequence[Strike]]
 
 
-def make_plan(*, seed: int, kills: int, freezes: int, chunks: int, strikes: Sequence[Strike]) -> Plan:
+def make_plan(
+    *, seed: int, kills: int, freezes: int, chunks: int, strikes: Sequence[Strike], aim: Aim | None = None
+) -> Plan:
     """So many kills and freezes at points, and the strikes, spread over the chunks of the load."""
     dice = random.Random(f"chaos/{seed}")  # noqa: S311  - reproducible accidents, no secrets
-    labels = {name: _labels(name, dice) for name in PROCESSES}
+    labels: dict[str, Iterator[str]] = {name: _labels(name, dice) for name in PROCESSES}
     arms: dict[str, list[Arm]] = {name: [] for name in PROCESSES}
     # Sinks twice as often: at them an accident has effects that no transaction undoes.
     victims = cycle(dice.sample([*PROCESSES, *SINKS], k=len(PROCESSES) + len(SINKS)))
+    if aim is not None:
+        victims, labels = cycle(aim.victims), {name: cycle(aim.labels) for name in aim.victims}
     for _ in range(kills):
         victim = next(victims)
         label = next(labels[victim])

@@ -9,22 +9,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
+from tests.chaos.adversary import Aim
 from tests.chaos.result import Trial
 from tests.chaos.run import Size, run_once
 from tests.mutation.run import load_mutants, plant
 
-SIZE = Size(events=240, kills=16, freezes=3, bounces=0, spoils=2, storms=0, usurpers=1, rests_secs=30.0)
-SEEDS = 3
+SIZE = Size(events=200, kills=6, freezes=2, bounces=1, spoils=0, storms=0, usurpers=0, rests_secs=30.0)
+SEEDS = 2
 """As often a broken product may get through."""
 
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A product that lacks one line. One of the rules in ``caught_by`` must be reported of it."""
+    """A product that lacks one line, and who is killed where. A rule of ``caught_by`` must be reported of it."""
 
     name: str
     mutant: str
     caught_by: Sequence[str]
+    victims: Sequence[str]
+    labels: Sequence[str]
 
 
 def load_broken() -> dict[str, Broken]:
@@ -39,11 +42,14 @@ def try_broken(broken: Broken, registry: str, seed: int) -> Trial:
     found = Counter[str]()
     events = kills = seeds = 0
     example = ""
+    aim = Aim(broken.victims, broken.labels)
     with tempfile.TemporaryDirectory(prefix="tieline-broken-") as folder:
         services = plant(mutant, Path(folder))
         while seeds < SEEDS and not any(found[rule] for rule in broken.caught_by):
             seeds += 1
-            result = run_once(Path(folder) / f"run-{seeds}", registry, SIZE, seed + seeds - 1, services=services)
+            result = run_once(
+                Path(folder) / f"run-{seeds}", registry, SIZE, seed + seeds - 1, services=services, aim=aim
+            )
             found.update(fault.partition(":")[0] for fault in result.faults)
             events += result.events
             kills += sum(result.kills.values())

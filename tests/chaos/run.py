@@ -14,7 +14,7 @@ from pathlib import Path
 
 import httpx
 from confluent_kafka import Consumer, KafkaException
-from tests.chaos.adversary import STORM_JOINS, Plan, Strike, make_plan, make_strikes
+from tests.chaos.adversary import STORM_JOINS, Aim, Plan, Strike, make_plan, make_strikes
 from tests.chaos.history import check
 from tests.chaos.hub import write_landscape
 from tests.chaos.inside import apply_small, open_hub_small
@@ -312,11 +312,13 @@ def open_run(folder: Path, registry: str, size: Size, plan: Plan, services: Path
         )
 
 
-def run_once(folder: Path, registry: str, size: Size, seed: int, *, services: Path | None = None) -> Result:
+def run_once(
+    folder: Path, registry: str, size: Size, seed: int, *, services: Path | None = None, aim: Aim | None = None
+) -> Result:
     """One run from nothing to its figures; of the product in ``services``, or of this checkout's."""
     folder.mkdir(parents=True, exist_ok=True)
     began, before = time.monotonic(), processor_secs()
-    outside = size.kills // 5
+    outside = 0 if aim else size.kills // 5
     strikes = make_strikes(
         seed=seed,
         outside_kills=outside,
@@ -326,7 +328,9 @@ def run_once(folder: Path, registry: str, size: Size, seed: int, *, services: Pa
         usurpers=size.usurpers,
     )
     chunks = max(-(-size.kills // KILLS_AT_A_TIME), size.events // CHUNK_EVENTS) + 1
-    plan = make_plan(seed=seed, kills=size.kills - outside, freezes=size.freezes, chunks=chunks, strikes=strikes)
+    plan = make_plan(
+        seed=seed, kills=size.kills - outside, freezes=size.freezes, chunks=chunks, strikes=strikes, aim=aim
+    )
     phases = Phases()
     with open_run(folder, registry, size, plan, services) as run:
         phases.end("start")

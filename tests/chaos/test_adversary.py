@@ -7,7 +7,7 @@ import struct
 import time
 
 import pytest
-from tests.chaos.adversary import READ_BACKS, SINKS_FREEZE_AT, make_plan, make_strikes
+from tests.chaos.adversary import READ_BACKS, SINKS_FREEZE_AT, Aim, make_plan, make_strikes
 from tests.chaos.hub import PROCESSES, SINKS
 from tests.chaos.load import Item, asset_cost, asset_version, make_load, say_again
 from tests.chaos.points import SINK_LABELS, Arm, Deed, Points, read_arm
@@ -115,6 +115,13 @@ def test_only_what_was_said_is_said_again() -> None:
     assert set(again) == set(first)
     assert say_again([], 3, dice) == []
     assert not set(again) & set(rest)
+
+
+def test_kills_can_be_aimed() -> None:
+    aim = Aim(["accept", "route"], ["begun", "polled"])
+    plan = make_plan(seed=3, kills=6, freezes=0, chunks=9, strikes=(), aim=aim)
+    arms = {name: [arm.label for arm in own] for name, own in plan.arms.items() if own}
+    assert arms == {"accept": ["begun", "polled", "begun"], "route": ["begun", "polled", "begun"]}
 
 
 def test_sinks_are_frozen_at_each_of_their_places() -> None:
