@@ -60,7 +60,7 @@ def _write_page(given: argparse.Namespace, folder: Path, parts: int) -> list[Res
     results = [Result.from_json(file.read_text(encoding="utf-8")) for file in sorted(folder.glob("*.json"))]
     trials = [Trial.from_json(file.read_text(encoding="utf-8")) for file in sorted(_trials(given).glob("*.json"))]
     PAGE.parent.mkdir(exist_ok=True)
-    PAGE.write_text(write_page(_setting(given, len(results), parts), results, trials), encoding="utf-8")
+    PAGE.write_text(write_page(_setting(given, parts), results, trials), encoding="utf-8")
     return results
 
 
@@ -113,15 +113,13 @@ def _run(size: Size, seed: int) -> Result:
     return result
 
 
-def _setting(given: argparse.Namespace, done: int, parts: int) -> Setting:
-    command = f"make chaos EVENTS={given.events} KILLS={given.kills} SEED={given.seed}"
-    if done < parts:
-        command += f"` ({done} of {parts} parts so far), `"
+def _setting(given: argparse.Namespace, parts: int) -> Setting:
     return Setting(
-        command.removesuffix(", `"),
+        f"make chaos EVENTS={given.events} KILLS={given.kills} SEED={given.seed}",
         dt.datetime.now(dt.UTC).date().isoformat(),
         "; ".join(_machine()),
         f"Python {platform.python_version()}, librdkafka {confluent_kafka.libversion()[0]}, Apache Kafka 4.1",
+        parts,
     )
 
 

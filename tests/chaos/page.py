@@ -43,6 +43,8 @@ class Setting(NamedTuple):
     day: str
     machine: str
     versions: str
+    parts: int
+    """Of which the page may have some only."""
 
 
 def write_page(setting: Setting, results: Sequence[Result], trials: Sequence[Trial] = ()) -> str:
@@ -54,6 +56,8 @@ def write_page(setting: Setting, results: Sequence[Result], trials: Sequence[Tri
         f"Written by `{setting.command}` on {setting.day}. {setting.machine}. {setting.versions}.",
         "",
         _HOW,
+        "",
+        _so_far(setting.parts, results),
         "",
         *_table(_COLUMNS, (_row(number, one) for number, one in enumerate(results, 1))),
         "",
@@ -77,6 +81,12 @@ def write_page(setting: Setting, results: Sequence[Result], trials: Sequence[Tri
         *(_trial_lines(trials) if trials else []),
     ]
     return "\n".join(lines)
+
+
+def _so_far(parts: int, results: Sequence[Result]) -> str:
+    events, kills = sum(one.events for one in results), sum(sum(one.kills.values()) for one in results)
+    said = f"{len(results)} of {parts} parts were run: {events} events and {kills} kills."
+    return said if len(results) == parts else f"{said} The others were not; the same command runs what is missing."
 
 
 def _trial_lines(trials: Sequence[Trial]) -> list[str]:

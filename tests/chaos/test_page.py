@@ -10,7 +10,7 @@ from tests.chaos.page import Setting, write_page
 from tests.chaos.result import Result, Trial
 from tests.mutation.run import load_mutants
 
-SETTING = Setting("make chaos EVENTS=20 KILLS=3 SEED=1", "2026-11-21", "2 cores", "Python 3.11")
+SETTING = Setting("make chaos EVENTS=20 KILLS=3 SEED=1", "2026-11-21", "2 cores", "Python 3.11", 3)
 ONE = Result(
     seed=1001,
     events=10,
@@ -33,6 +33,8 @@ def test_the_page_has_a_row_a_part_and_sums_the_rest() -> None:
     assert "`make chaos EVENTS=20 KILLS=3 SEED=1` on 2026-11-21" in page
     assert "| 1 | 1001 | 10 | 5 | 3 | 2 | 2 | 9 | 0 | 41.5 | 12.5 | 50.1 |" in page
     assert "| 2 | 1002 | 10 | 5 | 3 | 2 | 2 | 9 | 1 | 41.5 | 12.5 | 50.1 |" in page
+    assert "2 of 3 parts were run: 20 events and 4 kills. The others were not" in page
+    assert "3 of 3 parts were run: 30 events and 6 kills.\n" in write_page(SETTING, [ONE, OTHER, ONE])
     assert "| commit:before | 3 |" in page
     assert "| together | 4 |" in page
     assert "2 copies that had been replaced found out" in page
