@@ -14,7 +14,7 @@ from tests.chaos.result import Trial
 from tests.chaos.run import Size, run_once
 from tests.mutation.run import load_mutants, plant
 
-SIZE = Size(events=200, kills=6, freezes=2, bounces=1, spoils=0, storms=0, usurpers=0, rests_secs=60.0)
+SIZE = Size(events=200, kills=6, freezes=2, bounces=1, spoils=0, storms=0, usurpers=0, rests_secs=45.0)
 SEEDS = 2
 """As often a broken product may get through."""
 

@@ -47,6 +47,8 @@ BROKER_DOWN_SECS = 2.0
 STRANGER_STAYS_SECS = 1.0
 QUIET_SECS = 3.0
 """So long nothing may happen any more before a run counts as over: late effects of zombies would come by then."""
+LONGEST_RESTS = 5
+"""Times as long as nothing may move: so long it may go on in all, when there are no more accidents."""
 LIES = ("timeout_after_commit", "error_500_after_commit", "cut_body", "error_503")
 
 
@@ -65,7 +67,7 @@ class Size:
     """Longer than a sink trusts its last transaction (``delivering.FRESH_SECS``)."""
     patience_secs: float = 300.0
     rests_secs: float = 300.0
-    """How long the effects that are owed may take to come, when there are no more accidents."""
+    """When nothing has moved for so long, without any more accidents, what is owed counts as not coming."""
 
 
 class Run:
@@ -158,15 +160,14 @@ class Run:
             one.result()
         httpx.delete(f"{self._works.url}/_faults", headers=_bearer(), trust_env=False).raise_for_status()
         owed = last_of(self.sent)
-        deadline = time.monotonic() + self._size.rests_secs
         seen, quiet_since = -1, time.monotonic()
-        while time.monotonic() < deadline:
+        deadline = quiet_since + LONGEST_RESTS * self._size.rests_secs
+        while (quiet_secs := time.monotonic() - quiet_since) < self._size.rests_secs and time.monotonic() < deadline:
             self._tick(LOOK_SECS)
             noted = [one for found in self.effects.read_on().values() for one in found]
             if len(noted) != seen or not self.processes.is_calm:
                 seen, quiet_since = len(noted), time.monotonic()
-            is_quiet = time.monotonic() - quiet_since > QUIET_SECS
-            if is_quiet and owed <= {one.version for one in noted}:
+            elif quiet_secs > QUIET_SECS and owed <= {one.version for one in noted}:
                 return
 
     def result(self, seed: int, began: float, processor_secs: float) -> Result:
