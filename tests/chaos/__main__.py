@@ -28,7 +28,7 @@ from tieline.stack.parts import start_registry
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reports" / "chaos.md"
 STATE = PAGE.with_suffix("")
-PART_EVENTS = 10_000
+PART_EVENTS = 5_000
 """So many events, or fewer, make a part: some minutes."""
 
 

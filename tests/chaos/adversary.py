@@ -48,10 +48,11 @@ class Strike(NamedTuple):
 
 
 class Aim(NamedTuple):
-    """Kills of these processes at these points only, all in turn."""
+    """Kills of these processes at these points only, all in turn; and who is frozen."""
 
     victims: Sequence[str]
     labels: Sequence[str]
+    sleepers: Sequence[str] = SINKS
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,8 @@ def make_plan(
     asleep = cycle(dice.sample(SINKS_FREEZE_AT, k=len(SINKS_FREEZE_AT)))
     for number in range(freezes):
         victim = SINKS[number // 2 % len(SINKS)] if number % 2 == 0 else dice.choice(PROCESSORS)
+        if aim is not None:
+            victim = aim.sleepers[number % len(aim.sleepers)]
         label = next(asleep) if victim in SINKS else dice.choice(PROCESSORS_FREEZE_AT)
         # In its first run: nobody is goaded to freeze, so that its point must come while there is much to do.
         arms[victim].insert(0, Arm("freeze", label, _count(label, dice)))

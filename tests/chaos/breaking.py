@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 from tests.chaos.adversary import Aim
+from tests.chaos.hub import SINKS
 from tests.chaos.result import Trial
 from tests.chaos.run import Size, run_once
 from tests.mutation.run import load_mutants, plant
@@ -21,13 +22,14 @@ SEEDS = 2
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """A product that lacks one line, and who is killed where. A rule of ``caught_by`` must be reported of it."""
+    """A product that lacks one line; who is killed where, and who frozen. One of ``caught_by`` must be reported."""
 
     name: str
     mutant: str
     caught_by: Sequence[str]
     victims: Sequence[str]
     labels: Sequence[str]
+    sleepers: Sequence[str] = SINKS
 
 
 def load_broken() -> dict[str, Broken]:
@@ -42,7 +44,7 @@ def try_broken(broken: Broken, registry: str, seed: int) -> Trial:
     found = Counter[str]()
     events = kills = seeds = 0
     example = ""
-    aim = Aim(broken.victims, broken.labels)
+    aim = Aim(broken.victims, broken.labels, broken.sleepers)
     with tempfile.TemporaryDirectory(prefix="tieline-broken-") as folder:
         services = plant(mutant, Path(folder))
         while seeds < SEEDS and not any(found[rule] for rule in broken.caught_by):
