@@ -134,8 +134,7 @@ class Run:
             owed = (number + 1) * self._size.kills // chunks
             self.processes.let_die(owed)
             self._until_killed(owed)
-            while self._waiting() > MOST_WAITING:
-                self._tick(LOOK_SECS)
+            self._until_caught_up()
 
     def _until_killed(self, owed: int) -> None:
         """Goes on when so many have died: at their points, or goaded when those do not come."""
@@ -145,6 +144,12 @@ class Run:
             if time.monotonic() > goad_at:
                 self.processes.goad()
                 goad_at = time.monotonic() + IMPATIENT_SECS
+
+    def _until_caught_up(self) -> None:
+        """Goes on when few things wait, or after as long as one may wait: then the checker says what is left."""
+        deadline = time.monotonic() + self._size.rests_secs
+        while self._waiting() > MOST_WAITING and time.monotonic() < deadline:
+            self._tick(LOOK_SECS)
 
     def _waiting(self) -> int:
         """Things whose newest version has no effect yet."""
