@@ -197,7 +197,9 @@ class Processes:
             self.tally.crashes.append(f"{copy.name} ended with {copy.process.returncode}: {copy.last_words}")
 
     def _count_zombie(self, copy: Copy, struck: tuple[str, str] | None) -> None:
-        if FENCED in copy.last_words:
+        if copy.killed:  # and replaced before anybody saw that it was dead
+            self.tally.kills["anywhere"] += 1
+        elif FENCED in copy.last_words:
             self.tally.zombies_fenced += 1
         elif struck is not None and struck[0] == "kill":
             self.tally.kills[struck[1]] += 1
