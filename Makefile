@@ -63,8 +63,8 @@ year: setup ## A synthetic year through the hub, checked to 0.00; ASSETS=50000 M
 	TIELINE_SYNTHETIC_ASSETS=$(or $(ASSETS),2000) TIELINE_SYNTHETIC_MONTHS=$(or $(MONTHS),12) \
 	TIELINE_SYNTHETIC_BOOK_REPORTS=$(or $(BOOK_REPORTS),12) TIELINE_SYNTHETIC_SEED=$(or $(SEED),1) $(BIN)/pytest tests/hard/test_year.py
 
-chaos: setup ## Kill, freeze, bounce and cut on three brokers, and check what came of it; EVENTS=300 KILLS=12 SEED=1 PART=
-	$(BIN)/python -m tests.chaos --events $(or $(EVENTS),300) --kills $(or $(KILLS),12) --seed $(or $(SEED),1) $(if $(PART),--part $(PART))
+chaos: setup ## Kill, freeze, bounce and cut on three brokers, and check what came of it; EVENTS=300 KILLS=12 SEED=1 PART= or BROKEN=
+	$(BIN)/python -m tests.chaos --events $(or $(EVENTS),300) --kills $(or $(KILLS),12) --seed $(or $(SEED),1) $(if $(PART),--part $(PART)) $(if $(BROKEN),--broken $(BROKEN))
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

@@ -23,9 +23,9 @@ CALLS = ("call:before", "call:during", "call:after", "record:after")
 READ_BACKS = ("read-back:before", "read-back:after")
 MOST = {"produced": 12, "call:before": 5, "call:during": 5, "call:after": 5, "commit:during": 3, "record:during": 3}
 """Up to which passing of a point a kill waits; of the others up to the second."""
-SINKS_FREEZE_AT = "record:after"
-"""Between intent and call. Not at ``call:before``: a sink that sleeps there has looked at its clock already, and writes
-its old version when it wakes (known, see docs/decisions: a check between reading and writing the record is wanted)."""
+SINKS_FREEZE_AT = ("call:before", "call:during", "record:after")
+"""Between intent and call, when the call is about to look at its clock, and amid its requests."""
+PROCESSORS_FREEZE_AT = ("produced", "position:after", "commit:before")
 STORM_JOINS = 3
 
 
@@ -47,6 +47,14 @@ class Strike(NamedTuple):
         return self.kind
 
 
+class Aim(NamedTuple):
+    """Kills of these processes at these points only, all in turn; and who is frozen."""
+
+    victims: Sequence[str]
+    labels: Sequence[str]
+    sleepers: Sequence[str] = SINKS
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """``arms`` by process: at what each of its runs ends. ``strikes`` by chunk of the load."""
@@ -55,20 +63,27 @@ class Plan:
     strikes: Sequence[Sequence[Strike]]
 
 
-def make_plan(*, seed: int, kills: int, freezes: int, chunks: int, strikes: Sequence[Strike]) -> Plan:
+def make_plan(
+    *, seed: int, kills: int, freezes: int, chunks: int, strikes: Sequence[Strike], aim: Aim | None = None
+) -> Plan:
     """So many kills and freezes at points, and the strikes, spread over the chunks of the load."""
     dice = random.Random(f"chaos/{seed}")  # noqa: S311  - reproducible accidents, no secrets
-    labels = {name: _labels(name, dice) for name in PROCESSES}
+    labels: dict[str, Iterator[str]] = {name: _labels(name, dice) for name in PROCESSES}
     arms: dict[str, list[Arm]] = {name: [] for name in PROCESSES}
     # Sinks twice as often: at them an accident has effects that no transaction undoes.
     victims = cycle(dice.sample([*PROCESSES, *SINKS], k=len(PROCESSES) + len(SINKS)))
+    if aim is not None:
+        victims, labels = cycle(aim.victims), {name: cycle(aim.labels) for name in aim.victims}
     for _ in range(kills):
         victim = next(victims)
         label = next(labels[victim])
         arms[victim].append(Arm("kill", label, _count(label, dice)))
+    asleep = cycle(dice.sample(SINKS_FREEZE_AT, k=len(SINKS_FREEZE_AT)))
     for number in range(freezes):
         victim = SINKS[number // 2 % len(SINKS)] if number % 2 == 0 else dice.choice(PROCESSORS)
-        label = SINKS_FREEZE_AT if victim in SINKS else dice.choice(["produced", "position:after", "commit:before"])
+        if aim is not None:
+            victim = aim.sleepers[number % len(aim.sleepers)]
+        label = next(asleep) if victim in SINKS else dice.choice(PROCESSORS_FREEZE_AT)
         # In its first run: nobody is goaded to freeze, so that its point must come while there is much to do.
         arms[victim].insert(0, Arm("freeze", label, _count(label, dice)))
     spread: list[list[Strike]] = [[] for _ in range(chunks)]

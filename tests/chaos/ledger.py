@@ -31,6 +31,7 @@ class Ledger:
         self._file = file
         self._lock = threading.Lock()
         self._answers_to_lose = 0
+        self._numbers: dict[str, list[int]] = {}
         self.postings: list[Posting] = []
         self.lost_answers = 0
 
@@ -39,12 +40,13 @@ class Ledger:
         with self._lock, self._file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(posting) + "\n")
             self.postings.append(posting)
+            self._numbers.setdefault(posting.ref, []).append(len(self.postings))
             return len(self.postings)
 
     def of(self, ref: str) -> list[int]:
         """Numbers of the postings with this reference."""
         with self._lock:
-            return [number for number, one in enumerate(self.postings, 1) if one.ref == ref]
+            return [*self._numbers.get(ref, ())]
 
     def lose_answers(self, count: int) -> None:
         """The next postings are booked, and nobody is told."""

@@ -1,4 +1,8 @@
-"""The connector of ``ledger``: posts cost documents, by the strategy search-then-write. Reads nothing."""
+"""The connector of ``ledger``: posts cost documents, and looks for them only when it is asked to. Reads nothing.
+
+So that each document is booked once is the hub's doing alone: nothing here looks before it posts, and the ledger takes
+whatever it is sent.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +10,45 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import httpx
 
+from tieline.connectors.kit.governor import Governor
+from tieline.connectors.kit.outcomes import transport_error
+from tieline.connectors.kit.transport import OnceTransport
 from tieline.kernel.command_records import Command, PostCost
-from tieline.kernel.errors import OutcomeUnknown, Rejected, Unavailable
+from tieline.kernel.errors import Rejected
 from tieline.kernel.protocols import Connector, Page, RawItem, Written
+from tieline.kernel.quotas import UNLIMITED
 from tieline.kernel.reports import Report
+
+CONNECTIONS = 16
 
 
 class LedgerSink:
     """See ``Sink``."""
 
-    def __init__(self, client: httpx.AsyncClient) -> None:
+    def __init__(self, client: httpx.AsyncClient, governor: Governor) -> None:
         self._client = client
+        self._governor = governor
 
     async def write(self, command: Command, native_id: str | None) -> Written:
         """See ``Sink``."""
-        found = await self.read_back(command, native_id)
-        if found is not None:
-            return found
+        del native_id
         post = _post(command)
         body = {"ref": post.cost_doc_id, "document": post.fields.work_order, "total": str(post.fields.total)}
         try:
-            answer = await self._client.post("/postings", json=body)
-        except httpx.ConnectError as error:
-            raise Unavailable(f"the ledger does not answer: {error}") from error
+            async with self._governor.slot():
+                answer = await self._client.post("/postings", json=body)
         except httpx.HTTPError as error:
-            raise OutcomeUnknown(f"the answer to a posting was lost: {error}") from error
+            raise transport_error(error, writes=True) from error
         return Written(native_id=str(answer.json()["number"]))
 
     async def read_back(self, command: Command, native_id: str | None) -> Written | None:
         """See ``Sink``."""
         del native_id
         try:
-            answer = await self._client.get("/postings", params={"ref": _post(command).cost_doc_id})
+            async with self._governor.slot():
+                answer = await self._client.get("/postings", params={"ref": _post(command).cost_doc_id})
         except httpx.HTTPError as error:
-            raise Unavailable(f"the ledger does not answer: {error}") from error
+            raise transport_error(error, writes=False) from error
         numbers = answer.json()["numbers"]
         return Written(native_id=str(numbers[0]), effect=False) if numbers else None
 
@@ -67,9 +76,11 @@ class NoSource:
 
 def connect(system: str, settings: Mapping[str, object]) -> Connector:
     """See ``protocols``."""
-    del system
-    client = httpx.AsyncClient(base_url=str(settings["endpoint"]), timeout=10, trust_env=False)
-    return Connector(NoSource(), LedgerSink(client), _no_reports, (), close=client.aclose)
+    client = httpx.AsyncClient(
+        transport=OnceTransport(), base_url=str(settings["endpoint"]), timeout=10, trust_env=False
+    )
+    governor = Governor(system, UNLIMITED, most_concurrent=CONNECTIONS)
+    return Connector(NoSource(), LedgerSink(client, governor), _no_reports, (), close=client.aclose, account=governor)
 
 
 def _no_reports(item: RawItem) -> Sequence[Report]:

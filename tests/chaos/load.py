@@ -28,6 +28,8 @@ WHOLE_STATE: frozenset[Flow] = frozenset({"assets", "books"})
 """Each effect shows all there is: a version that waited while a newer one came is passed over for it."""
 REPORTS = {"assets": "asset.asset.report.v1", "books": "asset.book.report.v1", "costs": "cost.document.report.v1"}
 EVENTS = {"assets": "asset.asset.event.v1", "books": "asset.book.event.v1", "costs": "cost.document.event.v1"}
+AGAIN_PERCENT = 5
+"""So much is said again, beside what is said."""
 BOOK = "main"
 _DAY = dt.date(2026, 2, 2)
 _MOMENT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -84,6 +86,14 @@ def _number(kinds: Sequence[str], with_books: int, dice: random.Random) -> Itera
         else:
             costs += 1
             yield Item("costs", costs - 1, 1)
+
+
+def say_again(sent: Sequence[Item], count: int, dice: random.Random) -> list[Item]:
+    """What a source says again that reads once more: so many of what was sent, old words and the newest, in any order.
+
+    Nothing may come of it.
+    """
+    return dice.choices(sent, k=count) if sent else []
 
 
 def outbound(item: Item) -> Outbound:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tests.chaos.history import RULES
 from tests.chaos.load import FLOWS
-from tests.chaos.result import Result
+from tests.chaos.result import Result, Trial
 
 _MEANING = {
     "lost": "sent and confirmed, but on no event topic",
@@ -23,13 +23,16 @@ _MEANING = {
 
 _HOW = """\
 Three flows go from reports to effects at two targets: assets and books into the UNIO24 sandbox (its journal is the
-witness), cost documents into a ledger that books whatever it is sent. Every stage is the product's own process, started
-by its own command; `tests/chaos` wraps the Kafka client and the connector from outside. Clients reach the brokers
-through a proxy that reads Kafka's frames."""
+witness), cost documents into a ledger that books whatever it is sent. Every stage is the product's own process, run by
+its own command; `tests/chaos` wraps the Kafka client and the connector from outside. Clients reach the brokers through
+a proxy that reads Kafka's frames. Beside each chunk a twentieth of it is said again of what was said before."""
+_ON_TRIAL = """\
+The same harness on products of which one line was taken away (`tests/chaos/broken.yaml`, `make chaos BROKEN=all`): a
+checker that reports nothing of them would prove nothing above."""
 _COLUMNS = (
     *("part", "seed", "events"),
     *(f"effects: {flow}" for flow in FLOWS),
-    *("kills", "starts", "faults", "wall s", "processor s"),
+    *("kills", "starts", "faults", "wall s", "in trouble s", "processor s"),
 )
 
 
@@ -40,9 +43,11 @@ class Setting(NamedTuple):
     day: str
     machine: str
     versions: str
+    parts: int
+    """Of which the page may have some only."""
 
 
-def write_page(setting: Setting, results: Sequence[Result]) -> str:
+def write_page(setting: Setting, results: Sequence[Result], trials: Sequence[Trial] = ()) -> str:
     """The page, as Markdown."""
     faults = [fault for result in results for fault in result.faults]
     lines = [
@@ -51,6 +56,8 @@ def write_page(setting: Setting, results: Sequence[Result]) -> str:
         f"Written by `{setting.command}` on {setting.day}. {setting.machine}. {setting.versions}.",
         "",
         _HOW,
+        "",
+        _so_far(setting.parts, results),
         "",
         *_table(_COLUMNS, (_row(number, one) for number, one in enumerate(results, 1))),
         "",
@@ -71,8 +78,33 @@ def write_page(setting: Setting, results: Sequence[Result]) -> str:
         f"{sum(one.fenced for one in results)} copies that had been replaced found out, and ended.",
         f"{sum(one.repeated for one in results)} transactions were given up, and their work was done again.",
         "",
+        *(_trial_lines(trials) if trials else []),
     ]
     return "\n".join(lines)
+
+
+def _so_far(parts: int, results: Sequence[Result]) -> str:
+    events, kills = sum(one.events for one in results), sum(sum(one.kills.values()) for one in results)
+    said = f"{len(results)} of {parts} parts were run: {events} events and {kills} kills."
+    return said if len(results) == parts else f"{said} The others were not; the same command runs what is missing."
+
+
+def _trial_lines(trials: Sequence[Trial]) -> list[str]:
+    head = ("name", "what is broken", "caught", "reported", "events", "kills", "for example")
+    return [
+        "## The checker on trial",
+        "",
+        _ON_TRIAL,
+        "",
+        *_table(head, (_trial_row(trial) for trial in trials)),
+        "",
+    ]
+
+
+def _trial_row(trial: Trial) -> tuple[object, ...]:
+    found = ", ".join(f"{rule} {count}" for rule, count in sorted(trial.found.items()))
+    said = trial.example.replace("|", "\\|")
+    return trial.name, trial.breaks, "yes" if trial.is_caught else "no", found, trial.events, trial.kills, said
 
 
 def _row(number: int, one: Result) -> tuple[object, ...]:
@@ -87,6 +119,7 @@ def _row(number: int, one: Result) -> tuple[object, ...]:
         one.starts,
         len(one.faults),
         one.wall_secs,
+        one.phases.get("trouble", ""),
         one.processor_secs,
     )
 

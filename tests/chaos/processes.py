@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.chaos.nursery import Child, Nursery
 from tests.chaos.points import FILE, Arm, read_struck
 
 FENCED = "another copy of it has taken over"
 ROOT = Path(__file__).parents[2]
+AHEAD = 4
+"""So many more than are owed are armed: who dies first is not always who is armed first."""
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Copy:
     """One run of a process. ``killed`` and ``wake_at`` say what was done to it from outside."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Child
     log: Path
     arm: Arm | None
     killed: bool = False
@@ -56,12 +57,23 @@ class Tally:
 class Processes:
     """``tend`` again and again: it sees who has ended, and starts who is missing."""
 
-    def __init__(self, folder: Path, landscape: Path, arms: Mapping[str, Sequence[Arm]], *, frozen_secs: float) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        landscape: Path,
+        arms: Mapping[str, Sequence[Arm]],
+        *,
+        frozen_secs: float,
+        services: Path | None = None,
+    ) -> None:
         self._folder = folder
         self._landscape = landscape
         self._arms = {name: list(own) for name, own in arms.items()}
         self._frozen_secs = frozen_secs
+        path = {} if services is None else {"PYTHONPATH": f"{services}{os.pathsep}{ROOT}"}
+        self._nursery = Nursery(path, ROOT)
         self._file = folder / "points"
+        self._owed = 0
         self.running: dict[str, Copy] = {}
         self.replaced: list[Copy] = []
         self.tally = Tally()
@@ -79,6 +91,10 @@ class Processes:
     def let_strike(self) -> None:
         """From now on points strike."""
         self._file.touch()
+
+    def let_die(self, owed: int) -> None:
+        """So many may have died by now: who starts is armed while they have not."""
+        self._owed = owed
 
     def tend(self) -> None:
         """Count the ended, start them again; replace the frozen, and wake those whose time has come."""
@@ -138,9 +154,7 @@ class Processes:
 
     def stop(self) -> None:
         """End everything, also who is frozen."""
-        for copy in [*self.running.values(), *self.replaced]:
-            copy.process.kill()
-            copy.process.wait()
+        self._nursery.close()
 
     def _keep_freeze(self, copy: Copy) -> None:
         """Who comes after it is to freeze in its stead."""
@@ -152,22 +166,24 @@ class Processes:
         self.replaced.append(copy)
         self.running[copy.name] = self._start(copy.name)
 
+    def _take_arm(self, name: str) -> Arm | None:
+        """The next of a process; a kill only while some are owed that nobody is armed for."""
+        own = self._arms[name]
+        if not own or (own[0].deed == "kill" and self.kills + self._armed() >= self._owed + AHEAD):
+            return None
+        return own.pop(0)
+
+    def _armed(self) -> int:
+        """Who waits for a point to die at."""
+        return sum(copy.arm is not None and copy.arm.deed == "kill" for copy in self.running.values())
+
     def _start(self, name: str) -> Copy:
-        arm = self._arms[name].pop(0) if self._arms[name] else None
+        arm = self._take_arm(name)
         self.tally.starts += 1
         log = self._folder / f"{name}-{self.tally.starts}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                [
-                    *(sys.executable, "-m", "tests.chaos.launching", "run"),
-                    *(*name.split("-"), "--landscape", str(self._landscape)),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, FILE: str(self._file), **(arm.environment() if arm else {})},
-                cwd=ROOT,
-            )
+        arguments = ["run", *name.split("-"), "--landscape", str(self._landscape)]
+        environment = {FILE: str(self._file), **(arm.environment() if arm else {})}
+        process = self._nursery.start(arguments, environment, log)
         return Copy(name, process, log, arm)
 
     def _count_end(self, copy: Copy, struck: tuple[str, str] | None) -> None:
@@ -181,7 +197,9 @@ class Processes:
             self.tally.crashes.append(f"{copy.name} ended with {copy.process.returncode}: {copy.last_words}")
 
     def _count_zombie(self, copy: Copy, struck: tuple[str, str] | None) -> None:
-        if FENCED in copy.last_words:
+        if copy.killed:  # and replaced before anybody saw that it was dead
+            self.tally.kills["anywhere"] += 1
+        elif FENCED in copy.last_words:
             self.tally.zombies_fenced += 1
         elif struck is not None and struck[0] == "kill":
             self.tally.kills[struck[1]] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import resource
 import threading
 import time
@@ -13,12 +14,12 @@ from pathlib import Path
 
 import httpx
 from confluent_kafka import Consumer, KafkaException
-from tests.chaos.adversary import STORM_JOINS, Plan, Strike, make_plan, make_strikes
+from tests.chaos.adversary import STORM_JOINS, Aim, Plan, Strike, make_plan, make_strikes
 from tests.chaos.history import check
 from tests.chaos.hub import write_landscape
 from tests.chaos.inside import apply_small, open_hub_small
 from tests.chaos.ledger import Ledger, serve_ledger
-from tests.chaos.load import FLOWS, Item, last_of, make_load, outbound
+from tests.chaos.load import AGAIN_PERCENT, FLOWS, Item, last_of, make_load, outbound, say_again
 from tests.chaos.processes import Processes
 from tests.chaos.proxy import Proxy
 from tests.chaos.result import Result
@@ -35,12 +36,19 @@ from tieline.kernel.producing import Writer
 from tieline.synthetic.sending import wait_for_rest
 from tieline.wiring import Hub
 
-TICK_SECS = 0.1
+TICK_SECS = 0.05
+LOOK_SECS = 0.5
+MOST_WAITING = 500
+"""Things on their way when the next chunk is sent: enough that every process has work when it comes back."""
+CHUNK_EVENTS = 500
+KILLS_AT_A_TIME = 3
 PATIENT_SECS, IMPATIENT_SECS = 8.0, 2.0
 BROKER_DOWN_SECS = 2.0
 STRANGER_STAYS_SECS = 1.0
 QUIET_SECS = 3.0
 """So long nothing may happen any more before a run counts as over: late effects of zombies would come by then."""
+LONGEST_RESTS = 5
+"""Times as long as nothing may move: so long it may go on in all, when there are no more accidents."""
 LIES = ("timeout_after_commit", "error_500_after_commit", "cut_body", "error_503")
 
 
@@ -58,6 +66,8 @@ class Size:
     frozen_secs: float = 11.0
     """Longer than a sink trusts its last transaction (``delivering.FRESH_SECS``)."""
     patience_secs: float = 300.0
+    rests_secs: float = 300.0
+    """When nothing has moved for so long, without any more accidents, what is owed counts as not coming."""
 
 
 class Run:
@@ -87,6 +97,7 @@ class Run:
         self.processes = processes
         self.effects = Effects(works, ledger)
         self._sender = Sender(hub)
+        self._dice = random.Random(len(hub.topics))  # noqa: S311  - what is said again; no secrets
         self.sent: list[Item] = []
 
     def open(self, first: Sequence[Item]) -> None:
@@ -108,16 +119,22 @@ class Run:
             wait_for_rest(log, timeout_secs=self._size.patience_secs)
 
     def send_all(self, load: Sequence[Item], plan: Plan) -> None:
-        """Chunk by chunk: strike, send, and go on when as many have died as shall by then (or are goaded to)."""
+        """Chunk by chunk: strike, send, and go on when as many have died as shall by then (or are goaded to).
+
+        What was sent before is still on its way then: points are reached at once, and amid work.
+        """
         self.processes.let_strike()
         chunks = len(plan.strikes)
         for number, strikes in enumerate(plan.strikes):
             chunk = load[number * len(load) // chunks : (number + 1) * len(load) // chunks]
             for strike in strikes:
                 self._strike(strike)
-            self._sender.send(chunk)
+            self._sender.send([*chunk, *say_again(self.sent, len(chunk) * AGAIN_PERCENT // 100, self._dice)])
             self.sent += chunk
-            self._until_killed((number + 1) * self._size.kills // chunks)
+            owed = (number + 1) * self._size.kills // chunks
+            self.processes.let_die(owed)
+            self._until_killed(owed)
+            self._until_caught_up()
 
     def _until_killed(self, owed: int) -> None:
         """Goes on when so many have died: at their points, or goaded when those do not come."""
@@ -127,6 +144,16 @@ class Run:
             if time.monotonic() > goad_at:
                 self.processes.goad()
                 goad_at = time.monotonic() + IMPATIENT_SECS
+
+    def _until_caught_up(self) -> None:
+        """Goes on when few things wait, or after as long as one may wait: then the checker says what is left."""
+        deadline = time.monotonic() + self._size.rests_secs
+        while self._waiting() > MOST_WAITING and time.monotonic() < deadline:
+            self._tick(LOOK_SECS)
+
+    def _waiting(self) -> int:
+        """Things whose newest version has no effect yet."""
+        return len(last_of(self.sent) - {one.version for found in self.effects.read_on().values() for one in found})
 
     def calm_down(self) -> None:
         """No more accidents; returns when every effect owed is there and nothing has moved for a while."""
@@ -138,15 +165,14 @@ class Run:
             one.result()
         httpx.delete(f"{self._works.url}/_faults", headers=_bearer(), trust_env=False).raise_for_status()
         owed = last_of(self.sent)
-        deadline = time.monotonic() + self._size.patience_secs
         seen, quiet_since = -1, time.monotonic()
-        while time.monotonic() < deadline:
-            self._tick()
+        deadline = quiet_since + LONGEST_RESTS * self._size.rests_secs
+        while (quiet_secs := time.monotonic() - quiet_since) < self._size.rests_secs and time.monotonic() < deadline:
+            self._tick(LOOK_SECS)
             noted = [one for found in self.effects.read_on().values() for one in found]
             if len(noted) != seen or not self.processes.is_calm:
                 seen, quiet_since = len(noted), time.monotonic()
-            is_quiet = time.monotonic() - quiet_since > QUIET_SECS
-            if is_quiet and owed <= {one.version for one in noted}:
+            elif quiet_secs > QUIET_SECS and owed <= {one.version for one in noted}:
                 return
 
     def result(self, seed: int, began: float, processor_secs: float) -> Result:
@@ -177,9 +203,11 @@ class Run:
             faults=[*faults, *(f"crashed: {words}" for words in tally.crashes)],
         )
 
-    def _tick(self) -> None:
-        time.sleep(TICK_SECS)
-        self.processes.tend()
+    def _tick(self, secs: float = TICK_SECS) -> None:
+        until = time.monotonic() + secs
+        while time.monotonic() < until:
+            time.sleep(TICK_SECS)
+            self.processes.tend()
 
     def _strike(self, strike: Strike) -> None:
         if strike.spoil is not None:
@@ -261,7 +289,7 @@ class Sender:
 
 
 @contextmanager
-def open_run(folder: Path, registry: str, size: Size, plan: Plan) -> Iterator[Run]:
+def open_run(folder: Path, registry: str, size: Size, plan: Plan, services: Path | None) -> Iterator[Run]:
     """Everything started; ended with the context, whatever became of it."""
     with ExitStack() as stack:
         cluster = stack.enter_context(start_cluster(folder / "kafka", behind_proxy=True))
@@ -274,7 +302,7 @@ def open_run(folder: Path, registry: str, size: Size, plan: Plan) -> Iterator[Ru
         hub = open_hub_small(path, cluster.inner)
         stack.callback(hub.close)
         apply_small(hub)
-        processes = Processes(folder, path, plan.arms, frozen_secs=size.frozen_secs)
+        processes = Processes(folder, path, plan.arms, frozen_secs=size.frozen_secs, services=services)
         stack.callback(processes.stop)
         processes.start_all()
         pool = stack.enter_context(ThreadPoolExecutor(4))
@@ -290,11 +318,13 @@ def open_run(folder: Path, registry: str, size: Size, plan: Plan) -> Iterator[Ru
         )
 
 
-def run_once(folder: Path, registry: str, size: Size, seed: int) -> Result:
-    """One run from nothing to its figures."""
+def run_once(
+    folder: Path, registry: str, size: Size, seed: int, *, services: Path | None = None, aim: Aim | None = None
+) -> Result:
+    """One run from nothing to its figures; of the product in ``services``, or of this checkout's."""
     folder.mkdir(parents=True, exist_ok=True)
     began, before = time.monotonic(), processor_secs()
-    outside = size.kills // 5
+    outside = 0 if aim else size.kills // 5
     strikes = make_strikes(
         seed=seed,
         outside_kills=outside,
@@ -303,17 +333,39 @@ def run_once(folder: Path, registry: str, size: Size, seed: int) -> Result:
         storms=size.storms,
         usurpers=size.usurpers,
     )
-    chunks = max(len(strikes), size.kills, 1) + 1
-    plan = make_plan(seed=seed, kills=size.kills - outside, freezes=size.freezes, chunks=chunks, strikes=strikes)
-    with open_run(folder, registry, size, plan) as run:
+    chunks = max(-(-size.kills // KILLS_AT_A_TIME), size.events // CHUNK_EVENTS) + 1
+    plan = make_plan(
+        seed=seed, kills=size.kills - outside, freezes=size.freezes, chunks=chunks, strikes=strikes, aim=aim
+    )
+    phases = Phases()
+    with open_run(folder, registry, size, plan, services) as run:
+        phases.end("start")
         first, rest = make_load(size.events, seed)
         run.open(first)
+        phases.end("first assets")
         run.send_all(rest, plan)
+        phases.end("trouble")
         run.calm_down()
+        phases.end("rest")
         result = run.result(seed, began, 0.0)
+    result.phases = phases.secs
     # The children's time counts once they have ended.
     result.processor_secs = round(processor_secs() - before, 1)
     return result
+
+
+class Phases:
+    """How long each part of a run took, in seconds."""
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self.secs: dict[str, float] = {}
+
+    def end(self, name: str) -> None:
+        """What began with the end of the one before is over."""
+        now = time.monotonic()
+        self.secs[name] = round(now - self._since, 1)
+        self._since = now
 
 
 def processor_secs() -> float:

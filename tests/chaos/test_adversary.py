@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import time
 
 import pytest
-from tests.chaos.adversary import READ_BACKS, make_plan, make_strikes
+from tests.chaos.adversary import READ_BACKS, SINKS_FREEZE_AT, Aim, make_plan, make_strikes
 from tests.chaos.hub import PROCESSES, SINKS
-from tests.chaos.load import Item, asset_cost, asset_version, make_load
+from tests.chaos.load import Item, asset_cost, asset_version, make_load, say_again
 from tests.chaos.points import SINK_LABELS, Arm, Deed, Points, read_arm
 from tests.chaos.proxy import Request, read_head
 
@@ -104,6 +105,30 @@ def test_every_version_of_a_load_comes_in_its_turn() -> None:
         seen[item.version.key] = item.number
     assert {item.thing for item in rest if item.flow == "books"} <= {item.thing for item in first}
     assert max(item.number for item in rest if item.flow == "books") > 1
+
+
+def test_only_what_was_said_is_said_again() -> None:
+    first, rest = make_load(60, seed=1)
+    dice = random.Random(1)  # noqa: S311  - no secrets
+    again = say_again(first, 200, dice)
+    assert len(again) == 200
+    assert set(again) == set(first)
+    assert say_again([], 3, dice) == []
+    assert not set(again) & set(rest)
+
+
+def test_kills_can_be_aimed() -> None:
+    aim = Aim(["accept", "route"], ["begun", "polled"])
+    plan = make_plan(seed=3, kills=6, freezes=0, chunks=9, strikes=(), aim=aim)
+    arms = {name: [arm.label for arm in own] for name, own in plan.arms.items() if own}
+    assert arms == {"accept": ["begun", "polled", "begun"], "route": ["begun", "polled", "begun"]}
+
+
+def test_sinks_are_frozen_at_each_of_their_places() -> None:
+    plan = make_plan(seed=3, kills=0, freezes=12, chunks=9, strikes=())
+    labels = [arm.label for name in SINKS for arm in plan.arms[name]]
+    assert sorted(set(labels)) == sorted(SINKS_FREEZE_AT)
+    assert len(labels) == 6
 
 
 def test_an_asset_s_cost_says_which_version_it_is() -> None:

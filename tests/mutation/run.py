@@ -40,18 +40,30 @@ def load_mutants() -> list[Mutant]:
     return [Mutant.model_validate(row) for row in rows]
 
 
+def plant(mutant: Mutant, folder: Path) -> Path:
+    """A copy of the product in ``folder`` with the mutant's line changed; what to put on PYTHONPATH.
+
+    Raises ``ValueError`` if the line does not stand there exactly once.
+    """
+    services = folder / "services"
+    shutil.copytree(ROOT / "services", services, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("schemas", "topics"):
+        (folder / name).symlink_to(ROOT / name)
+    path = services / "tieline" / mutant.file
+    text = path.read_text(encoding="utf-8")
+    if text.count(mutant.line) != 1:
+        raise ValueError(f"its line stands {text.count(mutant.line)} times in {mutant.file}")
+    path.write_text(text.replace(mutant.line, mutant.instead), encoding="utf-8")
+    return services
+
+
 def survives(mutant: Mutant) -> str | None:
     """None if a test failed without the line; else why the mutant counts as alive."""
     with tempfile.TemporaryDirectory() as folder:
-        services = Path(folder) / "services"
-        shutil.copytree(ROOT / "services", services, ignore=shutil.ignore_patterns("__pycache__"))
-        for name in ("schemas", "topics"):
-            (Path(folder) / name).symlink_to(ROOT / name)
-        path = services / "tieline" / mutant.file
-        text = path.read_text(encoding="utf-8")
-        if text.count(mutant.line) != 1:
-            return f"its line stands {text.count(mutant.line)} times in {mutant.file}"
-        path.write_text(text.replace(mutant.line, mutant.instead), encoding="utf-8")
+        try:
+            services = plant(mutant, Path(folder))
+        except ValueError as error:
+            return str(error)
         return _verdict(services, mutant.tests)
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from tieline.kernel.command_records import Command, PostCost, RemoveRecord
 from tieline.kernel.consuming import close_connector
-from tieline.kernel.errands import NotBegun, errand, priority_of
+from tieline.kernel.errands import Withheld, errand, priority_of
 from tieline.kernel.errors import Rejected, Stop, Unavailable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.guarding import Gate, pause_secs
@@ -24,6 +24,7 @@ from tieline.kernel.protocols import Sink
 from tieline.kernel.settling import Failed, ledger_key, settle
 from tieline.kernel.tables import Table
 from tieline.kernel.telemetry import Log
+from tieline.kernel.wakefulness import NEVER, Wakefulness
 
 LANES = 16
 """Calls at a time."""
@@ -34,7 +35,6 @@ LINGER_SECS = 0.02
 # How long after a transaction of its own a process takes it that no other has replaced it. One that was paused between
 # its intent and its call would write an old version over a newer one.
 FRESH_SECS = 10.0
-NEVER = float("-inf")
 
 
 class Calls:
@@ -52,6 +52,7 @@ class Calls:
         self._places = asyncio.Semaphore(LANES)
         self._at_work: dict[asyncio.Task[None], Task] = {}
         self._confirmed_at = NEVER
+        self._awake = Wakefulness(time.monotonic)
         self._gate = Gate(time.monotonic, tell=self._tell_pause)
         target.retrying(lambda: self._gate.retrying_keys, self._gate.spent_secs, self._gate.rest_secs)
 
@@ -92,6 +93,7 @@ class Calls:
     def vouch(self, confirmed_at: float) -> None:
         """A transaction begun at this moment (``time.monotonic``) was committed: nobody had replaced us then."""
         self._confirmed_at = confirmed_at
+        self._awake.vouch(confirmed_at)
 
     def begin(self, tasks: Iterable[Task]) -> None:
         """Call for these; nothing is sent before ``wait``."""
@@ -104,6 +106,7 @@ class Calls:
 
         One without outcome was not sent, or is to be tried again.
         """
+        self._awake.look()
         if self._at_work:
             self._runner.run(self._some_end(timeout_secs))
         return self._hand_over()
@@ -149,8 +152,11 @@ class Calls:
 
     async def _call(self, task: Task) -> None:
         try:
-            # Waiting for a turn at the target may take long, and nobody knows then who else took over.
-            with errand(priority_of(task.command), begin_by_secs=self._confirmed_at + FRESH_SECS):
+            # Waiting for a turn at the target may take long, and nobody knows then who else took over. Nor after sleep
+            # between two calls of one effect, such as looking for the record and writing it.
+            begin_by_secs = self._confirmed_at + FRESH_SECS
+            priority, is_ours = priority_of(task.command), self._awake.lasts
+            with errand(priority, begin_by_secs=begin_by_secs, is_ours=is_ours):
                 task.outcome = await settle(
                     task.command,
                     self._native_id(task.command),
@@ -159,7 +165,7 @@ class Calls:
                     gate=self._gate,
                     tries=task.tries,
                 )
-        except NotBegun:
+        except Withheld:
             task.uncertain = task.uncertain or task.tries.sent > 0
         except Unavailable as error:
             # Invariant 7: an outage is not poison; the others at work keep their outcome.

@@ -31,7 +31,7 @@ from types import MappingProxyType
 from confluent_kafka import KafkaException, Producer
 
 from tieline.kernel import broker
-from tieline.kernel.calling import NEVER, Calls
+from tieline.kernel.calling import Calls
 from tieline.kernel.coalescing import count_passed_over, tell_passed_over
 from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.consuming import (
@@ -70,6 +70,7 @@ from tieline.kernel.tables import Table
 from tieline.kernel.topic_names import commands_of
 from tieline.kernel.vetting import Vetting
 from tieline.kernel.vocabulary import Model
+from tieline.kernel.wakefulness import NEVER
 
 BATCH_COMMANDS = 200
 MOMENT_SECS = 0.05

@@ -6,7 +6,7 @@ know neither: a context variable carries it (PEP 567), per task.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,16 +33,35 @@ class Priority(IntEnum):
         return self.name.lower()
 
 
-class NotBegun(Unavailable):
+class Withheld(Unavailable):
+    """A call was not made, by our own choice: it says nothing of the target."""
+
+
+class NotBegun(Withheld):
     """The errand's time to begin went by while it waited for its turn: nothing was sent."""
+
+
+class Overslept(Withheld):
+    """The process stood still since the errand began, and may have been replaced: nothing more is sent of it.
+
+    Its earlier calls may have taken effect, so whoever comes back to it reads back first (Invariant 5).
+    """
+
+
+def _always() -> bool:
+    return True
 
 
 @dataclass(slots=True)
 class Errand:
-    """Calls that belong together. ``begin_by_secs`` (monotonic clock) is the latest time for the first of them."""
+    """Calls that belong together. ``begin_by_secs`` (monotonic clock) is the latest time for the first of them.
+
+    ``is_ours`` is asked when a call's turn has come, whether the errand may still be ours.
+    """
 
     priority: Priority
     begin_by_secs: float | None = None
+    is_ours: Callable[[], bool] = _always
     begun: bool = False
 
 
@@ -55,9 +74,11 @@ def current_errand() -> Errand:
 
 
 @contextmanager
-def errand(priority: Priority, *, begin_by_secs: float | None = None) -> Iterator[Errand]:
+def errand(
+    priority: Priority, *, begin_by_secs: float | None = None, is_ours: Callable[[], bool] = _always
+) -> Iterator[Errand]:
     """Every call within, of this task and of those it starts, belongs to one errand."""
-    mine = Errand(priority, begin_by_secs)
+    mine = Errand(priority, begin_by_secs, is_ours)
     token = _CURRENT.set(mine)
     try:
         yield mine

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tieline.kernel.breaking import FIRST_PAUSE_SECS, LONGEST_PAUSE_SECS, Breaker, Mode, Sign
-from tieline.kernel.errands import NotBegun
+from tieline.kernel.errands import NotBegun, Withheld
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
 from tieline.kernel.retry_budget import RetryBudget
 
@@ -136,7 +136,7 @@ class Gate:
         except (Retryable, OutcomeUnknown) as error:
             self._note(Sign.FAILED, key, error)
             raise
-        except NotBegun:
+        except Withheld:
             self._breaker = self._breaker.left(key, self._monotonic())  # it was never asked
             raise
         except Unavailable as error:

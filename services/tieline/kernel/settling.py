@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tieline.kernel.command_records import Command, PostCost, RemoveRecord, WriteAsset, WriteBook
-from tieline.kernel.errands import NotBegun
+from tieline.kernel.errands import Withheld
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Unavailable
 from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.guarding import Gate, Postponed, Tries
@@ -165,7 +165,7 @@ class _Guarded:
 
     def is_alone(self, error: Unavailable) -> bool:
         """Whether the target is out for this record and for no other: it is there, and cannot take this one."""
-        return not isinstance(error, Postponed | NotBegun) and not self.gate.is_paused and self.gate.blames(self.key)
+        return not isinstance(error, Postponed | Withheld) and not self.gate.is_paused and self.gate.blames(self.key)
 
     async def write(self, command: Command, native_id: str | None) -> Written:
         return await self.gate.write(self.key, self.tries, lambda: self.sink.write(command, native_id))

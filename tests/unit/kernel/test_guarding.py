@@ -10,7 +10,7 @@ import pytest
 from tieline.kernel.asset_records import AssetFields
 from tieline.kernel.breaking import SECOND_CHANCE_SECS
 from tieline.kernel.command_records import Command, WriteAsset
-from tieline.kernel.errands import NotBegun
+from tieline.kernel.errands import NotBegun, Overslept
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, TielineError, Unavailable
 from tieline.kernel.guarding import Gate, Postponed, Tries, pause_secs
 from tieline.kernel.protocols import Written
@@ -212,6 +212,14 @@ async def test_what_never_had_its_turn_was_not_sent_and_says_nothing_of_the_targ
         assert isinstance(await hall.settle(name), NotBegun)
     assert not hall.gate.is_paused
     assert all(tries.sent == 0 for tries in hall.tries.values())
+
+
+async def test_what_was_broken_off_by_sleep_counts_as_sent_and_says_nothing_of_the_target() -> None:
+    hall = Hall(failing(Overslept("it stood still")))
+    for name in "ABCD":
+        assert isinstance(await hall.settle(name), Overslept)
+    assert not hall.gate.is_paused
+    assert all(tries.sent == 1 for tries in hall.tries.values())
 
 
 def test_a_command_waits_exponentially_longer_with_full_jitter_and_never_less_than_asked() -> None:

@@ -15,7 +15,7 @@ from tieline.connectors.kit.rate_headers import read_left
 from tieline.connectors.kit.throttling import Answer, Throttled, find_throttling
 from tieline.connectors.kit.turns import Turns
 from tieline.kernel.clock import Clock, utc_now
-from tieline.kernel.errands import Errand, NotBegun, Priority, current_errand
+from tieline.kernel.errands import Errand, NotBegun, Overslept, Priority, current_errand
 from tieline.kernel.errors import Unavailable
 from tieline.kernel.protocols import CallMeter
 from tieline.kernel.quotas import Allowance
@@ -143,13 +143,17 @@ class Governor:
 
         A ``Throttled`` from within closes the account for everybody as long as the system said, and becomes
         ``Unavailable``: the caller's loop pauses, no record is to blame (Invariant 7). Raises ``Unavailable`` without
-        calling where the wait would be longer than patience, and ``NotBegun`` where the errand's time to begin is over.
+        calling where the wait would be longer than patience, ``NotBegun`` where the errand's time to begin is over, and
+        ``Overslept`` where the process stood still since it began: no later call of an effect is made after that
+        either (Invariant 4).
         """
         errand = current_errand()
         asked = self._monotonic()
         await self._wait_for_turn(errand)
         began = self._monotonic()
         try:
+            if not errand.is_ours():
+                raise Overslept(f"{self.account}: the process stood still amid an errand, and may have been replaced")
             errand.begun = True
             if self._meter:
                 self._meter.waited(errand.priority, began - asked)

@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 import httpx
-import httpx_aiohttp
 
 from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.throttling import Answer
+from tieline.connectors.kit.transport import OnceTransport
 from tieline.connectors.tryton import faults, wire
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Stop, TielineError, Unavailable
@@ -41,9 +41,7 @@ class TrytonClient:
         )
         base = str(settings.endpoint).rstrip("/")
         self._url = f"{base}/{quote(settings.database, safe='')}/rpc/"
-        self._http = httpx.AsyncClient(
-            transport=transport or httpx_aiohttp.AiohttpTransport(), timeout=timeout, follow_redirects=False
-        )
+        self._http = httpx.AsyncClient(transport=transport or OnceTransport(), timeout=timeout, follow_redirects=False)
         self._governor = governor or Governor(settings.database, UNLIMITED, most_concurrent=settings.max_connections)
         self._login_lock = asyncio.Lock()
         self._session: str | None = None

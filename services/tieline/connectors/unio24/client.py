@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.outcomes import http_date, status_error, transport_error
 from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
 from tieline.connectors.kit.throttling import Answer as PlainAnswer
+from tieline.connectors.kit.transport import OnceTransport
 from tieline.connectors.unio24.conversion import value_at, write_time
 from tieline.connectors.unio24.models import Answer, ListPage, Record
 from tieline.connectors.unio24.profile import Profile
@@ -31,7 +31,7 @@ def open_http(settings: Settings) -> httpx.AsyncClient:
     """A bounded pool of connections to the endpoint, authenticated; the caller closes it."""
     limits = httpx.Limits(max_connections=settings.max_connections, keepalive_expiry=30)
     return httpx.AsyncClient(
-        transport=AiohttpTransport(limits=limits, trust_env=False),
+        transport=OnceTransport(limits=limits, trust_env=False),
         base_url=settings.endpoint,
         headers={"Authorization": f"Bearer {settings.token.get_secret_value()}", "Accept": "application/json"},
         timeout=httpx.Timeout(

@@ -12,7 +12,7 @@ from tests.simulation.virtual_time import START, VirtualLoop, VirtualTime
 
 from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.throttling import Answer, Throttled, find_throttling
-from tieline.kernel.errands import NotBegun, Priority, current_errand, errand
+from tieline.kernel.errands import NotBegun, Overslept, Priority, current_errand, errand
 from tieline.kernel.errors import Unavailable
 from tieline.kernel.quotas import UNLIMITED, Allowance, Caller, DailyPool, Quota, Rate, allowance_of
 
@@ -560,6 +560,22 @@ def test_who_may_not_begin_so_late_sends_nothing_and_is_told_so() -> None:
         assert world.now - asked == pytest.approx(9.0)
         await asyncio.gather(slow, in_time)
         assert world.order == [BACKFILL, LIVE, LIVE]
+
+    world.run(work())
+
+
+def test_who_slept_makes_no_further_call_and_takes_nobodys_place() -> None:
+    world = World(most_concurrent=1)
+    awake = [True]
+
+    async def work() -> None:
+        with errand(LIVE, is_ours=lambda: awake[0]):
+            async with world.governor.slot():
+                awake[0] = False
+            with pytest.raises(Overslept):
+                async with world.governor.slot():
+                    pytest.fail("it may have been replaced")
+        assert await world.call(LIVE) == 0.0
 
     world.run(work())
 

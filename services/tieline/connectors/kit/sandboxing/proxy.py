@@ -29,6 +29,7 @@ from tieline.connectors.kit.sandboxing.options import (
     SeedOption,
     faults_of,
 )
+from tieline.connectors.kit.transport import send_once
 from tieline.kernel.clock import utc_now
 
 PREFIX = "/_tieline"
@@ -42,18 +43,6 @@ _HOP = frozenset(
         *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     }
 )
-
-
-class _Lost(Exception):
-    """The connection broke; unlike aiohttp's own error for it, this one is not answered with another try."""
-
-
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """A middleware of the client: aiohttp repeats GET, PUT and DELETE by itself, and a proxy must not."""
-    try:
-        return await handler(request)
-    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
-        raise _Lost(str(error)) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +65,7 @@ class Proxy:
                 asked.request.method, url, headers=headers, data=asked.body or None, allow_redirects=False
             ) as got:
                 body = await _read(got)
-        except (aiohttp.ClientError, TimeoutError, _Lost) as error:
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise Refusal(502, f"{self.target} does not answer: {error or type(error).__name__}") from None
         detail = {"status": got.status}
         self.journal.note(Effect(asked.request.method, asked.request.path, "", None, asked.request_id, detail))
@@ -108,7 +97,7 @@ async def open_proxy(target: str, faults: Faults, journal: Journal, door: Door, 
         connector=connector,
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_SECS),
         cookie_jar=aiohttp.DummyCookieJar(),
-        middlewares=(_once,),
+        middlewares=(send_once,),
         auto_decompress=False,
         skip_auto_headers=("Accept", "Accept-Encoding", "Content-Type", "User-Agent"),
     ) as session:
