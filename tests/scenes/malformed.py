@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from confluent_kafka import Message, Producer
 from tests.chaos.hub import ERP
@@ -93,7 +94,7 @@ class Senders:
             assert kind is not None
             self.placed[where] = kind, sent
 
-        callback = {} if kind is None else {"on_delivery": note}
+        callback: dict[str, Any] = {} if kind is None else {"on_delivery": note}
         # By chance and not by key, as a foreign sender may: there is malformed on every partition.
         partition = self.dice.randrange(self.stage.hub.partitions[REPORTS])
         while True:
@@ -121,7 +122,8 @@ def play(folder: Path, size: int) -> Result:
     result = Result("malformed", "")
     trap = folder / "trapped"
     with open_stage(folder) as stage, LogReader(stage.hub) as log:
-        producer = Producer({"bootstrap.servers": stage.hub.landscape.kafka.bootstrap_servers, "linger.ms": 20})
+        bootstrap = stage.hub.landscape.kafka.bootstrap_servers
+        producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "log_level": 0})
         senders = Senders(stage, producer, random.Random(1))  # noqa: S311  - partitions, no secrets
         stage.crew.environment = {TRAP_FILE: str(trap)}
         stage.crew.start(["identify"])
@@ -140,12 +142,12 @@ def play(folder: Path, size: int) -> Result:
         of_clean = statistics.median(cpu for cpu, _ in clean)
         result.note("identify, processor time a report", f"{1000 * of_clean / CHUNK:.3f} ms")
         note_deaths(result, trap, killers, ends, strewn_secs)
+        stage.crew.environment = {}
         stage.crew.start(["accept", "route"])
         stage.rest(secs=PATIENCE_SECS)
         check_letters(result, stage, senders)
         check_events(result, stage, senders)
         stage.crew.end("identify")
-        stage.crew.environment = {}
         stage.crew.start(["identify"])  # without the trap: the fault is mended
         replay_thrice(result, stage, log, senders.placed, senders.kinds)
         replay_refused(result, stage, log)
@@ -156,7 +158,8 @@ def compare(
     stage: Stage, log: LogReader, senders: Senders, pairs: int
 ) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
     """Clean and mixed chunks by turns: processor seconds and seconds by the clock that identify took for each."""
-    clean, mixed = [], []
+    clean: list[tuple[float, float]] = []
+    mixed: list[tuple[float, float]] = []
     for number in range(pairs):
         turns = [(clean, 0), (mixed, CHUNK // (HUNDRED // 2) + 1)]  # half the chunks have all that is malformed
         for taken, bad in turns if number % 2 == 0 else turns[::-1]:
