@@ -25,7 +25,7 @@ from tests.parts.poison import FOREIGN, REPORTS, Sent, good_report, malformed
 from tests.scenes.crew import cpu_secs
 from tests.scenes.figures import Result
 from tests.scenes.launching import TRAP, TRAP_FILE
-from tests.scenes.replays import replay_refused, replay_thrice
+from tests.scenes.replays import APART, replay_refused, replay_thrice
 from tests.scenes.stage import Stage, open_stage, until
 from tests.scenes.witness import Where, count_events, origin_of
 
@@ -121,7 +121,7 @@ def play(folder: Path, size: int) -> Result:
     pairs = max((size - killers * BETWEEN_KILLERS) // (2 * CHUNK), 1)
     result = Result("malformed", "")
     trap = folder / "trapped"
-    with open_stage(folder) as stage, LogReader(stage.hub) as log:
+    with open_stage(folder, apart=(APART,)) as stage, LogReader(stage.hub) as log:
         bootstrap = stage.hub.landscape.kafka.bootstrap_servers
         producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 20, "log_level": 0})
         senders = Senders(stage, producer, random.Random(1))  # noqa: S311  - partitions, no secrets

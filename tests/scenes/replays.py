@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from confluent_kafka import Producer
-from tests.chaos.hub import WORKS
 from tests.parts.poison import Sent
 from tests.scenes.figures import Result
 from tests.scenes.stage import Stage, command, until
@@ -21,7 +20,9 @@ from tieline.kernel.memory import LetterAction
 
 THRICE = 3
 REFUSED_KEYS = 40
-SINK = f"sink-{WORKS}"
+APART = "apart"
+"""A system that nothing flows to but what is refused here."""
+SINK = f"sink-{APART}"
 PATIENCE_SECS = 120.0
 ALL_LETTERS = 1_000_000
 
@@ -77,7 +78,7 @@ def replay_refused(result: Result, stage: Stage, log: LogReader) -> None:
     stale = keys[: REFUSED_KEYS // 2]
     stage.target.refused.update(keys)
     stage.crew.start([SINK])
-    stage.write(command(WORKS, key, version) for version in (1, 2) for key in keys)
+    stage.write(command(APART, key, version) for version in (1, 2) for key in keys)
     until(lambda: len(read_book(log, [SINK]).letters) == 2 * REFUSED_KEYS, "all letters", secs=PATIENCE_SECS)
     stage.target.refused.clear()
     book = read_book(log, [SINK])
@@ -112,7 +113,7 @@ def replay_refused(result: Result, stage: Stage, log: LogReader) -> None:
     for _ in range(THRICE):
         send_past_the_desk(stage, list(firsts.values()))
     marker = "after"
-    stage.write([command(WORKS, marker, 1), *(command(WORKS, key, 3) for key in keys)])
+    stage.write([command(APART, marker, 1), *(command(APART, key, 3) for key in keys)])
     until(lambda: len(stage.target.journal) >= before + 1 + len(keys), "what comes after", secs=PATIENCE_SECS)
     counts = Counter((effect.ref, effect.version) for effect in stage.target.journal)
     twice = sum(count > 1 for count in counts.values())

@@ -80,10 +80,16 @@ def command(system: str, asset: str, version: int) -> Outbound:
 
 @contextmanager
 def open_stage(
-    folder: Path, *, works: Sequence[str] = (WORKS,), latency_secs: float = 0.005, behind_proxy: bool = False
+    folder: Path,
+    *,
+    works: Sequence[str] = (WORKS,),
+    apart: Sequence[str] = (),
+    latency_secs: float = 0.005,
+    behind_proxy: bool = False,
 ) -> Iterator[Stage]:
-    """Everything but the hub's processes, ended with the context. ``works`` are the systems that are written to.
+    """Everything but the hub's processes, ended with the context.
 
+    Assets flow to the systems ``works``; to those ``apart`` nothing flows but the scene's own commands.
     ``behind_proxy`` starts three brokers instead of one, and the processes reach them through ``Stage.proxy``.
     """
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +105,7 @@ def open_stage(
             kafka = stack.enter_context(start_kafka(folder / "kafka"))
             bootstrap, inner, replicas = kafka.bootstrap, kafka.bootstrap, 1
         landscape = folder / "landscape.yaml"
-        described = _landscape(bootstrap, replicas, registry.url, url, works)
+        described = _landscape(bootstrap, replicas, registry.url, url, works=works, apart=apart)
         landscape.write_text(yaml.safe_dump(described), encoding="utf-8")
         hub = open_hub_small(landscape, inner)
         stack.callback(hub.close)
@@ -110,7 +116,7 @@ def open_stage(
 
 
 def _landscape(
-    bootstrap: str, replicas: int, registry: str, endpoint: str, works: Sequence[str]
+    bootstrap: str, replicas: int, registry: str, endpoint: str, *, works: Sequence[str], apart: Sequence[str]
 ) -> Mapping[str, object]:
     system = {"connector": "ledger", "owner": OWNER, "poll_interval_secs": 1, "settings": {"endpoint": endpoint}}
     flow = {
@@ -128,7 +134,7 @@ def _landscape(
         "registry": {"url": registry},
         "systems": {
             ERP: {**system, "role": "erp"},
-            **{name: {**system, "role": "asset-management"} for name in works},
+            **{name: {**system, "role": "asset-management"} for name in (*works, *apart)},
         },
         "flows": [{**flow, "target": name} for name in works],
         "fiscal": {"periods": "optional", "late": "next-open"},
