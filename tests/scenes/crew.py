@@ -99,8 +99,10 @@ class Crew:
 
     def stop(self) -> None:
         """End everything, also who is frozen."""
-        for copy in [*self.running.values(), *self.replaced]:
+        everybody = [*self.running.values(), *self.replaced]
+        for copy in everybody:
             copy.process.kill()
+        for copy in everybody:
             copy.process.wait()
 
 
