@@ -130,6 +130,7 @@ class TransactionalLoop:
             self._runtime.log.warning("transaction-repeated", reason=str(error))
             self._meter.repeated()
             time.sleep(REPEAT_PAUSE_SECS)
+            patiently(self._vetting.refuse_successor, self._runtime)
             self._recover()
             return 0
         return len(batch)
@@ -159,9 +160,11 @@ class TransactionalLoop:
         for record in batch:
             for ordinal, outbound in enumerate(self._handle(record)):
                 self._writer.write(self._producer, outbound, record, ordinal)
+        positions = next_offsets(batch)
+        self._vetting.reach(positions)
         # Invariant 1: the position moves in the same transaction as everything the batch gave.
         self._producer.send_offsets_to_transaction(
-            next_offsets(batch), self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
+            positions, self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
         )
         self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
         for table in self._tables.values():
