@@ -17,6 +17,7 @@ import argparse
 import datetime as dt
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -42,6 +43,7 @@ SCENES: Mapping[str, tuple[Callable[[Path, int], Result], int]] = {
 def main() -> int:
     """Play what is asked for, and write the page."""
     given = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # nothing that was started stays behind
     play, usual = SCENES[given.name]
     size = given.size or usual
     folder = Path(tempfile.mkdtemp(prefix="tieline-scene-"))
