@@ -51,7 +51,7 @@ def main() -> int:
     result = play(folder, size)
     result.wall_secs = round(time.monotonic() - began, 1)
     result.command = f"make scene NAME={given.name} SIZE={size}"
-    result.machine = f"{os.cpu_count()} cores"
+    result.machine = f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.0f}"
     result.day = dt.datetime.now(dt.UTC).date().isoformat()
     given.state.mkdir(parents=True, exist_ok=True)
     (given.state / f"{given.name}.json").write_text(result.to_json(), encoding="utf-8")

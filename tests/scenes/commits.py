@@ -35,6 +35,11 @@ WAYS = (
 ASSETS = 120
 BATCH, BATCH_SECS = 6, 0.25
 STRIKE_SECS = 60.0
+TORN = (
+    "a held request to end one transaction reached the broker within the next one and ended it before its positions "
+    "were in it; what was written by then is committed, and was done again (KIP-890: the broker tells the two apart "
+    "only by the newer protocol of transactions, which librdkafka does not speak)"
+)
 PATIENCE_SECS = 240.0
 
 
@@ -84,6 +89,7 @@ def play(folder: Path, size: int) -> Result:
             result.note(rule, rules[rule], "0", holds=rules[rule] == 0)
         result.note("processes that ended", len(crashes), "0", holds=not crashes)
         result.faults += [*faults, *crashes]
+        result.meaning = TORN if rules["doubled"] or rules["torn"] else ""
         result.note("transactions given up and done again", stage.crew.repeated())
         result.note("effects at the target", f"{len(stage.target.journal):,}")
     return result

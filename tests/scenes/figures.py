@@ -19,12 +19,16 @@ class Figure:
 
 @dataclass(slots=True)
 class Result:
-    """A scene's run. ``size`` says in words how much of what; ``faults`` are told one by one."""
+    """A scene's run. ``size`` says in words how much of what; ``faults`` are told one by one.
+
+    ``meaning`` says what it means that something does not hold.
+    """
 
     scene: str
     size: str
     figures: list[Figure] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    meaning: str = ""
     command: str = ""
     machine: str = ""
     day: str = ""
@@ -69,7 +73,7 @@ def write_page(results: Sequence[Result]) -> str:
             one.size,
             one.machine,
             _short(one),
-            "holds" if one.is_good else "**does not hold**",
+            _meaning(one),
         )
         for one in results
     ]
@@ -85,6 +89,12 @@ def write_page(results: Sequence[Result]) -> str:
 def _short(result: Result) -> str:
     bound = [figure for figure in result.figures if figure.holds is not None]
     return "; ".join(f"{figure.name} {figure.found}" for figure in bound)
+
+
+def _meaning(result: Result) -> str:
+    if result.is_good:
+        return "holds"
+    return f"**does not hold**: {result.meaning}" if result.meaning else "**does not hold**"
 
 
 def _yes(holds: bool | None) -> str:  # noqa: FBT001  - the value shown
