@@ -45,7 +45,7 @@ def test_a_copy_that_wakes_to_a_time_out_does_not_take_its_id_back(name: str) ->
         successor = hub.log.epochs[name]
 
         def time_out(label: str) -> None:
-            if label.startswith(f"{name}:"):
+            if label in {f"{name}:offsets", f"{name}:before-commit"}:
                 raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the limit of a call passed while it slept"))
 
         hub.trouble.aim = time_out
