@@ -1,7 +1,7 @@
 # `make` explains itself. STACK=native|docker chooses how the local stack runs (docker when an engine answers).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup up down status logs demo fmt lint types test acceptance year mutants check docs compose wheel lock chaos
+.PHONY: help setup up down status logs demo fmt lint types test acceptance year mutants check docs compose wheel lock chaos scene
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -65,6 +65,9 @@ year: setup ## A synthetic year through the hub, checked to 0.00; ASSETS=50000 M
 
 chaos: setup ## Kill, freeze, bounce and cut on three brokers, and check what came of it; EVENTS=300 KILLS=12 SEED=1 PART= or BROKEN=
 	$(BIN)/python -m tests.chaos --events $(or $(EVENTS),300) --kills $(or $(KILLS),12) --seed $(or $(SEED),1) $(if $(PART),--part $(PART)) $(if $(BROKEN),--broken $(BROKEN))
+
+scene: setup ## One promise at size: NAME=malformed|backlog|evictions|commits|storm SIZE=20000
+	$(BIN)/python -m tests.scenes $(or $(NAME),--help) $(if $(SIZE),--size $(SIZE))
 
 check: lint types ## What must hold before a commit: lint, types, generated files
 	$(BIN)/python -m tieline.stack.compose --check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from tests.simulation.estate import AM, ERP, Estate, Loop, estate
 from tests.simulation.test_simulation import check, live, thing
 
@@ -27,6 +28,31 @@ def test_a_second_copy_fences_the_first_which_stops(name: str, *, while_writing:
         with pytest.raises(Stop, match="another copy"):
             wake(hub, zombie)
         assert {where: len(records) for where, records in hub.log.records.items()} == before
+        hub.rest()
+        check(hub)
+
+
+@pytest.mark.parametrize("name", ["identify", "accept", "route", f"sink-{ERP}"])
+def test_a_copy_that_wakes_to_a_time_out_does_not_take_its_id_back(name: str) -> None:
+    with estate(1) as hub:
+        hub.trouble.on = False
+        live(hub)
+        hub.rest()
+        zombie = hub.running.pop(name)
+        hub.step(name)
+        work_for(hub, name)
+        hub.rest()
+        successor = hub.log.epochs[name]
+
+        def time_out(label: str) -> None:
+            if label in {f"{name}:offsets", f"{name}:before-commit"}:
+                raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the limit of a call passed while it slept"))
+
+        hub.trouble.aim = time_out
+        with pytest.raises(Stop, match="another copy"):
+            wake(hub, zombie)
+        hub.trouble.aim = None
+        assert hub.log.epochs[name] == successor
         hub.rest()
         check(hub)
 

@@ -161,22 +161,25 @@ def end_offsets(kafka: Kafka, topics: Iterable[str], *, stable: bool = False) ->
         consumer.close()
 
 
-def to_inbound(message: Message) -> Inbound:
-    """Our view of a client's message."""
-    try:
-        given = message.headers() or ()
-        headers = tuple([(str(p[0]), p[1] if isinstance(p[1], bytes) else _bytes(p[1]) or b"") for p in given])
-    except UnicodeDecodeError:
-        headers = ((HEADERS_UNREADABLE, b""),)  # the client reads names as UTF-8 and gives none of them if one is not
+def to_inbound(message: Message, *, headers: bool = True) -> Inbound:
+    """Our view of a client's message; without its ``headers`` it takes half the time."""
     return Inbound(
         topic=message.topic() or "",
         partition=message.partition() or 0,
         offset=message.offset() or 0,
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=headers,
+        headers=_headers(message) if headers else (),
         timestamp_ms=message.timestamp()[1],
     )
+
+
+def _headers(message: Message) -> tuple[tuple[str, bytes], ...]:
+    try:
+        given = message.headers() or ()
+        return tuple([(str(p[0]), p[1] if isinstance(p[1], bytes) else _bytes(p[1]) or b"") for p in given])
+    except UnicodeDecodeError:
+        return ((HEADERS_UNREADABLE, b""),)  # the client reads names as UTF-8 and gives none of them if one is not
 
 
 def check_message(message: Message) -> bool:
@@ -199,10 +202,16 @@ def check_message(message: Message) -> bool:
 
 
 def read_to_end(
-    kafka: Kafka, topics: Sequence[str], take: Callable[[Inbound], None], *, patience_secs: float = 120.0
+    kafka: Kafka,
+    topics: Sequence[str],
+    take: Callable[[Inbound], None],
+    *,
+    patience_secs: float = 120.0,
+    headers: bool = True,
 ) -> dict[tuple[str, int], int]:
     """Give every committed record of the topics to ``take``, in order per partition, up to the end as of the call.
 
+    Without ``headers`` records come without them, which is quicker by far: a row of a table has nine, and needs none.
     Waits for transactions still open below that end. Returns the end offsets. Raises ``Stop`` past ``patience_secs``.
     """
     ends = end_offsets(kafka, topics)
@@ -214,7 +223,7 @@ def read_to_end(
         deadline = time.monotonic() + patience_secs
         while waiting:
             for message in consumer.consume(1000, FETCH_SECS):
-                record = to_inbound(message)
+                record = to_inbound(message, headers=headers)
                 where = (record.topic, record.partition)
                 if is_end(message):
                     # Below the end while a transaction is open: the end-of-partition comes again when it is decided.

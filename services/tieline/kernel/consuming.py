@@ -130,6 +130,7 @@ class TransactionalLoop:
             self._runtime.log.warning("transaction-repeated", reason=str(error))
             self._meter.repeated()
             time.sleep(REPEAT_PAUSE_SECS)
+            patiently(self._vetting.refuse_successor, self._runtime)
             self._recover()
             return 0
         return len(batch)
@@ -159,9 +160,11 @@ class TransactionalLoop:
         for record in batch:
             for ordinal, outbound in enumerate(self._handle(record)):
                 self._writer.write(self._producer, outbound, record, ordinal)
+        positions = next_offsets(batch)
+        self._vetting.reach(positions)
         # Invariant 1: the position moves in the same transaction as everything the batch gave.
         self._producer.send_offsets_to_transaction(
-            next_offsets(batch), self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
+            positions, self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
         )
         self._producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
         for table in self._tables.values():
@@ -280,7 +283,7 @@ class TableFollower:
         while self._consumer is not None and (messages := self._consumer.consume(1000, 0)):
             for message in messages:
                 if broker.check_message(message):
-                    apply_row(self._tables, self._runtime.codec, broker.to_inbound(message))
+                    apply_row(self._tables, self._runtime.codec, broker.to_inbound(message, headers=False))
 
     def close(self) -> None:
         """Leave."""
@@ -298,7 +301,9 @@ def load_tables(tables: Mapping[str, Table[Any]], runtime: Runtime) -> dict[tupl
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        return broker.read_to_end(runtime.kafka, list(tables), lambda record: apply_row(tables, runtime.codec, record))
+        return broker.read_to_end(
+            runtime.kafka, list(tables), lambda record: apply_row(tables, runtime.codec, record), headers=False
+        )
     finally:
         if was_enabled:
             gc.enable()
@@ -306,11 +311,14 @@ def load_tables(tables: Mapping[str, Table[Any]], runtime: Runtime) -> dict[tupl
 
 def apply_row(tables: Mapping[str, Table[Any]], codec: Codec, record: Inbound) -> None:
     """Take one record of a compacted topic over. A row nobody can read is a defect of ours: ``Stop``."""
+    table = tables[record.topic]
+    if not table.keeps(record.key_text):
+        return  # of a ledger that all sinks share, each would read the rows of all the others too
     try:
         row = None if record.value is None else codec.decode(record.topic, record.value).body
     except Rejected as rejection:
         raise Stop(f"{record.coordinates}: the hub's own state cannot be read: {rejection}") from rejection
-    tables[record.topic].load(record.key_text, row)
+    table.load(record.key_text, row)
 
 
 def close_connector(close: Callable[[], object], runner: asyncio.Runner) -> None:

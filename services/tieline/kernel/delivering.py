@@ -190,6 +190,7 @@ class DeliveryLoop:
     def _repeat(self, error: Exception) -> None:
         self._runtime.log.warning("transaction-repeated", reason=str(error))
         self._meter.repeated()
+        patiently(self._vetting.refuse_successor, self._runtime)
         self.start()
 
     # ---- a turn ----
@@ -315,6 +316,7 @@ class DeliveryLoop:
         for ordinal, (cause, outbound) in enumerate(transaction.outbounds):
             self._writer.write(self._producer, outbound, cause, ordinal)
         if positions:
+            self._vetting.reach(positions)
             # Invariant 1: the position moves in the transaction that makes the outcomes before it durable.
             self._producer.send_offsets_to_transaction(
                 positions, self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS

@@ -305,19 +305,7 @@ def _take_one(message: Message, window: Window, take: Take, *, headers: bool) ->
         return (message.offset() or 0) >= window.start
     if not broker.check_message(message):
         return False
-    record = broker.to_inbound(message) if headers else _without_headers(message)
+    record = broker.to_inbound(message, headers=headers)
     if window.start <= record.offset < window.end:
         take(record)
     return record.offset + 1 >= window.end
-
-
-def _without_headers(message: Message) -> Inbound:
-    key, value = message.key(), message.value()
-    return Inbound(
-        topic=message.topic() or "",
-        partition=message.partition() or 0,
-        offset=message.offset() or 0,
-        key=key if isinstance(key, bytes | None) else str(key).encode(),
-        value=value if isinstance(value, bytes | None) else str(value).encode(),
-        timestamp_ms=message.timestamp()[1],
-    )

@@ -62,12 +62,16 @@ class Table(Generic[M]):
             self._change(key, None)
             self._pending.append(self._outbound(key, None))
 
+    def keeps(self, key: str) -> bool:
+        """Whether a key of the topic is one of this table's."""
+        return self._keep is None or self._keep(key)
+
     def load(self, key: str, row: Model | None) -> None:
         """Take over a row read from the topic, if its key is one this table keeps; no record is queued.
 
         A row of an older ``version`` than the one held is passed over (Invariant 4).
         """
-        if self._keep is not None and not self._keep(key):
+        if not self.keeps(key):
             return
         held = self._rows.get(key)
         if row is not None and held is not None and getattr(row, "version", 0) < getattr(held, "version", 0):

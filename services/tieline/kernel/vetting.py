@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -20,7 +20,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from tieline.kernel import broker
 from tieline.kernel.admitting import admit, decode
 from tieline.kernel.dead_letters import QUARANTINED
-from tieline.kernel.errors import Quarantined, Rejected
+from tieline.kernel.errors import Quarantined, Rejected, Stop
 from tieline.kernel.positions import Position, read_positions, refuse_gaps, settled_offsets
 from tieline.kernel.records import Inbound, Typed
 from tieline.kernel.trials import Attempt, Death
@@ -62,6 +62,7 @@ class Vetting:
         self._refreshed_secs: float | None = None
         self._suspect: dict[tuple[str, int], _Suspicion] | None = None
         self._quarantined: dict[str, Quarantined] = {}
+        self._reached: dict[tuple[str, int], int] = {}
 
     def take_up(self) -> list[TopicPartition]:
         """Assign where the group stands, and return that, with what was committed beside it as ``metadata``.
@@ -72,9 +73,32 @@ class Vetting:
         refuse_gaps(self._group, positions)
         starts = [TopicPartition(p.topic, p.partition, p.start) for p in positions]
         self._consumer.assign(starts)
+        self.reach(starts)
         if self._suspect is None:  # at the first time only: a repeated transaction is no end of the process
             self._suspect = {(p.topic, p.partition): _Suspicion(p, self._window) for p in positions if p.start < p.end}
         return [TopicPartition(p.topic, p.partition, p.start, metadata=p.note) for p in positions]
+
+    def reach(self, positions: Iterable[TopicPartition]) -> None:
+        """These positions are about to be committed, or stand committed: what lies beyond them is not of our doing."""
+        for tp in positions:
+            where = (tp.topic, tp.partition)
+            self._reached[where] = max(self._reached.get(where, 0), tp.offset)
+
+    def refuse_successor(self) -> None:
+        """Raises ``Stop`` if the group stands beyond every position that this process has tried to commit.
+
+        Asked before it begins anew after an error that does not say whether it was replaced. One that slept in a call
+        wakes to its time-out, and would take its id back from the copy that has long taken over.
+        Raises ``KafkaException`` if the broker does not answer.
+        """
+        # What is open is not waited for: it may be our own, and only beginning anew ends it.
+        asker = broker.open_consumer(self._runtime.kafka, self._group, committed_only=False)
+        try:
+            found = asker.committed([TopicPartition(*where) for where in self._reached], broker.CALL_TIMEOUT_SECS)
+        finally:
+            asker.close()
+        if any(tp.error is None and tp.offset > self._reached[tp.topic, tp.partition] for tp in found):
+            raise Stop(f"{self._group.removeprefix('tieline.')}: another copy of it has taken over")
 
     def examine(self, batch: Sequence[Inbound]) -> None:
         """Find out what of a batch would end the process. Raises ``Retryable`` when the registry is out."""
@@ -104,6 +128,7 @@ class Vetting:
             return
         positions = read_positions(self._runtime.kafka, self._consumer, self._topics)
         offsets = settled_offsets(self._runtime.kafka, positions)
+        self.reach(offsets)
         producer.begin_transaction()
         producer.send_offsets_to_transaction(
             offsets, self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS

@@ -1,8 +1,15 @@
 """A table changes for good only when its transaction has committed."""
 
+from typing import cast
+
+import pytest
+
 from tieline.kernel.clock import utc_now
+from tieline.kernel.codecs import Codec
+from tieline.kernel.consuming import apply_row
+from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.memory import SourcePosition
-from tieline.kernel.records import Typed
+from tieline.kernel.records import Inbound, Typed
 from tieline.kernel.tables import Table
 
 
@@ -70,3 +77,19 @@ def test_a_shared_topic_loads_only_the_keys_that_are_kept() -> None:
     rows.load("erp/1", row("1"))
     rows.load("other/1", row("1"))
     assert len(rows) == 1
+
+
+class Unreadable:
+    """A codec that reads nothing."""
+
+    def decode(self, topic: str, data: bytes) -> Typed:
+        raise Rejected(f"{topic}: {len(data)} bytes")
+
+
+def test_a_row_that_another_keeps_is_not_even_read() -> None:
+    rows = Table("hub.delivery-ledger.state.v1", SourcePosition, keep=lambda key: key.startswith("erp/"))
+    codec = cast("Codec", Unreadable())
+    apply_row({rows.topic: rows}, codec, Inbound(rows.topic, 0, 0, b"other/1", b"bytes"))
+    assert len(rows) == 0
+    with pytest.raises(Stop, match="cannot be read"):
+        apply_row({rows.topic: rows}, codec, Inbound(rows.topic, 0, 1, b"erp/1", b"bytes"))
