@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ class Copy:
     """One run of a process. ``killed`` and ``wake_at`` say what was done to it from outside."""
 
     name: str
-    process: Child
+    process: Child | subprocess.Popen[bytes]
     log: Path
     arm: Arm | None
     killed: bool = False
