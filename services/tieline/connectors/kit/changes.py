@@ -5,6 +5,7 @@
 ``newest_first``     no filter, but the list can be sorted by modification time, newest first, and by a unique number
 ``appended``         a log that only grows, in the order of a unique number
 ``compared``         nothing of the kind: the whole list is read, and each record compared with its hash of last time
+``together``         several lists, each in one of these ways, that are one stream
 ===================  ==============================================================================================
 
 Each takes a stored cursor (None: from the start) and gives ``Changes`` with the cursor after them. A call reads few
@@ -23,7 +24,16 @@ from dataclasses import dataclass, replace
 from tieline.connectors.kit.paging import Fetch, Key, Listed
 from tieline.connectors.kit.paths import Record
 from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
-from tieline.connectors.kit.watermarks import EPOCH, Seen, Watermark, advance, read_cursor, restart_sweep, write_cursor
+from tieline.connectors.kit.watermarks import (
+    EPOCH,
+    Seen,
+    Watermark,
+    advance,
+    read_cursor,
+    restart_sweep,
+    trim_given,
+    write_cursor,
+)
 from tieline.kernel.errors import Rejected, Stop
 
 PAGES_PER_CALL = 10
@@ -82,13 +92,27 @@ async def newest_first(
             recent = [record for record in page.records if seen(record, mark.since).modified_at >= mark.since]
             return _advanced(mark, replace(page, records=recent), None, seen, overlap)
         mark = replace(mark, live_from=page.made_at, page_token=_BEGINNING)
-    page = await by_number(None if mark.page_token == _BEGINNING else mark.page_token)
-    taken = [record for record in page.records if seen(record, mark.since).modified_at >= mark.since]
-    if page.next_token is not None:
-        return Changes(taken, write_cursor(replace(mark, page_token=page.next_token)), more=True)
+    return _scanned(mark, await by_number(None if mark.page_token == _BEGINNING else mark.page_token), seen, overlap)
+
+
+def _scanned(mark: Watermark, page: Listed, seen: SeenOf, overlap: dt.timedelta) -> Changes:
+    """One page of the whole list, in the order of the number, of which only what was modified lately is taken."""
     began = mark.live_from or page.made_at
-    # What changed behind the token while the list was read changed after the reading began.
-    return Changes(taken, write_cursor(Watermark(since=began - overlap, high=began - overlap)), more=True)
+    given = {at: dict(versions) for at, versions in mark.given.items()}
+    taken: list[Record] = []
+    for record in page.records:
+        one = seen(record, mark.since)
+        versions = given.setdefault(one.modified_at, {})
+        if one.modified_at >= mark.since and versions.get(one.native_id) != one.version:
+            versions[one.native_id] = one.version
+            taken.append(record)
+    found = mark.found or bool(taken)
+    # What changed behind the token while the list was read was modified after the reading began.
+    after = replace(mark, given=trim_given(given, began - overlap), found=found, page_token=page.next_token)
+    if page.next_token is None:
+        since = max(began - overlap, EPOCH)
+        after = replace(after, since=since, high=began, live_from=None, found=False)
+    return Changes(taken, write_cursor(after), more=page.next_token is not None or found)
 
 
 def _advanced(mark: Watermark, page: Listed, next_token: str | None, seen: SeenOf, overlap: dt.timedelta) -> Changes:
@@ -103,6 +127,36 @@ async def appended(cursor: str | None, fetch: Fetch, number: Callable[[Record], 
     page = await fetch(cursor or None)
     fresh = [record for record in page.records if not bar or number(record) > int(last)]
     return Changes(fresh, page.next_token or page.resume or cursor or "", more=page.next_token is not None)
+
+
+ChangesAfter = Callable[[str | None], Awaitable[Changes]]
+
+
+async def together(cursor: str | None, parts: Mapping[str, ChangesAfter]) -> Changes:
+    """Several lists that are one stream (active records, archived ones): each goes on from its own cursor."""
+    cursors = _read_parts(cursor)
+    records: list[Record] = []
+    gone: list[str] = []
+    more = False
+    for name, read in parts.items():
+        changes = await read(cursors.get(name))
+        cursors[name] = changes.cursor
+        records += changes.records
+        gone += changes.gone
+        more = more or changes.more
+    return Changes(records, dump_json(cursors).decode(), more, gone)
+
+
+def _read_parts(cursor: str | None) -> dict[str, str]:
+    if cursor is None:
+        return {}
+    try:
+        document = parse_json(cursor.encode(), max_bytes=_MAX_CURSOR_BYTES)
+    except JsonError as error:
+        raise Stop(f"the stored position is not ours ({error}); reset the stream's position") from None
+    if not isinstance(document, Mapping) or not all(isinstance(one, str) for one in document.values()):
+        raise Stop("the stored position is not ours; reset the stream's position")
+    return {str(name): str(one) for name, one in document.items()}
 
 
 async def compared(

@@ -35,7 +35,8 @@ class Request:
 
     ``content`` is sent as it is, with ``content_type``; without it ``body`` is sent as JSON, where there is one.
     ``writes`` says that it may change something; None: every method but GET and HEAD may. What the statuses in
-    ``passed`` say comes back as a reply, and so does a success that is an error document if 200 is among them.
+    ``passed`` say comes back as a reply, and so does a success that is an error document if 200 is among them. Without
+    ``is_json`` the answer's body is not looked into.
     """
 
     method: str
@@ -47,6 +48,7 @@ class Request:
     content_type: str = JSON
     writes: bool | None = None
     passed: Collection[int] = ()
+    is_json: bool = True
 
     @property
     def may_write(self) -> bool:
@@ -196,9 +198,7 @@ async def _send(api: Api, built: httpx.Request, *, writes: bool) -> Answer:
 
 
 def _document(api: Api, request: Request, answer: Answer, *, is_success: bool) -> object:
-    if not answer.body or "json" not in answer.headers.get("content-type", JSON):
-        if is_success and answer.body and request.method == "GET" and "html" in answer.headers.get("content-type", ""):
-            raise unusable("a page for people, not JSON", writes=False)
+    if not answer.body or not request.is_json:
         return None
     try:
         return parse_json(answer.body, max_bytes=api.settings.max_answer_bytes)

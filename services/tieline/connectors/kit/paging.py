@@ -69,7 +69,7 @@ def by_offset(
 
     Rows shift when others go while pages are read. With an ``anchor``, the number of a row in a list that is in its
     ascending order, each page begins with the last row of the page before; where it begins behind it, rows went, and a
-    page is stepped back: none is skipped, some come again. Its pages have at least two rows.
+    page is stepped back: none is skipped. Its pages have at least two rows.
     """
 
     def ask(token: str | None, size: int) -> Ask:
@@ -89,7 +89,9 @@ def by_offset(
         else:
             ended = not records  # a short page may be the system's own cap
         token_after = f"{after - 1}|{anchor(records[-1])}" if anchor is not None and records else f"{after}"
-        return Listed(records, None if ended else token_after, counted, resume=token_after if records else token)
+        if anchor is not None and last is not None:
+            records = [record for record in records if anchor(record) > last]
+        return Listed(records, None if ended else token_after, counted, resume=token_after if after > start else token)
 
     return Paging(ask, read)
 
