@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -56,10 +57,12 @@ class Lookups:
         return known.ids.get(_same(name))
 
 
-def named(record: Record, name: str = "name", native_id: str = "id") -> tuple[str, str | int]:
-    """Name and id of a record."""
-    found = record.get(native_id)
-    return str(record.get(name) or ""), found if isinstance(found, int) else str(found)
+def named(
+    record: Record, name: str = "name", native_id: str = "id", *, escaped: bool = False
+) -> tuple[str, str | int]:
+    """Name and id of a record; ``escaped``: the system escapes its answers for HTML."""
+    found, text = record.get(native_id), str(record.get(name) or "")
+    return html.unescape(text) if escaped else text, found if isinstance(found, int) else str(found)
 
 
 def _same(name: str) -> str:

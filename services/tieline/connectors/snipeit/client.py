@@ -110,7 +110,7 @@ class Client:
 
 async def _names(records: AsyncIterator[Record]) -> AsyncIterator[tuple[str, str | int]]:
     async for record in records:
-        yield named(record)
+        yield named(record, escaped=True)
 
 
 def made_id(reply: Reply) -> str:

@@ -105,14 +105,15 @@ class SnipeItSink:
         return await first_of(by_id, partial(self._client.by_reference, command.asset_id))
 
     async def _create(self, command: WriteAsset) -> Record | None:
-        """Make it, and give it as it is held; None where our reference is taken."""
+        """Make it, and give it as it is held; None where it is there already."""
         body = await self._body(command, command.fields, writable(self._rules) - self._apart())
         body |= {"model_id": self._model(command.fields), self._settings.reference_field: command.asset_id}
         if "status_id" not in body:
             raise Rejected("a new asset needs a status", field="fields.physical_status", remedy="say it at its source")
         reply = await self._client.send("POST", HARDWARE, body, refused=True)
         if reply.words is not None:
-            if reply.words.field == self._settings.reference_field:
+            # Whatever it names as taken, ours may be what took it.
+            if await self._client.by_reference(command.asset_id) is not None:
                 return None
             raise Rejected(reply.words.message or "the creation is refused", field=reply.words.field)
         made = await self._held(made_id(reply))
@@ -249,10 +250,10 @@ class SnipeItSink:
     # ---- removal
 
     async def _remove(self, command: RemoveRecord) -> Written:
-        if await self._client.asset(command.native_id) is None:
-            return Written(native_id=command.native_id, effect=False)
-        await self._client.send("DELETE", path_of(ITEM, id=command.native_id), {})
-        return Written(native_id=command.native_id)
+        reply = await self._client.send("DELETE", path_of(ITEM, id=command.native_id), {}, refused=True)
+        if reply.words is not None and await self._client.asset(command.native_id) is not None:
+            raise Rejected(reply.words.message or "the removal is refused", field="native_id")
+        return Written(native_id=command.native_id, effect=reply.words is None)
 
 
 def _shown(command: WriteBook, record: Record, *, effect: bool) -> Written:
