@@ -108,10 +108,12 @@ def _scanned(mark: Watermark, page: Listed, seen: SeenOf, overlap: dt.timedelta)
             taken.append(record)
     found = mark.found or bool(taken)
     # What changed behind the token while the list was read was modified after the reading began.
-    after = replace(mark, given=trim_given(given, began - overlap), found=found, page_token=page.next_token)
+    floor = max(began - overlap, EPOCH)
+    # Of a first reading, where all is new, only what the next poll sees again is remembered.
+    remembered = trim_given(given, floor if page.next_token is None or mark.since == EPOCH else mark.since)
+    after = replace(mark, given=remembered, found=found, page_token=page.next_token)
     if page.next_token is None:
-        since = max(began - overlap, EPOCH)
-        after = replace(after, since=since, high=began, live_from=None, found=False)
+        after = replace(after, since=floor, high=began, live_from=None, found=False)
     return Changes(taken, write_cursor(after), more=page.next_token is not None or found)
 
 

@@ -76,15 +76,18 @@ class ErrorTable:
 
 
 def words_at(*, code: str = "", message: str = "", field: str = "", when: str | None = None) -> ReadWords:
-    """Words at dotted paths, ``|`` between alternatives; ``when``: only a document with this key is an error.
+    """Words at dotted paths, ``|`` between alternatives.
 
-    Without ``when`` a document is an error if it has a code or a message there.
+    A document is an error if it has a code or a message there; with ``when``, if it has that value (``status=error``),
+    or anything but nothing and 0 there (``nrOfFailedTransactions``).
     """
+    key, equals, wanted = (when or "").partition("=")
 
     def read(document: Record) -> Words | None:
         said = Words(_text(document, code), _text(document, message), _text(document, field) or None)
         if when is not None:
-            return said if value_at(document, when) not in (None, False, "", []) else None
+            found = value_at(document, key)
+            return said if (found == wanted if equals else bool(found)) else None
         return said if said.code or said.message else None
 
     return read

@@ -92,7 +92,7 @@ def _seen(client: Client, record: Record, stand_in: dt.datetime) -> Seen:
         at = modified_at(record, client.settings.zone)
     except Rejected:
         at = stand_in  # one bad record must not stop the others: mapping refuses it by name
-    return Seen(str(record.get("id")), version_of(record), at)
+    return Seen(str(record.get("id")), version_of(record).rpartition("#")[2], at)
 
 
 async def _every_asset(client: Client) -> AsyncIterator[Record]:

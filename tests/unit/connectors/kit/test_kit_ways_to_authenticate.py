@@ -93,7 +93,12 @@ async def test_id_and_secret_can_go_in_the_form() -> None:
     server = Server()
     asked = endpoint(server)
     await sent(server, client_credentials(TOKENS, "me", "s3cret", in_form=True, more={"resource": "https://erp"}))
-    wanted = {"grant_type": "client_credentials", "client_id": "me", "client_secret": "s3cret", "resource": "https://erp"}
+    wanted = {
+        "grant_type": "client_credentials",
+        "client_id": "me",
+        "client_secret": "s3cret",
+        "resource": "https://erp",
+    }
     assert form_of(asked[0]) == wanted
     assert "Authorization" not in asked[0].headers
 
@@ -141,7 +146,9 @@ async def test_what_a_token_endpoint_says_no_with(
     given: httpx.Response | Exception, error: type[Exception], says: str
 ) -> None:
     with pytest.raises(error, match=says) as caught:
-        await perform(Server([given]).api(client_credentials(TOKENS, "me", "s3cret")), Request("POST", "/items", body={}))
+        await perform(
+            Server([given]).api(client_credentials(TOKENS, "me", "s3cret")), Request("POST", "/items", body={})
+        )
     assert "s3cret" not in str(caught.value), "Invariant 14"
 
 
