@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from pydantic import SecretStr
-
 from tieline.connectors.kit.sandboxing.cases import AMOUNT, CURRENCY, Case, Opening, Trial, World
+
 from tieline.connectors.kit.sandboxing.door import Door
 from tieline.connectors.snipeit import sandbox_store as acts
 from tieline.connectors.snipeit.sandbox import PLAYABLE, Sandbox, build, open_sandbox

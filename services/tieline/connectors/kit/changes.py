@@ -87,11 +87,12 @@ async def newest_first(
     mark = read_cursor(cursor)
     if mark.page_token is None:
         page = await newest(None)
-        oldest = min((seen(record, EPOCH).modified_at for record in page.records), default=EPOCH)
-        if page.next_token is None or oldest < mark.since:
+        times = [seen(record, EPOCH).modified_at for record in page.records]
+        if page.next_token is None or min(times, default=EPOCH) < mark.since:
             recent = [record for record in page.records if seen(record, mark.since).modified_at >= mark.since]
             return _advanced(mark, replace(page, records=recent), None, seen, overlap)
-        mark = replace(mark, live_from=page.made_at, page_token=_BEGINNING)
+        # By the clock that dates the records: the one that dates answers may be a gateway's, and be ahead.
+        mark = replace(mark, live_from=min(max(times), page.made_at), page_token=_BEGINNING)
     return _scanned(mark, await by_number(None if mark.page_token == _BEGINNING else mark.page_token), seen, overlap)
 
 

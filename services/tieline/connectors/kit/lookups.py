@@ -57,9 +57,7 @@ class Lookups:
         return known.ids.get(_same(name))
 
 
-def named(
-    record: Record, name: str = "name", native_id: str = "id", *, escaped: bool = False
-) -> tuple[str, str | int]:
+def named(record: Record, name: str = "name", native_id: str = "id", *, escaped: bool = False) -> tuple[str, str | int]:
     """Name and id of a record; ``escaped``: the system escapes its answers for HTML."""
     found, text = record.get(native_id), str(record.get(name) or "")
     return html.unescape(text) if escaped else text, found if isinstance(found, int) else str(found)

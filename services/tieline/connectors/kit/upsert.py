@@ -100,7 +100,7 @@ def only_one(records: Sequence[Record], path: str, value: str, *, what: str) -> 
     return same[0] if same else None
 
 
-def check_reference(found: object, reference: str, *, field: str) -> None:
+def check_reference(found: object, reference: str, *, field: str, held_digest: str | None = None) -> None:
     """Raise ``Rejected`` where a record carries another reference, or did not keep ours as it was sent.
 
     Without it the record would not be found again, and be made a second time (Invariant 3).
@@ -110,6 +110,7 @@ def check_reference(found: object, reference: str, *, field: str) -> None:
             "they did not keep our reference as it was sent" if not found else "carries the reference of another",
             field=field,
             remedy="correct the field there: it must take 36 characters, and no one else writes it",
+            held_digest=held_digest,
         )
 
 

@@ -7,10 +7,12 @@ and deleted assets out of the plain list, equal times in no order, escaped text,
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -147,10 +149,11 @@ def build(sandbox: Sandbox) -> web.Application:
     limits = Limits(sandbox.store.clock, per_minute=sandbox.per_minute)
 
     def headers(_request: web.Request, account: str) -> Mapping[str, str]:
+        said = {"Date": format_datetime(sandbox.store.clock().astimezone(dt.UTC), usegmt=True)}
         left = limits.left(account).get("minute")
-        return (
-            {} if left is None else {"X-RateLimit-Limit": str(sandbox.per_minute), "X-RateLimit-Remaining": str(left)}
-        )
+        if left is not None:
+            said |= {"X-RateLimit-Limit": str(sandbox.per_minute), "X-RateLimit-Remaining": str(left)}
+        return said
 
     front = Front(
         sandbox.faults,

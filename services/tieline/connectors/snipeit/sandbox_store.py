@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -74,6 +75,8 @@ class Store:
 
     def __init__(self, records: Records, clock: Clock, instance: Instance) -> None:
         self.records, self.clock, self.instance = records, clock, instance
+        self._last: dict[str, int] = {}
+        self._having: dict[tuple[str, str], set[int]] = defaultdict(set)
         self._dice = Random(7)  # noqa: S311  - rows of equal time come in no order, repeatably
         with records.transaction():
             for table, rows in SEEDS.items():
@@ -82,11 +85,24 @@ class Store:
 
     def put(self, table: str, row: Mapping[str, object]) -> None:
         """Add or replace a row."""
-        self.records.put(table, int(str(row["id"])), row)
+        number = int(str(row["id"]))
+        self.records.put(table, number, row)
+        self._last[table] = max(self._last.get(table, 0), number)
+        if table == "asset":
+            for name, value in {**row, **_custom(row)}.items():
+                if isinstance(value, str):
+                    self._having[name, value].add(number)
 
     def next_id(self, table: str) -> int:
         """The number of the next row: deleted ones keep theirs."""
-        return max((int(str(row["id"])) for row in self.records.rows(table)), default=0) + 1
+        return self._last.get(table, 0) + 1
+
+    def having(self, name: str, value: str, age: Age | None = None) -> list[Row]:
+        """Assets with this text in a column, deleted ones too, in the order of their ids."""
+        found = (self.records.get("asset", number) for number in sorted(self._having[name, value]))
+        if age is not None:
+            found = (row for row in self.records.rows("asset", age))
+        return [row for row in found if row is not None and {**row, **_custom(row)}.get(name) == value]
 
     def find(self, table: str, row_id: object, age: Age | None = None) -> Row | None:
         """A row by its id, or None."""
@@ -129,10 +145,15 @@ _PAST = {
 def list_assets(store: Store, call: Call, _change: Change) -> Answer:
     """GET /hardware: without archived and deleted ones, unless ``status`` asks for just those."""
     status = call.query.get("status", "")
-    rows = [row for row in store.records.rows("asset", call.age) if _is_listed(store, row, status)]
-    filters = [*FILTERS, *store.instance.custom_fields]
+    filters = [name for name in (*FILTERS, *store.instance.custom_fields) if call.query.get(name)]
+    texts = [name for name in filters if name not in IDS]
+    if texts:
+        rows = store.having(texts[0], call.query[texts[0]], call.age)
+    else:
+        rows = list(store.records.rows("asset", call.age))
+    rows = [row for row in rows if _is_listed(store, row, status)]
     for name in filters:
-        if call.query.get(name):
+        if name not in texts:
             rows = [row for row in rows if str(_custom(row).get(name, row.get(name)) or "") == call.query[name]]
     found, total = store.page(rows, call.query, SORTED_BY)
     return Answer(200, {"total": total, "rows": [asset_shown(store, row, call.age) for row in found]})
@@ -277,13 +298,16 @@ def _checked(store: Store, body: Mapping[str, object], held: Row | None) -> dict
 
 def _refuse_doubles(store: Store, found: Mapping[str, object], held: Row | None) -> None:
     own = None if held is None else held["id"]
-    others = [row for row in store.records.rows("asset") if row["deleted_at"] is None and row["id"] != own]
+
+    def is_taken(name: str, value: object) -> bool:
+        rows = store.having(name, str(value)) if value else []
+        return any(row["deleted_at"] is None and row["id"] != own for row in rows)
+
     for name in ("asset_tag", "serial"):
-        if found.get(name) and any(row[name] == found[name] for row in others):
+        if is_taken(name, found.get(name)):
             raise invalid(name, f"The {name.replace('_', ' ')} must be unique.")
     for column, one in store.instance.custom_fields.items():
-        value = _custom(found).get(column)
-        if one.is_unique and value and any(_custom(row).get(column) == value for row in others):
+        if one.is_unique and is_taken(column, _custom(found).get(column)):
             raise invalid(column, f"The {one.title} has already been taken.")
 
 

@@ -159,7 +159,8 @@ class SnipeItSink:
 
     def _check(self, command: WriteAsset, held: Held, written: Written) -> None:
         """Raises ``Rejected`` where they did not keep our reference, or less of a field than was sent (T27)."""
-        check_reference(self._reference(held.record), command.asset_id, field=self._settings.reference_field)
+        reference, column = self._reference(held.record), self._settings.reference_field
+        check_reference(reference, command.asset_id, field=column, held_digest=written.digest)
         sent = comparable(self._rules) if held.created else comparable(self._rules) & set(command.writable_fields)
         check_kept(command.fields, self._report(held.record).fields, sent, held_digest=written.digest)
 

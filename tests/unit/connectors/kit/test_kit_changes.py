@@ -211,7 +211,7 @@ async def test_a_list_without_any_time_is_compared_and_tells_what_is_gone() -> N
 
 
 async def test_a_reading_that_breaks_off_claims_nothing_gone_and_forgets_nothing() -> None:
-    listing = Listing({name: "1" for name in "abcdef"})
+    listing = Listing(dict.fromkeys("abcdef", "1"))
     cursor = (await listing.poll(None)).cursor
     listing.rows = {"e": "2", "f": "1", "g": "1"}
     listing.fails = 2
@@ -226,7 +226,7 @@ async def test_a_long_list_is_read_over_several_calls_and_its_end_tells_what_is_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("tieline.connectors.kit.changes.PAGES_PER_CALL", 1)
-    listing = Listing({name: "1" for name in "abcdef"})
+    listing = Listing(dict.fromkeys("abcdef", "1"))
     cursor: str | None = None
     turns: list[tuple[list[str], bool, list[str]]] = []
     for turn in range(6):

@@ -61,7 +61,9 @@ async def test_every_strategy_done_twice_has_one_effect() -> None:
         created = await by_creation(two.find, two.create, changes, two.change)
         searched = await by_search(three.find, three.create, changes, three.change)
     assert (one.effects, two.effects, three.effects) == (["put"], ["created"], ["created"])
-    assert not (upserted.effect or created.effect or searched.effect)
+    assert not (upserted.effect)
+    assert not (created.effect)
+    assert not (searched.effect)
 
 
 async def test_a_record_that_differs_is_changed_and_not_made_again() -> None:
