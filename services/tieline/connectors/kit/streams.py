@@ -11,7 +11,7 @@ from tieline.connectors.kit.changes import Changes
 from tieline.connectors.kit.paths import Record
 from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
 from tieline.kernel.clock import Clock, utc_now
-from tieline.kernel.errors import Rejected, Stop
+from tieline.kernel.errors import Rejected, Retryable, Stop, Unavailable
 from tieline.kernel.protocols import Page, RawItem
 
 MAX_ITEM_BYTES = 4_000_000
@@ -39,14 +39,22 @@ class StreamSource:
         self._clock = clock
 
     async def read_changes(self, position: Mapping[str, str], limit: int) -> Page:
-        """See ``Source``. Gives whole pages of theirs, so at most one page more than ``limit``."""
+        """See ``Source``. Gives whole pages of theirs, so at most one page more than ``limit``.
+
+        What was read before the system failed is given: the next call goes on from there, or raises.
+        """
         items: list[RawItem] = []
         cursors = dict(position)
         waiting, calls = False, 0
         for name, stream in self._streams.items():
             more = stream.changes is not None
             while stream.changes is not None and more and len(items) < limit and calls < MAX_CALLS:
-                changes = await stream.changes(cursors.get(name))
+                try:
+                    changes = await stream.changes(cursors.get(name))
+                except (Retryable, Unavailable):
+                    if calls == 0:
+                        raise
+                    return Page(items=items, position=cursors, more=True)
                 items += [self._item(name, stream, record) for record in changes.records]
                 items += [gone_item(name, native_id, self._clock()) for native_id in changes.gone]
                 cursors[name] = changes.cursor  # Invariant 1: it covers exactly what is given with it
