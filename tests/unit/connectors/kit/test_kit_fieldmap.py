@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
@@ -229,7 +230,7 @@ async def test_names_are_read_when_one_is_asked_for_and_again_after_a_minute() -
     places: list[tuple[str, str | int]] = [("Hall 1", 31), ("Hall 2", 32), ("Twin", 1), ("twin ", 2)]
     reads, secs = [0], [0.0]
 
-    async def read():  # type: ignore[no-untyped-def]  # noqa: ANN202  - an async generator
+    async def read() -> AsyncIterator[tuple[str, str | int]]:
         reads[0] += 1
         for one in places:
             yield one

@@ -161,7 +161,8 @@ async def test_odata_version_2_counts_as_it_is_asked() -> None:
 async def test_a_link_header() -> None:
     def give(query: Mapping[str, str]) -> httpx.Response:
         start = int(query.get("link", "0"))
-        links = f'<https://erp.example.com/base/items?link=0>; rel="first", <https://erp.example.com/base/items?link={start + 3}>;rel="next"'
+        here = "<https://erp.example.com/base/items?link="
+        links = f'{here}0>; rel="first", {here}{start + 3}>;rel="next"'
         return answer(200, ROWS[start : start + 3], **({"link": links} if start < 6 else {}))
 
     assert await whole(serving(give), by_link_header()) == ALL
