@@ -76,19 +76,30 @@ async def since(cursor: str | None, fetch: FetchSince, seen: SeenOf, *, overlap:
 
 
 async def newest_first(
-    cursor: str | None, newest: Fetch, by_number: Fetch, seen: SeenOf, *, overlap: dt.timedelta
+    cursor: str | None,
+    newest: Fetch,
+    by_number: Fetch,
+    seen: SeenOf,
+    *,
+    overlap: dt.timedelta,
+    history: bool = True,
 ) -> Changes:
     """By the first page of the list sorted by modification time, newest first, if that reaches back far enough.
 
     If it does not, as at the start or after an outage, the list is read whole in the order of a unique number, and what
     was modified since is taken from it: further pages by time would not hold, since equal times have no order of their
-    own and every change shifts the rows. A token of ``by_number`` is kept over a restart.
+    own and every change shifts the rows. A token of ``by_number`` is kept over a restart. Without ``history`` the start
+    gives the last ones only: what was deleted before the first load was never loaded.
     """
     mark = read_cursor(cursor)
     if mark.page_token is None:
         page = await newest(None)
         times = [seen(record, EPOCH).modified_at for record in page.records]
-        if page.next_token is None or min(times, default=EPOCH) < mark.since:
+        from_now_on = cursor is None and not history
+        if from_now_on:
+            newest_at = min(max(times, default=EPOCH), page.made_at)
+            mark = Watermark(since=max(newest_at - overlap, EPOCH), high=newest_at)
+        if from_now_on or page.next_token is None or min(times, default=EPOCH) < mark.since:
             recent = [record for record in page.records if seen(record, mark.since).modified_at >= mark.since]
             return _advanced(mark, replace(page, records=recent), None, seen, overlap)
         # By the clock that dates the records: the one that dates answers may be a gateway's, and be ahead.
@@ -183,6 +194,8 @@ async def compared(
         if page.next_token is None:
             gone = sorted(set(state.known) - set(state.found))
             return Changes(given, _write_state(_State(known=state.found, found={})), gone=gone)
+        if given:
+            break  # a page at a time is given, so that the limit is kept
     return Changes(given, _write_state(state), more=True)
 
 

@@ -64,16 +64,20 @@ def by_offset(
     offset: str = "offset",
     limit: str = "limit",
     anchor: Callable[[Record], int] | None = None,
+    most: int | None = None,
 ) -> Paging:
     """``?offset=40&limit=20``; the last page is told by a count (``total``) or a flag (``more``), else by being empty.
 
     Rows shift when others go while pages are read. With an ``anchor``, the number of a row in a list that is in its
     ascending order, each page begins with the last row of the page before; where it begins behind it, rows went, and a
-    page is stepped back: none is skipped. Its pages have at least two rows.
+    page is stepped back: none is skipped. Its pages have two rows at least; where ``most`` says that the system allows
+    it, one more is asked for.
     """
 
     def ask(token: str | None, size: int) -> Ask:
-        return Ask({offset: str(_place(token)[0]), limit: str(size)})
+        start, last = _place(token)
+        rows_asked = size if last is None or most is None else min(size + 1, most)
+        return Ask({offset: str(start), limit: str(rows_asked)})
 
     def read(reply: Reply, token: str | None, size: int) -> Listed:
         start, last = _place(token)

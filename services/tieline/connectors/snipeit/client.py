@@ -23,11 +23,14 @@ NAMES: Mapping[str, str] = {
     "status label": "/api/v1/statuslabels",
 }
 ARCHIVED, DELETED = {"status": "Archived"}, {"status": "Deleted"}
-LISTS: Mapping[str, Mapping[str, str]] = {"active": {}, "archived": ARCHIVED, "deleted": DELETED}
-"""An asset is in one of these lists: the plain one leaves out what is archived and what is deleted."""
+LISTS: Mapping[str, Mapping[str, str]] = {"deleted": DELETED, "active": {}, "archived": ARCHIVED}
+"""An asset is in one of these lists: the plain one leaves out what is archived and what is deleted.
+
+The deleted ones come first: what is read from the others and deleted then is told of by the next poll.
+"""
 BY_ID = {"sort": "id", "order": "asc"}
 NEWEST_FIRST = {"sort": "updated_at", "order": "desc"}
-_NUMBERED = by_offset(rows="rows", total="total", anchor=lambda record: int(native_id(record)))
+_NUMBERED = by_offset(rows="rows", total="total", anchor=lambda record: int(native_id(record)), most=500)
 _PAGES = by_offset(rows="rows", total="total")
 
 

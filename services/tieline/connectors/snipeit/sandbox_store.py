@@ -34,9 +34,20 @@ SORTED_BY = frozenset({"id", "name", "asset_tag", "serial", "created_at", "updat
 FILTERS = ("asset_tag", "serial", "order_number", "location_id", "model_id", "company_id", "status_id")
 TEXTS = {"name": 255, "asset_tag": 255, "serial": 255, "order_number": 191}
 IDS = {"model_id": "model", "status_id": "statuslabel", "company_id": "company", "location_id": "location"}
+# The last five are the demo organisation's.
+LOCATIONS = (
+    "Headquarters",
+    "Laboratory",
+    "Warehouse & Yard",
+    "BER-HQ",
+    "BER-LAB",
+    "HAM-PORT",
+    "MUC-PLANT",
+    "MUC-STORE",
+)
 SEEDS: Mapping[str, tuple[dict[str, object], ...]] = {
-    "location": tuple({"name": name} for name in ("Headquarters", "Laboratory", "Warehouse & Yard")),
-    "company": ({"name": "1000"}, {"name": "2000"}),
+    "location": tuple({"name": name} for name in LOCATIONS),
+    "company": ({"name": "1000"}, {"name": "2000"}, {"name": "ACME"}),
     "statuslabel": (
         {"name": "Pending", "type": "pending"},
         {"name": "Ready to Deploy", "type": "deployable"},

@@ -87,6 +87,9 @@ class Settings(HttpSettings):
         description="Names of status labels by physical status, the written one first; with (deployed) behind it, "
         "a label of what is checked out.",
     )
+    initial_status: PhysicalStatus = Field(
+        default=PhysicalStatus.ORDERED, description="Physical status of a new asset of which the hub knows none."
+    )
     models: dict[str, int] = Field(
         default_factory=dict, description="Id of the model that a new asset of a canonical asset class gets."
     )

@@ -106,10 +106,11 @@ class SnipeItSink:
 
     async def _create(self, command: WriteAsset) -> Record | None:
         """Make it, and give it as it is held; None where it is there already."""
-        body = await self._body(command, command.fields, writable(self._rules) - self._apart())
-        body |= {"model_id": self._model(command.fields), self._settings.reference_field: command.asset_id}
-        if "status_id" not in body:
-            raise Rejected("a new asset needs a status", field="fields.physical_status", remedy="say it at its source")
+        fields = command.fields
+        if fields.physical_status is None:
+            fields = fields.model_copy(update={"physical_status": self._settings.initial_status})
+        body = await self._body(command, fields, writable(self._rules) - self._apart())
+        body |= {"model_id": self._model(fields), self._settings.reference_field: command.asset_id}
         reply = await self._client.send("POST", HARDWARE, body, refused=True)
         if reply.words is not None:
             # Whatever it names as taken, ours may be what took it.

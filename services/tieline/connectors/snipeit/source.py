@@ -15,6 +15,7 @@ from tieline.connectors.snipeit.client import (
     ACTIVITY,
     ARCHIVED,
     BY_ID,
+    DELETED,
     HARDWARE,
     LISTS,
     LOCATIONS,
@@ -83,6 +84,7 @@ async def _list_changes(client: Client, where: Mapping[str, str], cursor: str | 
         partial(client.page, HARDWARE, {**where, **NEWEST_FIRST}),
         partial(client.page, HARDWARE, {**where, **BY_ID}),
         partial(_seen, client),
+        history=where != DELETED,
         overlap=overlap if settings.time_zone == "UTC" else max(overlap, _CLOCK_CHANGE),
     )
 

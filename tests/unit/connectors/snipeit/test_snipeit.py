@@ -196,7 +196,6 @@ async def test_a_record_of_another_asset_is_not_written_over() -> None:
         ({"location": "Nowhere"}, "location", "they have no location 'Nowhere'"),
         ({"company": "9999"}, "company", "they have no company '9999'"),
         ({"physical_status": PhysicalStatus.UNKNOWN}, "physical_status", "UNKNOWN has no counterpart"),
-        ({"physical_status": None}, "fields.physical_status", "a new asset needs a status"),
         ({"description": "x" * 256}, "description", "is longer than the 255 characters"),
         ({"serial_number": "TAKEN"}, "serial", "must be unique"),
     ],
@@ -213,11 +212,12 @@ async def test_what_cannot_be_made_there_is_refused_by_its_field(
         assert part.effects() == before
 
 
-async def test_an_asset_class_gets_its_model() -> None:
+async def test_an_asset_class_gets_its_model_and_a_new_asset_a_status() -> None:
     async with running() as part:
-        connector = part.connect(models={"MACHINERY": 2}, default_model=None)
-        written = await deliver(connector, write("a-1", fields(1, asset_class="MACHINERY")))
-        assert (await report_of(connector, written.native_id)).fields.asset_class == "MACHINERY"
+        connector = part.connect(models={"MACHINERY": 2}, default_model=None, initial_status="IN_STORE")
+        written = await deliver(connector, write("a-1", fields(1, asset_class="MACHINERY", physical_status=None)))
+        held = (await report_of(connector, written.native_id)).fields
+        assert (held.asset_class, held.physical_status) == ("MACHINERY", PhysicalStatus.IN_STORE)
         with pytest.raises(Rejected, match="no model is declared for asset class TOOL"):
             await connector.sink.write(write("a-2", fields(2, asset_class="TOOL")), None)
 
