@@ -14,6 +14,7 @@ from tieline.connectors.kit.sandboxing.cases import AMOUNT, CURRENCY, Case, Open
 from tieline.connectors.kit.sandboxing.door import Door
 from tieline.connectors.snipeit import sandbox_store as acts
 from tieline.connectors.snipeit.sandbox import PLAYABLE, Sandbox, build, open_sandbox
+from tieline.connectors.snipeit.sandbox_shapes import Instance
 from tieline.kernel.asset_records import AssetFields, PhysicalStatus
 from tieline.kernel.book_records import BookFields
 from tieline.kernel.command_records import WriteAsset, WriteBook
@@ -50,7 +51,10 @@ class SnipeItWorld:
 async def open_world(opening: Opening) -> AsyncIterator[World]:
     """The sandbox on a port of the machine's choice. Its own limit is the budget's test, not every other's."""
     door = Door("127.0.0.1", 0)
-    sandbox = open_sandbox(opening.clock, token=TOKEN, faults=opening.faults, per_minute=None, door=door)
+    instance = Instance(locations=PLACES)
+    sandbox = open_sandbox(
+        opening.clock, token=TOKEN, faults=opening.faults, instance=instance, per_minute=None, door=door
+    )
     port = await door.open(build(sandbox))
     try:
         settings = {

@@ -14,13 +14,12 @@ from zoneinfo import ZoneInfo
 
 from tieline.connectors.kit.fieldmap import (
     FieldRule,
-    Fields,
     Kind,
     Read,
     RecordMap,
     Write,
+    constant,
     date,
-    exact,
     money,
     number,
     read_fields,
@@ -169,94 +168,103 @@ def canonical(fields: AssetFields, codes: Codes, origin: Origin, settings: Setti
 
 def cost_reports(settings: Settings, system: str, record: Record, codes: Codes) -> Sequence[CostReport]:
     """The cost of a maintenance that is over; none of one that is under way or free: its cost may still change."""
-    if gone_at(record) is not None or not _is_over(record):
+    # From version 8.4 on there is a time of completion, and the older day is only what is expected; before, it is it.
+    over = "completed_at.datetime" if "completed_at" in record else "completion_date.date"
+    if gone_at(record) is not None or value_at(record, over) is None or value_at(record, "cost") in (None, ""):
         return []
-    amount = value_at(record, "cost")
-    if amount in (None, ""):
-        return []
-    cost = exact(amount, "cost", settings.form, settings.currency)
     origin = _origin(settings, system, "cost-document", record)
+    fields = read_fields(CostFields, cost_map(settings).rules, record, lines=())
     kind = settings.maintenance_kinds.get(_plain(record, "asset_maintenance_type") or "", CostKind.UNKNOWN)
-    line = validated(
-        CostLine,
-        {"line_no": 1, "kind": kind, "description": _plain(record, "title|name") or "no title", "amount": cost},
-        {"amount": "cost", "description": "title"},
-    )
-    company = _plain(record, "company.name") or settings.maintenance_company
-    if company is None:
-        remedy = "give the asset a company there, or set maintenance_company in the landscape"
-        raise Rejected("its asset has no company", field="company.name", remedy=remedy)
-    over_on = _OVER_ON["completed_at" in record]
-    day = date().read(Read(value_at(record, over_on), over_on, record))
-    values: Mapping[str, object] = {
-        "work_order": origin.native_id,
-        "asset_native_id": _number(record, "asset.id"),
-        "company": company,
-        "currency": settings.currency,
-        "cost_centre": settings.maintenance_cost_centre,
-        "effective_date": day,
-        "total": cost,
-        "lines": (line,),
-    }
-    paths = {"total": "cost", "asset_native_id": "asset.id"}
-    fields = validated(CostFields, values, paths)
-    return [CostReport(origin=origin, fields=codes.canonical_fields(fields, fields.effective_date, place=str))]
+    title = _plain(record, "title") or "no title"
+    line = validated(CostLine, {"line_no": 1, "kind": kind, "description": title, "amount": fields.total})
+    fields = codes.canonical_fields(fields.model_copy(update={"lines": (line,)}), fields.effective_date, place=str)
+    return [CostReport(origin=origin, fields=fields)]
 
 
-# Version 8.4 has its own time of completion, and the older date is only what is expected; before, that date is it.
-_OVER_ON = {True: "completed_at.datetime", False: "completion_date.date"}
-
-
-def _is_over(record: Record) -> bool:
-    return value_at(record, _OVER_ON["completed_at" in record]) is not None
+def cost_map(settings: Settings) -> RecordMap:
+    """Where the fields of a maintenance stand."""
+    always = {"currency": settings.currency, "cost_centre": settings.maintenance_cost_centre}
+    rules = [
+        FieldRule("work_order", "id", _ESCAPED),
+        FieldRule("asset_native_id", "asset.id", _ESCAPED),
+        FieldRule("company", "company.name", _ESCAPED),
+        FieldRule("effective_date", "completed_at.datetime", date(), note="from version 8.4 on"),
+        FieldRule("effective_date", "completion_date.date", date(), note="before version 8.4"),
+        FieldRule("total", "cost", number(form=settings.form)),
+        *(FieldRule(name, "", constant(value)) for name, value in always.items()),
+    ]
+    if settings.maintenance_company is not None:
+        rules.append(FieldRule("company", "", constant(settings.maintenance_company), note="of an asset without one"))
+    return RecordMap("/maintenances", CostFields, rules, title="Maintenance", writes=False)
 
 
 def audit_report(settings: Settings, system: str, record: Record, codes: Codes) -> AuditReport:
     """One entry of the activity log that says that a thing was seen."""
-    at = _instant(record, "action_date.datetime|created_at.datetime", settings.zone)
-    location = _plain(record, "location.name")
-    origin = _origin(settings, system, "audit", record)
-    fields = validated(
-        AuditFields,
-        {
-            "asset_native_id": _number(record, "item.id"),
-            "result": AuditResult.VERIFIED,
-            "audited_on": at.astimezone(settings.zone).date(),
-            "location": location,
-            "audited_by": _number(record, "admin.id"),
-        },
-    )
-    return AuditReport(
-        origin=origin, fields=codes.canonical_fields(fields, fields.audited_on, place=lambda _: "location.name")
-    )
+    fields = read_fields(AuditFields, AUDIT_MAP.rules, record)
+    fields = codes.canonical_fields(fields, fields.audited_on, place=lambda _: "location.name")
+    return AuditReport(origin=_origin(settings, system, "audit", record), fields=fields)
 
 
 def location_report(settings: Settings, system: str, record: Record, codes: Codes) -> ReferenceReport:
     """One location; it goes by its name."""
     gone = gone_at(record)
     if gone is not None:
-        origin = Origin(
-            system=system,
-            entity=LOCATION,
-            native_id=str(record["tieline_gone"]),
-            source_version="gone",
-            recorded_at=gone,
-        )
-        fields = ReferenceFields(code=origin.native_id, status=ReferenceStatus.CLOSED)
-        return ReferenceReport(origin=origin, fields=fields, deleted=True)
+        native = str(record["tieline_gone"])
+        said = {
+            "system": system,
+            "entity": LOCATION,
+            "native_id": native,
+            "source_version": "gone",
+            "recorded_at": gone,
+        }
+        fields = ReferenceFields(code=native, status=ReferenceStatus.CLOSED)
+        return ReferenceReport(origin=validated(Origin, said), fields=fields, deleted=True)
     origin = _origin(settings, system, LOCATION, record)
-    name = _plain(record, "name")
-    if name is None:
-        raise Rejected("every location needs a name", field="name")
+    fields = read_fields(ReferenceFields, LOCATION_MAP.rules, record)
     day = origin.recorded_at.date()
-    parent = _plain(record, "parent.name")
-    values: Mapping[str, object] = {
-        "code": codes.canonical("location", name, day, place="name"),
-        "name": name,
-        "parent": None if parent is None else codes.canonical("location", parent, day, place="parent.name"),
-        "status": ReferenceStatus.ACTIVE,
+    coded = {
+        name: codes.canonical("location", value, day, place=path)
+        for name, path in (("code", "name"), ("parent", "parent.name"))
+        if (value := getattr(fields, name)) is not None
     }
-    return ReferenceReport(origin=origin, fields=validated(ReferenceFields, values))
+    return ReferenceReport(origin=origin, fields=fields.model_copy(update=coded))
+
+
+_ESCAPED = text(escaped=True)
+AUDIT_MAP = RecordMap(
+    "/reports/activity",
+    AuditFields,
+    (
+        FieldRule("asset_native_id", "item.id", _ESCAPED),
+        FieldRule("audited_on", "action_date.datetime", date()),
+        FieldRule("audited_on", "created_at.datetime", date(), note="in older versions"),
+        FieldRule("location", "location.name", _ESCAPED),
+        FieldRule("audited_by", "admin.id", _ESCAPED),
+        FieldRule("result", "", constant(AuditResult.VERIFIED)),
+    ),
+    title="Audit",
+    writes=False,
+)
+LOCATION_MAP = RecordMap(
+    "/locations",
+    ReferenceFields,
+    (
+        FieldRule("code", "name", _ESCAPED),
+        FieldRule("name", "name", _ESCAPED),
+        FieldRule("parent", "parent.name", _ESCAPED),
+        FieldRule("status", "", constant(ReferenceStatus.ACTIVE)),
+    ),
+    title="Location",
+    writes=False,
+)
+
+
+def maps_of(settings: Settings) -> Sequence[RecordMap]:
+    """Every map, for the field page and the catalogue."""
+    maps = [asset_map(settings), *([book_map(settings)] if settings.book_fields else [])]
+    if settings.maintenance_cost_centre is not None:
+        maps.append(cost_map(settings))
+    return [*maps, AUDIT_MAP, LOCATION_MAP]
 
 
 # ---- their records ----------------------------------------------------------------------------------------------
@@ -324,50 +332,11 @@ def _instant(record: Record, paths: str, zone: ZoneInfo) -> dt.datetime:
         raise Rejected("is not a time like 2026-01-31 12:00:00", field=path) from None
 
 
-def _plain(record: Record, paths: str) -> str | None:
-    for path in paths.split("|"):
-        found = text(escaped=True).read(Read(value_at(record, path), path, record))
-        if found is not None:
-            return str(found)
-    return None
+def _plain(record: Record, path: str) -> str | None:
+    found = _ESCAPED.read(Read(value_at(record, path), path, record))
+    return None if found is None else str(found)
 
 
 def _number(record: Record, path: str) -> str | None:
     value = value_at(record, path)
     return None if isinstance(value, bool) or not isinstance(value, int | str | Decimal) or value == "" else str(value)
-
-
-def maps_of(settings: Settings) -> Sequence[RecordMap]:
-    """Every map, for the field page and the catalogue."""
-    maps = [asset_map(settings), *([book_map(settings)] if settings.book_fields else [])]
-    if settings.maintenance_cost_centre is not None:
-        plain = text(escaped=True)
-        amount = money(currency=settings.currency, form=settings.form)
-        cost: Fields = [
-            FieldRule("work_order", "id", plain),
-            FieldRule("asset_native_id", "asset.id", plain),
-            FieldRule("company", "company.name", plain),
-            FieldRule("cost_centre", "", plain, note=f"always {settings.maintenance_cost_centre}"),
-            FieldRule("currency", "", plain, note=f"always {settings.currency}"),
-            FieldRule("effective_date", "completed_at.datetime", date(), note="`completion_date.date` before 8.4"),
-            FieldRule("total", "cost", amount),
-        ]
-        maps.append(RecordMap("/maintenances", CostFields, cost, title="Maintenance", writes=False))
-    seen: Fields = [
-        FieldRule("asset_native_id", "item.id", text()),
-        FieldRule("audited_on", "action_date.datetime", date()),
-        FieldRule("location", "location.name", text(escaped=True)),
-        FieldRule("audited_by", "admin.id", text()),
-        FieldRule("result", "", text(), note="always VERIFIED"),
-    ]
-    place: Fields = [
-        FieldRule("code", "name", text(escaped=True)),
-        FieldRule("name", "name", text(escaped=True)),
-        FieldRule("parent", "parent.name", text(escaped=True)),
-        FieldRule("status", "", text(), note="always ACTIVE"),
-    ]
-    return [
-        *maps,
-        RecordMap("/reports/activity", AuditFields, seen, title="Audit", writes=False),
-        RecordMap("/locations", ReferenceFields, place, title="Location", writes=False),
-    ]

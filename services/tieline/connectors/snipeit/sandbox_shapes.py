@@ -12,6 +12,11 @@ from zoneinfo import ZoneInfo
 from tieline.connectors.kit.sandboxing.records import Row
 
 MAX_RESULTS = 500
+# The last five are the demo organisation's.
+LOCATIONS = (
+    *("Headquarters", "Laboratory", "Warehouse & Yard"),
+    *("BER-HQ", "BER-LAB", "HAM-PORT", "MUC-PLANT", "MUC-STORE"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Instance:
     """How one instance is set up."""
 
     custom_fields: Mapping[str, CustomField] = field(default_factory=lambda: DEFAULT_FIELDS)
+    locations: tuple[str, ...] = LOCATIONS
     is_continental: bool = False
     zone: ZoneInfo = ZoneInfo("UTC")  # noqa: RUF009  - frozen
     has_completion: bool = True

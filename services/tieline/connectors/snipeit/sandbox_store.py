@@ -34,19 +34,7 @@ SORTED_BY = frozenset({"id", "name", "asset_tag", "serial", "created_at", "updat
 FILTERS = ("asset_tag", "serial", "order_number", "location_id", "model_id", "company_id", "status_id")
 TEXTS = {"name": 255, "asset_tag": 255, "serial": 255, "order_number": 191}
 IDS = {"model_id": "model", "status_id": "statuslabel", "company_id": "company", "location_id": "location"}
-# The last five are the demo organisation's.
-LOCATIONS = (
-    "Headquarters",
-    "Laboratory",
-    "Warehouse & Yard",
-    "BER-HQ",
-    "BER-LAB",
-    "HAM-PORT",
-    "MUC-PLANT",
-    "MUC-STORE",
-)
 SEEDS: Mapping[str, tuple[dict[str, object], ...]] = {
-    "location": tuple({"name": name} for name in LOCATIONS),
     "company": ({"name": "1000"}, {"name": "2000"}, {"name": "ACME"}),
     "statuslabel": (
         {"name": "Pending", "type": "pending"},
@@ -90,7 +78,8 @@ class Store:
         self._having: dict[tuple[str, str], set[int]] = defaultdict(set)
         self._dice = Random(7)  # noqa: S311  - rows of equal time come in no order, repeatably
         with records.transaction():
-            for table, rows in SEEDS.items():
+            places: tuple[dict[str, object], ...] = tuple({"name": name} for name in instance.locations)
+            for table, rows in {**SEEDS, "location": places}.items():
                 for number, row in enumerate(rows, 1):
                     self.put(table, {"id": number, "created_at": clock(), "updated_at": clock(), **row})
 
