@@ -70,12 +70,13 @@ class Reply:
     body: bytes
     made_at: dt.datetime
     words: Words | None = None
+    writes: bool = False
 
     @property
     def record(self) -> Record:
-        """The document where it must be an object; raises ``Retryable`` if it is none."""
+        """The document where it must be an object; else raises ``Retryable``, of a write ``OutcomeUnknown``."""
         if not isinstance(self.document, Mapping):
-            raise Retryable("the answer is not a JSON object")
+            raise unusable("not a JSON object", writes=self.writes)
         return self.document
 
 
@@ -137,7 +138,7 @@ async def perform(api: Api, request: Request) -> Reply:
     document = _document(api, request, answer, is_success=is_success)
     words = api.errors.read(document) if isinstance(document, Mapping) else None
     made_at = http_date(answer.headers.get("date")) or api.clock()
-    reply = Reply(answer.status, answer.headers, document, answer.body, made_at, words)
+    reply = Reply(answer.status, answer.headers, document, answer.body, made_at, words, request.may_write)
     if answer.status in request.passed:
         return reply
     fault = judge(api.errors, answer.status, answer.headers, words, writes=request.may_write, clock=api.clock)

@@ -13,7 +13,7 @@ from tieline.connectors.kit.upsert import only_one
 from tieline.connectors.kit.verdicts import ErrorTable, Means, Rule, Words
 from tieline.connectors.snipeit.mapping import native_id, with_columns
 from tieline.connectors.snipeit.settings import Settings
-from tieline.kernel.errors import Retryable
+from tieline.kernel.errors import OutcomeUnknown
 
 HARDWARE, ITEM = "/api/v1/hardware", "/api/v1/hardware/{id}"
 MAINTENANCES, ACTIVITY, LOCATIONS = "/api/v1/maintenances", "/api/v1/reports/activity", "/api/v1/locations"
@@ -117,8 +117,8 @@ async def _names(records: AsyncIterator[Record]) -> AsyncIterator[tuple[str, str
 
 
 def made_id(reply: Reply) -> str:
-    """The id of what a creation made. Raises ``Retryable`` where the answer does not say; it is looked for then."""
+    """The id of what a creation made. Raises ``OutcomeUnknown`` where the answer does not say (Invariant 5)."""
     found = value_at(reply.record, "payload.id")
     if not isinstance(found, int):
-        raise Retryable("the answer to a creation names no id")
+        raise OutcomeUnknown("the answer to a creation names no id")
     return str(found)

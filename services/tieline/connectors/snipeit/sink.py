@@ -25,7 +25,7 @@ from tieline.kernel.book_records import BookFields
 from tieline.kernel.code_lists import SHARED, Codes
 from tieline.kernel.command_records import Command, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.digests import digest_fields
-from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable
+from tieline.kernel.errors import OutcomeUnknown, Rejected
 from tieline.kernel.protocols import Written
 
 _REFERENCES: Mapping[str, str] = {"location": "location", "company": "company", "physical_status": "status label"}
@@ -195,7 +195,7 @@ class SnipeItSink:
     async def _held(self, asset_id: str) -> Record:
         record = await self._client.asset(asset_id)
         if record is None:
-            raise Retryable(f"asset {asset_id} was written and is not there")
+            raise OutcomeUnknown(f"asset {asset_id} was written and is not there")
         return record
 
     def _reference(self, record: Record) -> str | None:

@@ -142,7 +142,7 @@ async def test_an_answer_that_is_no_json_is_handed_over_where_that_was_asked_for
     reply = await perform(server.api(), Request("POST", "/ws", content=b"<q/>", content_type="text/xml", is_json=False))
     assert (reply.body, reply.document) == (b"<soap/>", None)
     assert server.seen[0].headers["Content-Type"] == "text/xml"
-    with pytest.raises(Retryable, match="not a JSON object"):
+    with pytest.raises(OutcomeUnknown, match="not a JSON object"):
         _ = reply.record
 
 
@@ -154,6 +154,15 @@ async def test_our_credentials_go_to_the_endpoint_only(link: str) -> None:
     with pytest.raises(Stop, match="a link leads to"):
         await perform(server.api(), Request("GET", link))
     assert server.seen == []
+
+
+@pytest.mark.parametrize("body", [b"[]", b"null", b""])
+async def test_a_write_whose_answer_is_no_record_may_have_landed(body: bytes) -> None:
+    server = Server([httpx.Response(200, content=body)])
+    for asked, error in ((WRITE, OutcomeUnknown), (READ, Retryable)):
+        reply = await perform(server.api(), asked)
+        with pytest.raises(error, match="not a JSON object"):
+            _ = reply.record
 
 
 def test_an_id_cannot_lead_to_another_path() -> None:
