@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.parts.emptying import empty
 from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it ships no types
 
 from tieline.stack.parts import KafkaPart, RegistryPart, start_kafka, start_registry
@@ -58,6 +59,14 @@ def registry(registry_part: RegistryPart) -> str:
     """Address of a running registry, for a Confluent-compatible client."""
     assert registry_part.pid
     return registry_part.url
+
+
+@pytest.fixture
+def empty_kafka(kafka_part: KafkaPart) -> Iterator[KafkaPart]:
+    """The session's broker without a topic or a group but the broker's own, for a whole hub; not to be killed."""
+    empty(kafka_part.bootstrap)
+    yield kafka_part
+    empty(kafka_part.bootstrap)
 
 
 @pytest.fixture

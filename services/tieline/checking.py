@@ -23,6 +23,7 @@ from tieline.kernel.landscape import Landscape, is_secret, load_landscape, resol
 from tieline.kernel.manifests import manifest_of
 from tieline.kernel.privacy import custodians_of
 from tieline.kernel.shapes import shapes_of
+from tieline.kernel.yaml_reading import compose_yaml
 
 ReadSettings = Callable[[str, Mapping[str, object]], object]
 _SETTING = re.compile(r"(?:^|[\s;.])(?P<path>[a-z][a-z0-9_]*(?:\.[A-Za-z0-9_-]+)*): ")
@@ -185,7 +186,7 @@ def _setting_in(message: str, system: str) -> tuple[str, ...]:
 
 def line_of(path: Path, keys: tuple[int | str, ...]) -> int:
     """Line of the deepest of these nested keys (places of a list from 0) that the file has, counted from 1."""
-    line, node = 1, yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    line, node = 1, compose_yaml(path.read_text(encoding="utf-8"))
     for key in keys:
         if isinstance(node, yaml.SequenceNode) and isinstance(key, int) and key < len(node.value):
             node = node.value[key]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from confluent_kafka import KafkaError, KafkaException
-from rich.console import Console
 
+from tieline.kernel.disk import why_no_room
 from tieline.kernel.errors import Stop, TielineError
 from tieline.kernel.telemetry import configure_logging
 from tieline.rooms import Rooms
@@ -139,7 +140,9 @@ def reconcile_run(
     Also compares an ERP's assets with its control accounts, where the landscape names them, and its schedules with the
     reference; a schedule that differs is reported and is no drift.
     """
-    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from rich.console import Console  # noqa: PLC0415  - each command loads only what it needs
+
+    from tieline.reconciliation import commands  # noqa: PLC0415  - as above
     from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
 
     hub = open_reconciliation(open_hub(landscape))
@@ -149,7 +152,9 @@ def reconcile_run(
 @reconcile.command("report")
 def reconcile_report(landscape: LandscapeOption = DEFAULT_LANDSCAPE, *, json: JsonOption = False) -> None:
     """Print the last run and what is still open; reads nothing back."""
-    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from rich.console import Console  # noqa: PLC0415  - each command loads only what it needs
+
+    from tieline.reconciliation import commands  # noqa: PLC0415  - as above
     from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
 
     hub = open_reconciliation(open_hub(landscape))
@@ -169,7 +174,9 @@ def reconcile_repair(
     json: JsonOption = False,
 ) -> None:
     """Run, then show how the differences would be repaired; with --apply and the plan's hash, do it."""
-    from tieline.reconciliation import commands  # noqa: PLC0415  - each command loads only what it needs
+    from rich.console import Console  # noqa: PLC0415  - each command loads only what it needs
+
+    from tieline.reconciliation import commands  # noqa: PLC0415  - as above
     from tieline.wiring import open_hub, open_reconciliation  # noqa: PLC0415  - as above
 
     hub = open_reconciliation(open_hub(landscape))
@@ -197,15 +204,26 @@ def main() -> None:
     try:
         app()
     except Stop as stop:
-        print(f"tieline: {stop}", file=sys.stderr)
+        _tell(str(stop))
         raise SystemExit(1) from None
     except TielineError as error:
-        print(f"tieline: {type(error).__name__}: {error}", file=sys.stderr)
+        _tell(f"{type(error).__name__}: {error}")
+        raise SystemExit(1) from None
+    except OSError as error:
+        if (full := why_no_room(error)) is None:
+            raise
+        place = error.filename or "what the command was writing"
+        _tell(f"{place}: {full}; free space and start it again. What the hub knows is in Kafka: nothing of it is lost")
         raise SystemExit(1) from None
     except KafkaException as error:
         why = error.args[0].str() if error.args and isinstance(error.args[0], KafkaError) else str(error)
-        print(f"tieline: Kafka does not answer as it should: {why}; see kafka in the landscape", file=sys.stderr)
+        _tell(f"Kafka does not answer as it should: {why}; see kafka in the landscape")
         raise SystemExit(1) from None
+
+
+def _tell(sentence: str) -> None:
+    with suppress(OSError):  # where standard error is what is full, the exit code has to do
+        print(f"tieline: {sentence}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

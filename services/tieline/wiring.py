@@ -10,23 +10,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from inspect import signature
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from tieline.accounts import part_of
-from tieline.depreciation.dialects import Dialect
 from tieline.kernel import broker
-from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.clock import utc_now
 from tieline.kernel.code_lists import codes_of
 from tieline.kernel.codecs import Codec, ConfluentSchemaIds
 from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.correspondence import RECORDS
 from tieline.kernel.declarations import Topic, topics_for
-from tieline.kernel.delivering import DeliveryLoop
 from tieline.kernel.error_policies import policies_of
 from tieline.kernel.errors import Stop
 from tieline.kernel.exposing import serve_metrics
-from tieline.kernel.kafka_log import KafkaLog
 from tieline.kernel.landscape import Landscape, Mode, load_landscape, resolve_settings
 from tieline.kernel.manifests import Held, manifest_of
 from tieline.kernel.metering import announce_flows, announce_retention, follow_account
@@ -34,14 +30,19 @@ from tieline.kernel.privacy import custodians_of
 from tieline.kernel.producing import Writer
 from tieline.kernel.protocols import Connector
 from tieline.kernel.quotas import Caller
-from tieline.kernel.receiving import WebhookServer
 from tieline.kernel.records import Outbound
 from tieline.kernel.retention import retention_secs
 from tieline.kernel.shapes import shapes_of
+from tieline.kernel.sweeping import sweeping
 from tieline.kernel.telemetry import Log
 from tieline.kernel.topic_names import commands_of
-from tieline.processors.wiring import build_processor
-from tieline.reconciliation import running as reconciling
+
+if TYPE_CHECKING:  # of the rooms each command loads only its own
+    from tieline.depreciation.dialects import Dialect
+    from tieline.kernel.capturing import SourceLoop
+    from tieline.kernel.delivering import DeliveryLoop
+    from tieline.kernel.receiving import WebhookServer
+    from tieline.reconciliation import running as reconciling
 
 POLL_SECS = 0.2
 
@@ -120,6 +121,8 @@ def held_fields(landscape: Landscape) -> dict[str, frozenset[str]]:
 
 def dialects_of(landscape: Landscape) -> dict[str, Dialect]:
     """How each system's own schedules count, where its connector's manifest says so."""
+    from tieline.depreciation.dialects import Dialect  # noqa: PLC0415  - each command loads only what it needs
+
     said = {name: _objects(system.connector).get("book") for name, system in landscape.systems.items()}
     return {name: Dialect(book.dialect) for name, book in said.items() if book is not None and book.dialect}
 
@@ -133,6 +136,9 @@ def _objects(connector: str) -> Mapping[str, Held]:
 
 def open_reconciliation(hub: Hub) -> reconciling.Hub:
     """What the reconciliation room works with."""
+    from tieline.kernel.kafka_log import KafkaLog  # noqa: PLC0415  - as above
+    from tieline.reconciliation import running as reconciling  # noqa: PLC0415  - as above
+
     return reconciling.Hub(
         log=KafkaLog(hub.landscape.kafka, hub.codec),
         publish=lambda outbounds: publish_once(hub, "reconciliation", outbounds),
@@ -144,6 +150,8 @@ def open_reconciliation(hub: Hub) -> reconciling.Hub:
 
 def run_processor(hub: Hub, name: str) -> None:
     """Run identify, accept or route until the process is told to stop. Raises ``Stop`` when it must not go on."""
+    from tieline.processors.wiring import build_processor  # noqa: PLC0415  - as above
+
     runtime = hub.runtime(name, _stop_signal())
     loop = TransactionalLoop(build_processor(name, hub.landscape, utc_now), runtime)
     with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):
@@ -152,6 +160,8 @@ def run_processor(hub: Hub, name: str) -> None:
 
 def run_source(hub: Hub, system: str) -> None:
     """Run the source side of one system, with its webhook receiver, until told to stop."""
+    from tieline.kernel.capturing import SourceLoop  # noqa: PLC0415  - as above
+
     name = f"source-{system}"
     # Only a source holds the key: behind it there are pseudonyms.
     custodians = custodians_of(hub.landscape, hub.path.parent)
@@ -159,14 +169,20 @@ def run_source(hub: Hub, system: str) -> None:
     connector = hub.connect(system, Caller.SOURCE)
     follow_account(runtime.metrics, name, system, connector)
     loop = SourceLoop(system, connector, hub.landscape.systems[system].poll_interval_secs, runtime)
-    host = os.environ.get("TIELINE_WEBHOOK_HOST", "127.0.0.1")  # a container must listen beyond its own loopback
-    server = WebhookServer(connector.webhook, loop.webhooks, runtime.log, host=host) if connector.webhook else None
+    server = None
+    if connector.webhook:
+        from tieline.kernel.receiving import WebhookServer  # noqa: PLC0415  - as above
+
+        host = os.environ.get("TIELINE_WEBHOOK_HOST", "127.0.0.1")  # a container must listen beyond its own loopback
+        server = WebhookServer(connector.webhook, loop.webhooks, runtime.log, host=host)
     with serve_metrics(hub.landscape, name, runtime.metrics, runtime.log):
         _run(loop, runtime, server)
 
 
 def run_sink(hub: Hub, system: str) -> None:
     """Run the sink side of one system until told to stop."""
+    from tieline.kernel.delivering import DeliveryLoop  # noqa: PLC0415  - as above
+
     name = f"sink-{system}"
     runtime = hub.runtime(name, _stop_signal())
     connector = hub.connect(system, Caller.SINK)
@@ -188,8 +204,14 @@ def _run(
         if server is not None:
             server.start()
         runtime.log.info("started")
-        while not runtime.stopping():
-            loop.run_once(POLL_SECS)
+        with sweeping() as sweep:
+            while not runtime.stopping():
+                loop.run_once(POLL_SECS)
+                sweep()
+    except Stop as stop:
+        more = {"trouble": stop.trouble} if stop.trouble else {}
+        runtime.log.warning("ended", why=str(stop), **more)
+        raise
     finally:
         if server is not None:
             server.close()

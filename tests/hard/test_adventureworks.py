@@ -205,8 +205,8 @@ class Office:
 
 
 @pytest.fixture
-def estate(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Estate]:
-    with start_estate(tmp_path / "estate", own_kafka, registry_part) as estate:
+def estate(tmp_path: Path, empty_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Estate]:
+    with start_estate(tmp_path / "estate", empty_kafka, registry_part) as estate:
         yield estate
 
 

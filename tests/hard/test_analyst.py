@@ -90,15 +90,15 @@ def reports() -> list[Report]:
 
 
 @pytest.fixture
-def hub(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Hub]:
+def hub(tmp_path: Path, empty_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Hub]:
     """A hub where identify and accept have handled the reports."""
     landscape = yaml.safe_load(DEMO_LANDSCAPE.read_text(encoding="utf-8"))
-    landscape["kafka"]["bootstrap_servers"] = own_kafka.bootstrap
+    landscape["kafka"]["bootstrap_servers"] = empty_kafka.bootstrap
     landscape["registry"]["url"] = registry_part.url
     path = tmp_path / "landscape.yaml"
     path.write_text(yaml.safe_dump(landscape), encoding="utf-8")
     made = open_hub(path)
-    admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap})
+    admin = AdminClient({"bootstrap.servers": empty_kafka.bootstrap})
     with SchemaRegistryClient({"url": registry_part.url}) as client:
         apply(plan(made.landscape, admin, client), admin, client)
     # One by one: reports of different systems have no order among themselves.

@@ -81,14 +81,14 @@ class FamilyEstate(Estate):
 
 
 @pytest.fixture
-def estate(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[FamilyEstate]:
+def estate(tmp_path: Path, empty_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[FamilyEstate]:
     folder = tmp_path / "estate"
     folder.mkdir()
     with ExitStack() as stack:
         tryton = stack.enter_context(start_tryton(folder / "tryton"))
         unio24 = stack.enter_context(start_unio24(folder / "unio24"))
         shop = stack.enter_context(start_unio24(folder / "shop"))
-        running = FamilyEstate(folder, own_kafka, registry_part, tryton, unio24, shop=shop)
+        running = FamilyEstate(folder, empty_kafka, registry_part, tryton, unio24, shop=shop)
         stack.callback(running.stop)
         running.start()
         yield running

@@ -112,15 +112,15 @@ class Site:
 
 
 @pytest.fixture
-def site(elsewhere: Elsewhere, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Site]:
+def site(elsewhere: Elsewhere, empty_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Site]:
     with start_unio24(elsewhere.folder / "unio24") as unio24:
         path = elsewhere.folder / "landscape.yaml"
-        path.write_text(yaml.safe_dump(landscape_of(own_kafka, registry_part, unio24)), encoding="utf-8")
+        path.write_text(yaml.safe_dump(landscape_of(empty_kafka, registry_part, unio24)), encoding="utf-8")
         (elsewhere.folder / "unio24.profile.yaml").write_text(PROFILE.read_text(encoding="utf-8"), encoding="utf-8")
         secrets = {"token": TOKEN, "webhook": WEBHOOK_SECRET, "tryton": "not used here"}
         for name, value in secrets.items():
             (elsewhere.folder / f"{name}.secret").write_text(value, encoding="utf-8")
-        yield Site(path, own_kafka, unio24)
+        yield Site(path, empty_kafka, unio24)
 
 
 def landscape_of(kafka: KafkaPart, registry: RegistryPart, unio24: Unio24Part) -> Mapping[str, object]:

@@ -31,6 +31,7 @@ from tieline.kernel.consuming import Runtime, TransactionalLoop
 from tieline.kernel.declarations import topics_for
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.producing import Writer
+from tieline.kernel.sweeping import sweeping
 from tieline.kernel.telemetry import Log as Telemetry
 from tieline.processors.wiring import build_processor
 from tieline.synthetic.estate import landscape_text
@@ -57,6 +58,8 @@ class Bench:
     plan: Landscape
     secs: dict[str, float]
     handled: dict[str, int]
+    sweep: Callable[[], None]
+    """What a process does after each turn."""
 
     def start(self, name: str) -> TransactionalLoop:
         """A processor, as it starts: with its tables read."""
@@ -75,10 +78,11 @@ class Bench:
                 while count := loop.run_once(0.0):
                     moved += count
                     self.handled[name] += count
+                    self.sweep()
                 self.secs[name] += time.process_time() - began
 
 
-def open_bench() -> Bench:
+def open_bench(sweep: Callable[[], None]) -> Bench:
     """The synthetic organisation's landscape over an empty log."""
     plan = Landscape.model_validate(yaml.safe_load(landscape_text()))
     topics = {topic.name: topic for topic in topics_for(plan)}
@@ -87,7 +91,7 @@ def open_bench() -> Bench:
     runtime = Runtime(
         plan.kafka, Codec(topics, Ids(topics)), partitions, cast("Telemetry", Notes()), lambda: False, now
     )
-    return Bench(log, runtime, plan, dict.fromkeys(STAGES, 0.0), dict.fromkeys(STAGES, 0))
+    return Bench(log, runtime, plan, dict.fromkeys(STAGES, 0.0), dict.fromkeys(STAGES, 0), sweep)
 
 
 def tell_year(bench: Bench, shape: Shape) -> int:
@@ -111,12 +115,13 @@ def tell_year(bench: Bench, shape: Shape) -> int:
 @contextmanager
 def opened() -> Iterator[Bench]:
     """A bench in the broker's place."""
-    bench = open_bench()
-    with (
-        mock.patch.object(broker, "Consumer", bench.log.open_consumer),
-        mock.patch.object(broker, "Producer", bench.log.open_producer),
-    ):
-        yield bench
+    with sweeping() as sweep:
+        bench = open_bench(sweep)
+        with (
+            mock.patch.object(broker, "Consumer", bench.log.open_consumer),
+            mock.patch.object(broker, "Producer", bench.log.open_producer),
+        ):
+            yield bench
 
 
 def measure(shape: Shape) -> None:

@@ -247,14 +247,14 @@ def start_part(name: str, folder: Path, landscape: Path) -> Part:
 
 
 @pytest.fixture
-def line(tmp_path: Path, own_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Line]:
+def line(tmp_path: Path, empty_kafka: KafkaPart, registry_part: RegistryPart) -> Iterator[Line]:
     from confluent_kafka.admin import AdminClient  # noqa: PLC0415  - only this fixture applies topics by hand
     from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415  - as above
 
     with start_unio24(tmp_path / "unio24") as unio24:
-        path = write_landscape(tmp_path, own_kafka, registry_part, unio24)
+        path = write_landscape(tmp_path, empty_kafka, registry_part, unio24)
         hub = open_hub(path)
-        admin = AdminClient({"bootstrap.servers": own_kafka.bootstrap})
+        admin = AdminClient({"bootstrap.servers": empty_kafka.bootstrap})
         with SchemaRegistryClient({"url": registry_part.url}) as client:
             apply(plan(hub.landscape, admin, client), admin, client)
         journal, parts = Journal(unio24), {}

@@ -18,7 +18,8 @@ from tests.simulation.log import Killed, Log
 from tests.simulation.systems import Api, System
 from tests.simulation.virtual_time import VirtualTime, virtual_runner
 
-from tieline.kernel import broker, calling, capturing, consuming, delivering, metering, positions
+from tieline.kernel import broker, calling, capturing, consuming, delivering, metering, positions, vetting
+from tieline.kernel import metrics as metrics_module
 from tieline.kernel.capturing import SourceLoop
 from tieline.kernel.codecs import Codec
 from tieline.kernel.consuming import Runtime, TransactionalLoop
@@ -248,7 +249,9 @@ def estate(seed: int, **chances: float) -> Iterator[Estate]:
     codec = Codec(topics, ids)
     metrics = Metrics()
     told = cast("Telemetry", notes)
-    runtime = Runtime(plan.kafka, codec, partitions, told, lambda: False, time.now, metrics=metrics, trial=in_process)
+    runtime = Runtime(
+        plan.kafka, codec, partitions, told, lambda: False, time.hub_now, metrics=metrics, trial=in_process
+    )
     random.seed(seed)  # the kernel's own jitter
     make: dict[str, Callable[[], Loop]] = {
         name: partial(_processor, name, plan, runtime, dice.randbytes) for name in ("identify", "accept", "route")
@@ -260,7 +263,7 @@ def estate(seed: int, **chances: float) -> Iterator[Estate]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(broker, "Consumer", log.open_consumer)
         patch.setattr(broker, "Producer", log.open_producer)
-        for module in (broker, calling, consuming, delivering, capturing, metering, positions):
+        for module in (broker, calling, consuming, delivering, capturing, metering, metrics_module, positions, vetting):
             patch.setattr(module, "time", time)
         patch.setattr(asyncio, "Runner", virtual_runner(time, opened))
         try:

@@ -16,6 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID, KafkaError, KafkaE
 
 from tieline.kernel.partitioning import partition_of
 
+MAX_NOTE_BYTES = 4096
 Where = tuple[str, int]
 Content = tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]
 """Key, value and headers."""
@@ -70,6 +71,8 @@ class Log:
     now_ms: Callable[[], int] = lambda: 0
     records: dict[Where, list[Message | None]] = field(default_factory=dict)
     committed: dict[tuple[str, Where], int] = field(default_factory=dict)
+    notes: dict[tuple[str, Where], str] = field(default_factory=dict)
+    """Metadata of positions: each commit of a position replaces it, with nothing if it brings none."""
     epochs: dict[str, int] = field(default_factory=dict)
     firsts: dict[Where, int] = field(default_factory=dict)
     fences_writes: bool = False
@@ -141,6 +144,9 @@ class Consumer:
     def resume(self, wanted: Sequence[TopicPartition]) -> None:
         self._paused -= {(tp.topic, tp.partition) for tp in wanted}
 
+    def unassign(self) -> None:
+        self._positions = {}
+
     def poll(self, timeout: float) -> Message | None:
         found = self.consume(1, timeout)
         return found[0] if found else None
@@ -174,11 +180,12 @@ class Consumer:
 
     def committed(self, wanted: Sequence[TopicPartition], timeout: float) -> list[TopicPartition]:
         del timeout
-        known = self._log.committed
-        return [
-            TopicPartition(tp.topic, tp.partition, known.get((self._group, (tp.topic, tp.partition)), OFFSET_INVALID))
-            for tp in wanted
-        ]
+        found = []
+        for tp in wanted:
+            which = (self._group, (tp.topic, tp.partition))
+            offset = self._log.committed.get(which, OFFSET_INVALID)
+            found.append(TopicPartition(tp.topic, tp.partition, offset, metadata=self._log.notes.get(which, "")))
+        return found
 
     def list_topics(self, timeout: float) -> Any:
         del timeout
@@ -226,6 +233,7 @@ class Producer:
         self._open = False
         self._written: list[tuple[Where, Content]] = []
         self._offsets: dict[tuple[str, Where], int] = {}
+        self._notes: dict[tuple[str, Where], str] = {}
 
     def init_transactions(self, timeout: float) -> None:
         del timeout
@@ -236,7 +244,7 @@ class Producer:
     def begin_transaction(self) -> None:
         assert not self._open, "a transaction is open already"
         self._open = True
-        self._written, self._offsets = [], {}
+        self._written, self._offsets, self._notes = [], {}, {}
 
     def produce(
         self,
@@ -264,6 +272,8 @@ class Producer:
         del timeout
         self._log.point(f"{self._id}:offsets")
         self._offsets |= {(group, (tp.topic, tp.partition)): tp.offset for tp in offsets}
+        self._notes |= {(group, (tp.topic, tp.partition)): tp.metadata or "" for tp in offsets}
+        assert all(len(note) <= MAX_NOTE_BYTES for note in self._notes.values()), "offset.metadata.max.bytes"
 
     def commit_transaction(self, timeout: float) -> None:
         del timeout
@@ -276,6 +286,7 @@ class Producer:
         for where in touched:
             self._log.at(where).append(None)
         self._log.committed.update(self._offsets)
+        self._log.notes.update(self._notes)
         self._open = False
         self._log.point(f"{self._id}:after-commit")
 

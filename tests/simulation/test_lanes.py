@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
@@ -17,7 +19,7 @@ from tieline.kernel import delivering, intake
 from tieline.kernel.asset_records import PhysicalStatus
 from tieline.kernel.command_records import Command, CommandSettled, SettledAs, WriteAsset
 from tieline.kernel.delivering import DeliveryLoop
-from tieline.kernel.errors import Stop
+from tieline.kernel.errors import Rejected, Stop
 from tieline.kernel.protocols import Sink, Written
 from tieline.kernel.records import Typed
 
@@ -254,6 +256,7 @@ def test_a_parked_key_that_is_read_again_has_the_letters_it_had_and_is_not_coale
         waiting = len(hub.log.all_of(letters))
         assert waiting == 3
         del hub.running[SINK]
+        hub.log.notes.clear()  # as beside a position of before there were notes
         watched.written.clear()
         hub.rest()
         assert len({m.value() for m in hub.log.all_of(letters)}) == waiting, "no letter of another command"
@@ -283,6 +286,66 @@ def test_what_a_person_has_discarded_stands_for_nothing() -> None:
         hub.rest()
         assert [version for _, version in watched.written] == [body.dispatch.version]
         assert held(hub, 0) == "L1"
+
+
+def letters_ahead(hub: Estate, slow: Message) -> list[tuple[int, int]]:
+    """What became letters in the partition of a command at work: offset of each and how often, its own left out."""
+    found = Counter(int(dict(m.headers())["tl_offset"]) for m in hub.log.all_of(f"hub.{SINK}.dead-letter.v1"))
+    assert hub.log.committed[f"tieline.{SINK}", slow.at] <= slow.offset(), "the command at work holds the position"
+    return sorted(found.items())
+
+
+def test_what_cannot_be_read_behind_a_call_at_work_is_one_letter_however_often_the_process_starts() -> None:
+    with estate(1) as hub:
+        watch(hub, is_thing(0))
+        create(hub, 0)
+        hand_on(hub)
+        slow = next(m for m in hub.log.all_of(COMMANDS) if b"S0" in (m.value() or b""))
+        unreadable = [hub.log.append(slow.at, (b"K", b"no command", ())) for _ in range(3)]
+        for _ in range(4):
+            for _ in range(4):
+                hub.step(SINK)
+            del hub.running[SINK]  # killed after the letters, before the call has ended
+        assert letters_ahead(hub, slow) == [(offset, 1) for offset in unreadable]
+        unreadable.append(hub.log.append(slow.at, (b"K", b"no command", ())))
+        for _ in range(4):
+            hub.step(SINK)
+        assert letters_ahead(hub, slow) == [(offset, 1) for offset in unreadable], "a new one is one, too"
+        watched = cast("partial[DeliveryLoop]", hub.make[SINK]).args[1]
+        watched.hold = lambda _: 0.0
+        del hub.running[SINK]
+        hub.rest()
+        assert waits(hub) == 0
+        assert not any(hub.log.notes.values()), "the positions have passed them all"
+        assert len(hub.log.all_of(f"hub.{SINK}.dead-letter.v1")) == 4
+
+
+def test_a_refused_command_and_what_waits_behind_it_are_one_letter_each_when_they_are_read_again() -> None:
+    with estate(1) as hub:
+        watched, slow_id, refused_id = neighbours(hub)
+        write = watched.sink.write
+        refused: list[int] = []
+
+        async def refuse(command: Command, native_id: str | None) -> Written:
+            if isinstance(command, WriteAsset) and command.fields.serial_number == serial_of(hub, refused_id):
+                refused.append(command.dispatch.version)
+                raise Rejected("no")
+            return await write(command, native_id)
+
+        watched.sink = cast("Sink", SimpleNamespace(write=refuse, read_back=watched.sink.read_back))
+        hub.systems[AM].edit(slow_id, location="SLOW")
+        hand_on(hub)
+        edit(hub, refused_id, 3)
+        for _ in range(8):
+            hub.step(SINK)
+        letters = Counter(dict(m.headers())["tl_offset"] for m in hub.log.all_of(f"hub.{SINK}.dead-letter.v1"))
+        assert len(letters) >= 1
+        del hub.running[SINK]
+        hub.rest()
+        again = Counter(dict(m.headers())["tl_offset"] for m in hub.log.all_of(f"hub.{SINK}.dead-letter.v1"))
+        assert again == letters
+        assert set(again.values()) == {1}
+        assert len(refused) == 1, "nobody has decided about it, so it is not tried again"
 
 
 def test_a_process_that_is_stopped_writes_the_outcome_of_what_is_at_work() -> None:

@@ -16,6 +16,8 @@ class VirtualTime:
 
     def __init__(self) -> None:
         self._now_secs = 0.0
+        self.wrong_by = dt.timedelta(0)
+        """How far the hub's wall clock is ahead; its monotonic clock, and the systems' clocks, never are."""
         self.meanwhile: Callable[[], None] = lambda: None
         """What the world does while somebody waits."""
 
@@ -29,12 +31,16 @@ class VirtualTime:
         self.meanwhile()
 
     def now(self) -> dt.datetime:
-        """The wall clock (UTC)."""
+        """The time (UTC), as the systems know it."""
         return START + dt.timedelta(seconds=self._now_secs)
+
+    def hub_now(self) -> dt.datetime:
+        """The wall clock of the machine that the hub runs on (UTC)."""
+        return self.now() + self.wrong_by
 
     def now_ms(self) -> int:
         """The same as Kafka writes it beside each record."""
-        return round(self.now().timestamp() * 1000)
+        return round(self.hub_now().timestamp() * 1000)
 
 
 class _JumpingSelector(selectors.DefaultSelector):

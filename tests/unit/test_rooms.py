@@ -34,7 +34,9 @@ def test_the_command_line_starts_without_loading_a_room() -> None:
     assert done.stdout.split() == [
         "tieline.cli",
         "tieline.kernel",
+        "tieline.kernel.disk",
         "tieline.kernel.errors",
         "tieline.kernel.telemetry",
+        "tieline.kernel.troubles",
         "tieline.rooms",
     ]

@@ -10,6 +10,7 @@ from tieline.catalogue.contracts import render_contracts
 from tieline.catalogue.inputs import Inputs
 from tieline.catalogue.page import render_catalogue
 from tieline.kernel.connectors_page import render_connectors
+from tieline.kernel.disk import writing
 from tieline.kernel.topics_page import render_topics_page
 
 CONTRACTS = "contracts"
@@ -38,8 +39,9 @@ def write(folder: Path, wanted: Mapping[str, str]) -> None:
     for name in _left_over(folder, wanted):
         (folder / name).unlink()
     for name, text in wanted.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
+        with writing(folder / name, "free space and run the command again"):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
 
 
 def _left_over(folder: Path, wanted: Mapping[str, str]) -> set[str]:

@@ -48,6 +48,7 @@ class Day:
         self._console = console
         self._mark = f"DAY-{secrets.token_hex(3).upper()}"  # each walk buys a thing of its own
         self._step = 0
+        self._order_line = 0
         self._record = ""
         self._number = ""
 
@@ -75,7 +76,8 @@ class Day:
         ]
         order, line_ids = self._people.accountant.order("Blue River Computers", ORDERED_ON, lines)
         self._people.accountant.approve(order)
-        ref = f"{self._people.erp}/{line_ids[0]}/1"
+        self._order_line = line_ids[0]
+        ref = f"{self._people.erp}/{self._order_line}/1"
         am, erp = self._watcher.until(
             "asset management knows what was ordered",
             lambda am, erp: (
@@ -92,7 +94,14 @@ class Day:
         )
 
     def _put_in_service(self) -> None:
-        self._begin("Put in service", "It arrived. The facility manager enters its serial number and puts it in use.")
+        self._begin(
+            "Put in service",
+            "It arrives, and the accountant receives it. The facility manager enters its serial number and puts it in "
+            "use.",
+        )
+        self._people.accountant.receive(self._order_line, SERVED_ON)
+        # First here, then in use: once the ERP runs the asset, its purchase date is an accountant's to correct.
+        self._watcher.until("asset management knows that it arrived", self._not_received)
         self._people.manager.edit(
             int(self._record),
             status="in_use",
@@ -112,6 +121,10 @@ class Day:
             "at the record in asset management.",
             f"{self._look_at_record()}/finance/main",
         )
+
+    def _not_received(self, am: Side, _erp: Side) -> list[str]:
+        day = am.assets[self._record].acquisition_date
+        return [] if day == SERVED_ON else [f"its date of acquisition is {day}, not {SERVED_ON}"]
 
     def _move(self) -> None:
         self._begin("A move", "It goes to the laboratory, for another cost centre.")

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from tieline.connectors.tryton import demo as tryton_user
 from tieline.connectors.tryton.client import TrytonClient
 from tieline.connectors.tryton.demo import Bought
+from tieline.connectors.tryton.demo_purchasing import receive_goods
 from tieline.connectors.tryton.settings import TrytonSettings
 from tieline.connectors.tryton.settings import read_settings as read_tryton
 from tieline.connectors.unio24.demo import Unio24User
@@ -62,6 +63,10 @@ class Accountant:
     def confirm(self, order: int) -> None:
         """Confirm a quoted order."""
         self._run(tryton_user.confirm_order(self._client, order))
+
+    def receive(self, order_line: int, day: dt.date) -> None:
+        """Receive all that is open of an order line, on a supplier's shipment."""
+        self._run(receive_goods(self._client, order_line, day=day))
 
     def book(
         self, asset_class: str, value: Decimal, start: dt.date, comment: str, *, purchase_line: int | None = None

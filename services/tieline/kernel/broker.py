@@ -19,6 +19,7 @@ from confluent_kafka import (
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.records import HEADERS_UNREADABLE, Inbound
+from tieline.kernel.troubles import Trouble
 
 CALL_TIMEOUT_SECS = 30.0
 # Shorter than the broker's default of a minute: a killed process's open transaction hides what others wrote behind it.
@@ -163,7 +164,8 @@ def end_offsets(kafka: Kafka, topics: Iterable[str], *, stable: bool = False) ->
 def to_inbound(message: Message) -> Inbound:
     """Our view of a client's message."""
     try:
-        headers = tuple((str(pair[0]), _bytes(pair[1]) or b"") for pair in (message.headers() or ()))
+        given = message.headers() or ()
+        headers = tuple([(str(p[0]), p[1] if isinstance(p[1], bytes) else _bytes(p[1]) or b"") for p in given])
     except UnicodeDecodeError:
         headers = ((HEADERS_UNREADABLE, b""),)  # the client reads names as UTF-8 and gives none of them if one is not
     return Inbound(
@@ -186,7 +188,8 @@ def check_message(message: Message) -> bool:
     if code in {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}:  # noqa: SLF001  - the client's own name
         raise Stop(
             f"gap: {message.topic()}/{message.partition()}: the position is no longer in the log ({error.str()}). "
-            f"{GAP_REMEDY}"
+            f"{GAP_REMEDY}",
+            trouble=str(Trouble.GAP),
         )
     if code in {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}:  # noqa: SLF001  - the client's own name
         raise Stop(f"topic {message.topic()} does not exist; run: tieline topics apply")

@@ -53,7 +53,7 @@ class Calls:
         self._at_work: dict[asyncio.Task[None], Task] = {}
         self._confirmed_at = NEVER
         self._gate = Gate(time.monotonic, tell=self._tell_pause)
-        target.retrying(lambda: self._gate.retrying_keys)
+        target.retrying(lambda: self._gate.retrying_keys, self._gate.spent_secs, self._gate.rest_secs)
 
     def __len__(self) -> int:
         return len(self._at_work)
@@ -177,7 +177,8 @@ class Calls:
     def _tell_pause(self, why: Exception | None) -> None:
         if why is not None:
             self._target.paused()
-            self._log.warning("target-paused", why=str(why)[:300], waiting=len(self))
+            next_secs = round(self._gate.rest_secs(), 1)
+            self._log.warning("target-paused", why=str(why)[:300], waiting=len(self), next_call_secs=next_secs)
         else:
             self._target.answered()
             self._log.info("target-resumed")

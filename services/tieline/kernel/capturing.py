@@ -157,6 +157,7 @@ class SourceLoop:
         self._failures = 0
         self.webhooks: queue.Queue[tuple[str, str]] = queue.Queue(MAX_WEBHOOKS_WAITING)
         self._source.announced(self.webhooks.qsize)
+        self._source.planned(lambda: max(0.0, self._due_at - time.monotonic()))
 
     def start(self) -> None:
         """Fence predecessors and take up the position. Blocks until the broker answers."""
@@ -205,15 +206,16 @@ class SourceLoop:
         try:
             if time.monotonic() >= self._due_at:
                 self._capture_all()
+                self._failures = 0  # not where it was not due: the pause would never grow
             self._capture_announced()
-            self._failures = 0
         except (Unavailable, Retryable, OutcomeUnknown, Rejected) as error:
             # A read that the system turns down is no record's fault either: records are judged when they are mapped.
-            self._runtime.log.warning("source-unavailable", why=str(error)[:300])
             self._source.failed()
             pause_secs = PAUSES_SECS[min(self._failures, len(PAUSES_SECS) - 1)]
+            pause_secs = max(pause_secs, getattr(error, "retry_after_secs", None) or 0.0)
             self._failures += 1
-            self._due_at = time.monotonic() + max(pause_secs, getattr(error, "retry_after_secs", None) or 0.0)
+            self._due_at = time.monotonic() + pause_secs
+            self._runtime.log.warning("source-unavailable", why=str(error)[:300], next_read_secs=round(pause_secs, 1))
 
     def _capture_all(self) -> None:
         # The first read fetches everything there is: much, and in nobody's way.

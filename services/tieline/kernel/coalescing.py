@@ -1,75 +1,100 @@
-"""Which of the versions that wait for one record need not be written, because the newest one says all of it. Pure.
+"""Which of the versions that wait for one record need not be written, because a newer one says all of it. Pure.
 
-Rule: of the commands that wait next to each other at the head of a lane, the first up to some newer one are passed over
-for that newer one, if it says something of every field that any of them says something of. It is sent as it was
-recorded, never widened: what is sent is what its record, its dead letter and a replay of it say. A newest version that
-says less than an older one (its target has spoken meanwhile; a word that is put back to its origin) is therefore no
-stand-in, and the older one is written for itself, in order.
+Rule: a newer command stands for older ones of its record if it says something of every field that any of them says
+something of. It is sent as it was recorded, never widened: what is sent is what its record, its dead letter and a
+replay of it say. A newest version that says less than an older one (its target has spoken meanwhile; a word that is put
+back to its origin) is therefore no stand-in, and the older one is written for itself, in order.
 
 - Of an asset: a field is said that is writable and has a value or is cleared. Any other field without a value says
   nothing, so that a value known to an older version only is not lost.
-- Of a book: the whole of it; the same book only.
+- Of a book, and of a record of a declared family: the whole of it; the same one only.
 - Without writable fields a command only makes a record that is not there yet; it is written for itself.
-- A repair, a document (costs, removal), a record of a declared family and another record's command end the run: they
-  are neither passed over nor stand for others, and nothing behind them is looked at.
+- A repair and a document (costs, removal) are neither passed over nor stand for others.
 - The newer one must be of a higher version, and know the same record of the target wherever the older one knows one.
 
-What a person or an earlier attempt has a hand in is not coalesced either: the loop leaves out replays, keys that are
-parked, and what was begun (Invariant 5).
+The rule is asked twice: of what waits next to each other at the head of a lane (``count_passed_over``; another record's
+command and a declared family's, which nobody has asked to be passed over, end the run there), and, where the flow's
+policy is skip-if-newer, of what waits as letters behind one that failed (kernel/parking.py).
+
+What a person or an earlier attempt has a hand in is not coalesced in a lane either: the loop leaves out replays, keys
+that are parked, and what was begun (Invariant 5).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
 from tieline.kernel.command_records import Command, WriteAsset, WriteBook
 from tieline.kernel.errors import Rejected
+from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.settling import ledger_key
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What one command, or several of one record together, say: the fields, and which records of the target they know.
+
+    ``record`` is the ledger's key; a book and a family's record have one thing to say, all of it, and no ``fields``.
+    """
+
+    record: str
+    version: int
+    fields: frozenset[str] = frozenset()
+    known: frozenset[str] = frozenset()
+
+    def follows(self, older: Statement) -> bool:
+        """Whether it is a newer version of the same record."""
+        return self.record == older.record and self.version > older.version  # Invariant 4
+
+    def stands_for(self, older: Statement) -> bool:
+        """Whether nothing is lost if this is written and the older is not."""
+        return self.follows(older) and older.fields <= self.fields and older.known <= self.known
+
+    def after(self, older: Statement) -> Statement:
+        """Both together."""
+        return Statement(self.record, self.version, self.fields | older.fields, self.known | older.known)
+
+
+def statement_of(command: Command) -> Statement | None:
+    """What the command says; None if it neither stands for others nor others for it."""
+    if command.dispatch.repair_id is not None:
+        return None
+    match command:
+        case WriteAsset() if command.writable_fields:
+            fields = _said_fields(command)
+        case WriteBook() | FamilyCommand():
+            fields = frozenset()
+        case _:
+            return None
+    known = frozenset() if command.native_id is None else frozenset((command.native_id,))
+    return Statement(ledger_key(command), command.dispatch.version, fields, known)
 
 
 def count_passed_over(commands: Sequence[Command]) -> int:
     """How many of the commands of one lane, oldest first, the next one stands for; 0: the first is for itself."""
-    first = commands[0]
-    if not is_full_state(first):
-        return 0
-    passed_over, said, known = 0, said_fields(first), {_native_id(first)}
-    for number, (older, newer) in enumerate(pairwise(commands), 1):
-        if not _continues(older, newer):
+    said = _coalesced(commands[0])
+    passed_over = 0
+    for number, newer in enumerate(commands[1:], 1):
+        says = _coalesced(newer)
+        if said is None or says is None or not says.follows(said):
             break
-        says = said_fields(newer)
-        if said <= says and known <= {None, _native_id(newer)}:
+        if says.stands_for(said):
             passed_over = number
-        said |= says
-        known.add(_native_id(newer))
+        said = says.after(said)
     return passed_over
 
 
-def is_full_state(command: Command) -> bool:
-    """Whether the command says all that there is to say of a record as of its version."""
-    if not isinstance(command, WriteAsset | WriteBook) or command.dispatch.repair_id is not None:
-        return False
-    return isinstance(command, WriteBook) or bool(command.writable_fields)
+def _coalesced(command: Command) -> Statement | None:
+    return None if isinstance(command, FamilyCommand) else statement_of(command)
 
 
-def said_fields(command: Command) -> frozenset[str]:
-    """Fields of an asset that the command gives a value, or clears; of a book there is one thing to say, all of it."""
-    if not isinstance(command, WriteAsset):
-        return frozenset()
+def _said_fields(command: WriteAsset) -> frozenset[str]:
     return frozenset(
         name
         for name in command.writable_fields
         if getattr(command.fields, name) is not None or name in command.cleared_fields
     )
-
-
-def _continues(older: Command, newer: Command) -> bool:
-    same = is_full_state(newer) and ledger_key(newer) == ledger_key(older)
-    return same and newer.dispatch.version > older.dispatch.version  # Invariant 4
-
-
-def _native_id(command: Command) -> str | None:
-    return command.native_id if isinstance(command, WriteAsset | WriteBook) else None
 
 
 def tell_passed_over(rejection: Rejected, versions: Sequence[int]) -> Rejected:

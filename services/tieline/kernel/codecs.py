@@ -10,6 +10,7 @@ import io
 import struct
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import fastavro
 from pydantic import ValidationError
@@ -31,12 +32,14 @@ from tieline.kernel import (
     period_records,
     procurement_records,
     reference_records,
+    removed_records,
     vocabulary,
 )
 from tieline.kernel.declarations import Topic, schema_text, subject
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.records import Typed
-from tieline.kernel.serialising import Write, parsed, reader_of, writer_of
+from tieline.kernel.registry import Registry
+from tieline.kernel.serialising import Make, Read, Write, maker_of, parsed, reader_of, writer_of
 from tieline.kernel.vocabulary import Model
 
 MAGIC = 0
@@ -61,6 +64,7 @@ MIRRORS = (
     movement_records,
     procurement_records,
     reference_records,
+    removed_records,
 )
 """Modules whose classes mirror the Avro record of their name."""
 _SHARED_SHAPES: Mapping[str, type[Model]] = {
@@ -125,7 +129,10 @@ class OwnShapes:
 
 
 _Reader = tuple[str, type[Model], Callable[[bytes], tuple[Any, bool]]]
-"""Name and class of a record, and what reads its body: the content, and whether bytes are left over."""
+"""Name and class of a record, and what reads its body: the content, and whether bytes are left over.
+
+The content is the record itself, or what its class is still to validate.
+"""
 _Refusal = str
 """Why nothing is read with a schema id on a topic."""
 
@@ -177,6 +184,8 @@ class Codec:
             raise Rejected(f"{name}: cannot be decoded ({type(error).__name__}: {error})") from error
         if not is_whole:
             raise Rejected(f"{name}: bytes are left over after the record")
+        if isinstance(content, Model):
+            return Typed(name, content)
         try:
             return Typed(name, kind.model_validate(content, strict=False))
         except ValidationError as error:
@@ -205,11 +214,11 @@ class Codec:
         declared = self._topics.get(topic)
         if declared is None or name not in declared.records:
             raise Stop(f"{topic} does not declare the record {name}; see topics/")
-        subject_name = subject(declared, name)
-        schema_id = self._registry.id_of(subject_name, self._shapes.schema_text(name))
+        subject_name, text = subject(declared, name), self._shapes.schema_text(name)
+        schema_id = self._registry.id_of(subject_name, text)
         if schema_id is None:
             raise Stop(f"{subject_name} has not this version of {name}; run: tieline topics apply")
-        return struct.pack(">bI", MAGIC, schema_id), writer_of(self._shapes.schema_text(name))
+        return struct.pack(">bI", MAGIC, schema_id), writer_of(text)
 
     def _reader(self, topic: str, schema_id: int) -> _Reader | _Refusal:
         declared = self._topics.get(topic)
@@ -219,29 +228,23 @@ class Codec:
         for name in declared.records:
             if subject(declared, name) not in subjects:
                 continue
-            wanted = self._shapes.schema_text(name)
+            wanted, kind = self._shapes.schema_text(name), self._shapes.model_of(name)
             try:
-                read = _body_reader(text, wanted)
+                read = _body_reader(text, wanted, kind)
             except Exception as error:  # noqa: BLE001  - a schema raises whatever its text provokes; none of it is read
                 return f"schema id {schema_id} of {name} is not one that is read ({type(error).__name__}: {error})"
-            return name, self._shapes.model_of(name), read
+            return name, kind, read
         return f"schema id {schema_id} is not registered under a subject of {topic}"
 
 
-def _body_reader(written_text: str, wanted_text: str) -> Callable[[bytes], tuple[Any, bool]]:
+def _body_reader(written_text: str, wanted_text: str, kind: type[Model]) -> Callable[[bytes], tuple[Any, bool]]:
     """What reads a frame's body: the content, as our schema has it, and whether it ends where the frame does.
 
     Raises ``TypeError`` and what a parser raises for a schema that is none of ours, whoever registered it.
     """
-    written, wanted = parsed(written_text), parsed(wanted_text)
-    skim = reader_of(written_text)
-    if written == wanted:
-
-        def read_own(data: bytes) -> tuple[Any, bool]:
-            content, end = skim(data, HEAD_BYTES)
-            return content, end == len(data)
-
-        return read_own
+    if written_text == wanted_text or parsed(written_text) == parsed(wanted_text):
+        return _own_reader(wanted_text, kind)
+    written, wanted, skim = parsed(written_text), parsed(wanted_text), reader_of(written_text)
 
     def read_other(data: bytes) -> tuple[Any, bool]:
         # fastavro resolves schemas and believes the bytes: what they claim is looked at before it does.
@@ -252,42 +255,54 @@ def _body_reader(written_text: str, wanted_text: str) -> Callable[[bytes], tuple
     return read_other
 
 
+def _own_reader(text: str, kind: type[Model]) -> Callable[[bytes], tuple[Any, bool]]:
+    """What reads a body of our own schema: as its class, or as what its class is to validate."""
+    make = _maker(text, kind)
+
+    def read_own(data: bytes) -> tuple[Any, bool]:
+        content: Any
+        try:
+            content, end = make(data, HEAD_BYTES)
+        except Exception:  # noqa: BLE001  - whatever it is: the model says what is wrong, or takes it
+            content, end = reader_of(text)(data, HEAD_BYTES)
+        return content, end == len(data)
+
+    return read_own
+
+
+def _maker(text: str, kind: type[Model]) -> Make | Read:
+    """What reads a record of ours as its class; as what its class validates, where that checks more than is known."""
+    try:
+        return maker_of(text, kind)
+    except TypeError:
+        return reader_of(text)
+
+
 class ConfluentSchemaIds:
-    """The real registry, by the Confluent client."""
+    """The real registry, by its Confluent-compatible API."""
 
     def __init__(self, url: str) -> None:
-        # Imported here: the schema-registry client costs 0.3 s to import and no other process needs it.
-        from confluent_kafka.schema_registry import SchemaRegistryClient  # noqa: PLC0415  - see above
-
-        self._client = SchemaRegistryClient({"url": url})
+        self._registry = Registry(url)
 
     def close(self) -> None:
-        """Close the connections to the registry."""
-        self._client.close()
+        """Nothing is kept open."""
 
     def id_of(self, subject_name: str, text: str) -> int | None:
         """See ``SchemaIds``."""
-        from confluent_kafka.schema_registry import Schema  # noqa: PLC0415  - as above
-
-        found = self._ask(lambda: self._client.lookup_schema(subject_name, Schema(text, "AVRO")))
-        return None if found is None else int(found.schema_id)
+        path = f"subjects/{quote(subject_name, safe='')}?normalize=false&deleted=false"
+        found = self._registry.ask(path, {"schema": text, "schemaType": "AVRO"})
+        return None if found is None else int(_part(found, "id"))
 
     def find(self, schema_id: int) -> tuple[str, frozenset[str]] | None:
         """See ``SchemaIds``."""
-        found = self._ask(lambda: self._client.get_schema(schema_id))
+        found = self._registry.ask(f"schemas/ids/{schema_id}")
         if found is None:
             return None
-        subjects = self._ask(lambda: self._client.get_subjects_by_schema_id(schema_id)) or []
-        return str(found.schema_str), frozenset(str(name) for name in subjects)
+        subjects = self._registry.ask(f"schemas/ids/{schema_id}/subjects") or []
+        return str(_part(found, "schema")), frozenset(str(name) for name in subjects)
 
-    def _ask(self, call: Any) -> Any:
-        from confluent_kafka.schema_registry.error import SchemaRegistryError  # noqa: PLC0415  - as above
 
-        try:
-            return call()
-        except SchemaRegistryError as error:
-            if error.http_status_code == 404:  # noqa: PLR2004  - HTTP Not Found
-                return None
-            raise Retryable(f"schema registry: {error}") from error
-        except Exception as error:
-            raise Retryable(f"schema registry does not answer: {error}") from error
+def _part(answer: Any, name: str) -> Any:
+    if not isinstance(answer, dict) or name not in answer:
+        raise Retryable(f"schema registry: an answer without {name}; is registry.url the address of its API?")
+    return answer[name]

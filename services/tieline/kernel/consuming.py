@@ -23,13 +23,14 @@ from tieline.kernel.dead_letters import bury
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.metering import LoopMeter
-from tieline.kernel.metrics import Cause, Metrics
+from tieline.kernel.metrics import Cause, Measure, Metrics
 from tieline.kernel.privacy import IDS_ONLY, Custodians
 from tieline.kernel.producing import Writer
 from tieline.kernel.records import Inbound, Outbound, Typed
 from tieline.kernel.tables import Table
 from tieline.kernel.telemetry import Log
 from tieline.kernel.trials import Trial, in_child
+from tieline.kernel.troubles import Trouble
 from tieline.kernel.vetting import Vetting
 
 Handle = Callable[[Inbound, Typed], Iterable[Outbound]]
@@ -223,10 +224,12 @@ def patiently(action: Callable[[], None], runtime: Runtime) -> None:
             action()
         except (KafkaException, Retryable) as error:
             runtime.log.warning("broker-waited-for", why=str(error))
+            runtime.metrics.put(Measure.BROKER_AWAY, 1)
             if runtime.stopping():
                 raise Stop("stopped while waiting for the broker") from error
             time.sleep(1.0)
         else:
+            runtime.metrics.put(Measure.BROKER_AWAY, 0)
             return
 
 
@@ -234,17 +237,18 @@ def stop_if_fenced(name: str, error: Exception) -> None:
     """Raise ``Stop`` for the error of a producer whose id another process has taken: two copies would never end."""
     cause = error.args[0] if error.args else None
     if isinstance(cause, KafkaError) and cause.code() in FENCED:
-        raise Stop(f"{name}: another copy of it has taken over") from error
+        why = f"{name}: another copy of it has taken over and goes on from its position; this one ends"
+        raise Stop(why, trouble=str(Trouble.FENCED)) from error
 
 
 def start_producer(transactional_id: str, runtime: Runtime) -> Producer:
     """A transactional producer that has fenced its predecessors; waits for the broker."""
-    return broker.start_producer(
-        runtime.kafka,
-        transactional_id,
-        runtime.stopping,
-        on_wait=lambda why: runtime.log.warning("broker-waited-for", why=why),
-    )
+
+    def wait(why: str) -> None:
+        runtime.log.warning("broker-waited-for", why=why)
+        runtime.metrics.put(Measure.BROKER_AWAY, 1)
+
+    return broker.start_producer(runtime.kafka, transactional_id, runtime.stopping, on_wait=wait)
 
 
 class TableFollower:

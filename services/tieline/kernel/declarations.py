@@ -23,6 +23,7 @@ from tieline.kernel.families import NO_FAMILIES, Families
 from tieline.kernel.fleet import consumers
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.topic_names import IDENTIFIED
+from tieline.kernel.yaml_reading import load_yaml
 
 T = TypeVar("T")
 
@@ -172,16 +173,13 @@ def declared() -> Declared:
     raise Stop(f"{package}: neither the package nor its checkout has topics and schemas; install tieline again")
 
 
-_SAFE_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # with libyaml it takes a tenth of the time
-
-
 # ---- topics ---------------------------------------------------------------------------------------------------
 
 
 def read_topic(path: Path) -> TopicTemplate:
     """One topic file. Raises ``Stop`` with file, place and reason."""
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_SAFE_LOADER)  # noqa: S506  - a safe loader, see there
+        raw = load_yaml(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1

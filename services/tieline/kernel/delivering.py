@@ -9,9 +9,9 @@ One thread turns round and round (``run_once``)::
 
 A lane's next command is called for once the transaction is committed that has the outcome of the one before it; the
 others do not wait for it. While calls go on, nothing is written; while a transaction is written, no call goes on. The
-position of a partition stops before its lowest record that is not settled (tracking.py); a partition that has too much
-on its way is paused, never the polling (intake.py). A version that waits before a newer one that says all of it is
-passed over (coalescing.py).
+position of a partition stops before its lowest record that is not settled (tracking.py, which also keeps what a restart
+reads again from becoming a second letter); a partition that has too much on its way is paused, never the polling
+(intake.py). A version that waits before a newer one that says all of it is passed over (coalescing.py).
 
 Whatever breaks a transaction off, nothing in memory is trusted after it: calls at work are waited for, their outcomes
 forgotten, and everything is taken up again from position and ledger, whose intents say what to read back.
@@ -42,7 +42,7 @@ from tieline.kernel.consuming import (
     start_producer,
     stop_if_fenced,
 )
-from tieline.kernel.dead_letters import ACTION, REPLAY_OF, bury
+from tieline.kernel.dead_letters import ACTION, REPLAY_OF, bury, dead_letter_topic
 from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected, Retryable, Stop, TielineError
 from tieline.kernel.family_records import FamilyCommand
@@ -107,6 +107,7 @@ class DeliveryLoop:
         policies: Mapping[str, OnError] = MappingProxyType({}),
     ) -> None:
         self._name = f"sink-{system}"
+        self._letters = dead_letter_topic(self._name)
         self._close = close
         self._runtime = runtime
         self._target = TargetMeter(system, runtime.metrics, runtime.clock, sources_of(runtime.partitions))
@@ -304,7 +305,8 @@ class DeliveryLoop:
     def _transact(self, transaction: Transaction) -> None:
         if self._producer is None:
             raise Stop("the delivery loop was not started")
-        positions = self._intake.settle(transaction.settled)
+        letters = [cause for cause, outbound in transaction.outbounds if outbound.topic == self._letters]
+        positions = self._intake.settle(transaction.settled, letters)
         if not transaction.outbounds and not positions:
             return
         opened = time.monotonic()

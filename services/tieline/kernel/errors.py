@@ -62,4 +62,11 @@ class Quarantined(Rejected):
 
 
 class Stop(TielineError):
-    """Going on would lose or corrupt something; a person must act. The message says what to do."""
+    """Going on would lose or corrupt something; a person must act. The message says what to do.
+
+    ``trouble`` is the name of what ended it (troubles.py), where that is more than that it ended.
+    """
+
+    def __init__(self, message: str, *, trouble: str | None = None) -> None:
+        super().__init__(message)
+        self.trouble = trouble

@@ -22,6 +22,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from tieline.kernel.errors import Stop
+from tieline.kernel.yaml_reading import compose_yaml, load_yaml
 
 DESCRIPTOR = "family.yaml"
 TopicOf = Literal["report", "event", "state"]
@@ -157,8 +158,8 @@ def read_families(folder: Path) -> Families:
 def _read_descriptor(path: Path) -> Descriptor:
     try:
         text = path.read_text(encoding="utf-8")
-        raw = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = load_yaml(text)
+        node = compose_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise Stop(

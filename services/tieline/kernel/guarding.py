@@ -69,6 +69,10 @@ class Gate:
         """Keys whose first command failed and is to be tried again. Any thread may ask."""
         return len(self._retrying)
 
+    def spent_secs(self) -> float:
+        """How long no failed command may be tried again, as the retries are spent; 0: it may. Any thread may ask."""
+        return self._budget.wait_secs(self._monotonic())
+
     def ended(self, key: str) -> None:
         """A command of this key has its outcome."""
         self._retrying.discard(key)

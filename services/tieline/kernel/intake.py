@@ -9,12 +9,16 @@ from confluent_kafka import Consumer, TopicPartition
 from tieline.kernel.consuming import poll_batch
 from tieline.kernel.errors import Retryable
 from tieline.kernel.records import Inbound
-from tieline.kernel.tracking import PositionTracker, Where
+from tieline.kernel.tracking import PositionTracker, Where, read_note
 
 MAX_UNSETTLED = 500
 """Commands of one partition in memory; it is paused there, and resumed at half of it."""
 MAX_AHEAD = 10_000
 """Settled records behind one that is not: a restart reads them again, and passes them over by the ledger."""
+
+MAX_LETTERS_AHEAD = 500
+"""Letters behind a record that is not settled, which a restart must not write again: as many as a note can hold, with
+those that are on their way when it is reached (tracking.py)."""
 
 MAX_IN_HAND = MAX_AHEAD + MAX_UNSETTLED
 """Records of one partition that may have been taken beyond its position."""
@@ -36,31 +40,43 @@ class Intake:
     def start(self) -> None:
         """Take up the committed position; what was taken and not settled before is read again."""
         self._tracker = PositionTracker()
-        self._consumer.resume(self._take_up())
+        starts = self._take_up()
+        self._tracker.recall({(tp.topic, tp.partition): read_note(tp.offset, tp.metadata) for tp in starts})
+        self._consumer.resume(starts)
         self._paused = set()
 
     def poll(self, timeout_secs: float, limit: int) -> list[Inbound]:
         """What is there, up to ``limit`` records, of the partitions that have room; waits for the first only.
 
+        Without those that are letters already: they are settled.
+
         Raises ``Retryable`` if the client gives a record out of order: only to begin anew says then what was read.
         """
         self._throttle()
-        batch = poll_batch(self._consumer, timeout_secs, limit)
-        for record in batch:
+        fresh = []
+        for record in poll_batch(self._consumer, timeout_secs, limit):
+            where = (record.topic, record.partition)
             try:
-                self._tracker.take((record.topic, record.partition), record.offset)
+                self._tracker.take(where, record.offset)
             except ValueError as error:
                 raise Retryable(f"records are not read in order: {error}") from error
-        return batch
+            if self._tracker.is_letter(where, record.offset):
+                self._tracker.settle(where, record.offset)
+            else:
+                fresh.append(record)
+        return fresh
 
-    def settle(self, records: Iterable[Inbound]) -> list[TopicPartition]:
-        """The positions to commit with the outcomes of ``records``: none of them passes one that is not settled."""
+    def settle(self, records: Iterable[Inbound], letters: Iterable[Inbound] = ()) -> list[TopicPartition]:
+        """The positions to commit with the outcomes of ``records``: none of them passes one that is not settled.
+
+        ``letters`` are those of the records of which the same transaction writes a letter.
+        """
+        for record in letters:
+            self._tracker.bury((record.topic, record.partition), record.offset)
         for record in records:
             self._tracker.settle((record.topic, record.partition), record.offset)
-        return [TopicPartition(topic, partition, offset) for (topic, partition), offset in self._moved()]
-
-    def _moved(self) -> list[tuple[Where, int]]:
-        return sorted(self._tracker.moved().items())
+        moved = sorted(self._tracker.moved().items())
+        return [TopicPartition(*where, offset, metadata=note) for where, (offset, note) in moved]
 
     def _throttle(self) -> None:
         full = {where for where in self._tracker.partitions() if self._is_full(where)}
@@ -72,8 +88,10 @@ class Intake:
 
     def _is_full(self, where: Where) -> bool:
         unsettled, ahead = self._tracker.unsettled(where), self._tracker.ahead(where)
+        letters = self._tracker.letters(where)
         share = 2 if where in self._paused else 1  # once paused, it stays so until there is room worth a fetch
-        return unsettled >= MAX_UNSETTLED // share or ahead >= MAX_AHEAD // share
+        limits = ((unsettled, MAX_UNSETTLED), (ahead, MAX_AHEAD), (letters, MAX_LETTERS_AHEAD))
+        return any(count >= limit // share for count, limit in limits)
 
 
 def _listed(wheres: Iterable[Where]) -> list[TopicPartition]:

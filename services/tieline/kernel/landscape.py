@@ -42,6 +42,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.families import Families, read_families
 from tieline.kernel.quotas import Quota
 from tieline.kernel.reference_records import EMPLOYEE, Family
+from tieline.kernel.yaml_reading import compose_yaml, load_yaml
 
 SystemName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9]*$")]
 Role = Literal["erp", "asset-management"]
@@ -158,6 +159,8 @@ class TreatmentRule(Section):
     def _threshold_has_a_currency(self) -> TreatmentRule:
         if (self.threshold is None) != (self.currency is None):
             raise ValueError(f"rule {self.name}: a threshold and its currency go together")
+        if self.threshold is None and (unused := sorted(self.model_fields_set & {"per", "at_limit"})):
+            raise ValueError(f"rule {self.name}: {' and '.join(unused)} says nothing without a threshold; remove it")
         return self
 
 
@@ -495,8 +498,8 @@ def load_landscape(path: Path, environ: Mapping[str, str] | None = None) -> Land
     except OSError as error:
         raise Stop(f"{path}: cannot be read ({error.strerror}); name a landscape with --landscape") from error
     try:
-        raw = yaml.safe_load(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        raw = load_yaml(text)
+        node = compose_yaml(text)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1

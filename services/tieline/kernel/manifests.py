@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from tieline.kernel.errors import Stop
 from tieline.kernel.quotas import Quota
+from tieline.kernel.yaml_reading import load_yaml
 
 PACKAGE = "tieline.connectors"
 FILE = "manifest.yaml"
@@ -156,7 +157,7 @@ def read_manifest(folder: Path) -> Manifest:
     """The manifest of one folder. Raises ``Stop`` with file, place and reason."""
     file = folder / FILE
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = load_yaml(file.read_text(encoding="utf-8"))
         manifest = Manifest.model_validate(content)
     except OSError as error:
         raise Stop(f"{file}: cannot be read ({error.strerror})") from error

@@ -8,10 +8,10 @@ from functools import cache
 from importlib import resources
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator
 
 from tieline.kernel.asset_records import AssetFields
+from tieline.kernel.yaml_reading import load_yaml
 
 
 class NormalForm(StrEnum):
@@ -70,7 +70,7 @@ def normal_form(text: str | None, form: NormalForm) -> str:
 
 def read_match_rules(text: str) -> MatchRules:
     """The rules in a YAML text. Raises ``ValueError`` with the place and the reason."""
-    rules = TypeAdapter(MatchRules).validate_python(yaml.safe_load(text)["asset"])
+    rules = TypeAdapter(MatchRules).validate_python(load_yaml(text)["asset"])
     kinds = [rule.kind for rule in rules]
     if len(set(kinds)) != len(kinds):
         raise ValueError(f"matching.yaml: a kind stands twice among {', '.join(kinds)}")

@@ -140,7 +140,11 @@ class WaitingLetter(Model):
         default=0,
         description="Version the command brings the target to; 0 for one that no later command can replace.",
     )
-    fields: tuple[str, ...] = Field(default=(), description="Fields the command may change, where it says only some.")
+    fields: tuple[str, ...] = Field(
+        default=(),
+        description="Fields to which the command gives a value, or which it clears, where it says only some.",
+    )
+    native_id: Text | None = Field(default=None, description="The target's id of the record, where the command has it.")
 
 
 class KeyState(StrEnum):

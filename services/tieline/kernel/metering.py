@@ -84,11 +84,17 @@ class SourceMeter:
         self._age.begin()  # a system that never answers is as old as the process
         metrics.put(Measure.POLL_INTERVAL, interval_secs, system=system)
         metrics.follow(Measure.POLL_AGE, self._age.secs, system=system)
+        self._failing = Age(clock)
+        metrics.follow(Measure.SOURCE_FAILING_AGE, self._failing.secs, system=system)
         metrics.count(Measure.SOURCE_FAILURES, 0, system=system)
 
     def announced(self, waiting: Callable[[], int]) -> None:
         """Where webhooks wait."""
         self._metrics.follow(Measure.WEBHOOKS_WAITING, waiting, system=self._system)
+
+    def planned(self, wait_secs: Callable[[], float]) -> None:
+        """Who knows how long until the system is read again."""
+        self._metrics.follow(Measure.NEXT_READ, wait_secs, system=self._system)
 
     def captured(self, items: Iterable[RawItem]) -> None:
         """Items are durable."""
@@ -98,9 +104,12 @@ class SourceMeter:
     def polled(self) -> None:
         """The system was read to its end."""
         self._age.begin()
+        self._failing.end()
 
     def failed(self) -> None:
         """It did not answer, or turned the read down."""
+        if not self._failing.running:
+            self._failing.begin()
         self._metrics.count(Measure.SOURCE_FAILURES, system=self._system)
 
 
@@ -161,9 +170,13 @@ class TargetMeter:
         """It answers."""
         self._paused.end()
 
-    def retrying(self, keys: Callable[[], float]) -> None:
-        """Who knows how many keys are being tried again; asked whenever somebody looks."""
+    def retrying(
+        self, keys: Callable[[], float], wait_secs: Callable[[], float], rest_secs: Callable[[], float]
+    ) -> None:
+        """Who knows how many keys are being tried again, when the next may be, and when a paused target is asked."""
         self._metrics.follow(Measure.RETRYING_KEYS, keys, target=self._system)
+        self._metrics.follow(Measure.RETRIES_WAIT, wait_secs, target=self._system)
+        self._metrics.follow(Measure.NEXT_PROBE, rest_secs, target=self._system)
 
     def parked_changed(self, _key: str, old: ParkedKey | None, new: ParkedKey | None) -> None:
         """See ``Table.on_change``."""
@@ -245,15 +258,24 @@ def follow_account(metrics: Metrics, consumer: str, system: str, connector: Conn
     account = connector.account
     if account is None:
         return
-    metrics.follow(Measure.CALLS_FREE, account.calls_free, consumer=consumer, system=system)
+    where = {"consumer": consumer, "system": system}
+    metrics.follow(Measure.CALLS_FREE, account.calls_free, **where)
+    # What a source mostly does is to poll, which gives way before a call that somebody waits for does.
+    usual = Priority.POLLING if consumer.startswith("source-") else Priority.LIVE
+    metrics.follow(Measure.CALLS_CLOSED, partial(account.closed_secs, usual), **where)
     for pool in account.left():
-        read_left = partial(_left_of, account, pool)
-        metrics.follow(Measure.QUOTA_LEFT, read_left, consumer=consumer, system=system, pool=pool)
+        metrics.follow(Measure.QUOTA_LEFT, partial(_left_of, account, pool), **where, pool=pool)
+    for pool in account.reset_secs():
+        metrics.follow(Measure.QUOTA_RESET, partial(_reset_secs_of, account, pool), **where, pool=pool)
     account.report_to(AccountMeter(consumer, system, metrics))
 
 
 def _left_of(account: Account, pool: str) -> float:
     return account.left()[pool]
+
+
+def _reset_secs_of(account: Account, pool: str) -> float:
+    return account.reset_secs()[pool]
 
 
 class AccountMeter:

@@ -7,6 +7,7 @@ the landscape and of this code, never keys, ids or texts (Invariant 14), and eac
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
@@ -131,6 +132,21 @@ class Measure(Enum):
     PAUSED_AGE = _gauge(
         "tieline_target_paused_seconds", ("target",), "Time since a target stopped answering; 0: it answers."
     )
+    NEXT_PROBE = _gauge(
+        "tieline_target_next_call_seconds", ("target",), "Time until a paused target may be asked again; 0: now."
+    )
+    RETRIES_WAIT = _gauge(
+        "tieline_retries_wait_seconds",
+        ("target",),
+        "Time until a failed command may be tried again, where a target's retries are spent; 0: now.",
+    )
+    SOURCE_FAILING_AGE = _gauge(
+        "tieline_source_failing_seconds", ("system",), "Time since reads of a system fail; 0: the last one did not."
+    )
+    NEXT_READ = _gauge("tieline_source_next_read_seconds", ("system",), "Time until a system is read again; 0: now.")
+    BROKER_AWAY = _gauge(
+        "tieline_broker_away", (), "1 while the process waits for Kafka or the schema registry, 0 while it does not."
+    )
     CALLS_FREE = _gauge(
         "tieline_account_calls_free",
         ("consumer", "system"),
@@ -140,6 +156,16 @@ class Measure(Enum):
         "tieline_quota_left_calls",
         ("consumer", "system", "pool"),
         "Calls that the process may still make of its part: concurrent, of a rate such as 60s, of the day.",
+    )
+    QUOTA_RESET = _gauge(
+        "tieline_quota_reset_seconds",
+        ("consumer", "system", "pool"),
+        "Time until a pool has room again, of the day until it is counted anew; 0: it has, or nobody knows.",
+    )
+    CALLS_CLOSED = _gauge(
+        "tieline_account_closed_seconds",
+        ("consumer", "system"),
+        "Time until an account gives the process a call: a sink a live one, a source one to poll; 0: now.",
     )
     CALL_WAIT = _histogram(
         "tieline_call_wait_seconds",
@@ -258,26 +284,33 @@ class Metrics:
 
 
 class Age:
-    """Seconds since a moment, counted when somebody looks; 0 while there is none."""
+    """Seconds since a moment, counted when somebody looks; 0 while there is none.
+
+    From now on it counts by the monotonic clock, which nobody sets; from a record's time on only the wall clock can.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._since: dt.datetime | None = None
+        self._began_secs: float | None = None
 
     def begin(self, since: dt.datetime | None = None) -> None:
         """Count from ``since`` (UTC), or from now."""
-        self._since = since or self._clock()
+        self._since = since
+        self._began_secs = time.monotonic() if since is None else None
 
     def end(self) -> None:
         """Count no more."""
-        self._since = None
+        self._since = self._began_secs = None
 
     @property
     def running(self) -> bool:
         """Whether it counts."""
-        return self._since is not None
+        return self._since is not None or self._began_secs is not None
 
     def secs(self) -> float:
         """How long it has been."""
-        since = self._since
+        since, began_secs = self._since, self._began_secs
+        if began_secs is not None:
+            return time.monotonic() - began_secs
         return 0.0 if since is None else max(0.0, (self._clock() - since).total_seconds())

@@ -9,11 +9,10 @@ from enum import StrEnum
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from tieline.kernel.asset_records import CLEARABLE, AssetFields, AssetState, PhysicalStatus
 from tieline.kernel.landscape import Landscape, OwnershipRule
 from tieline.kernel.reference_records import FAMILIES
+from tieline.kernel.yaml_reading import load_yaml
 
 ERP = "erp"
 ASSET_MANAGEMENT = "asset-management"
@@ -113,7 +112,7 @@ def reference_owners(landscape: Landscape) -> Mapping[str, tuple[str, ...]]:
 
 def _shipped(part: str) -> Mapping[str, Any]:
     text = resources.files("tieline.kernel").joinpath("ownership.yaml").read_text(encoding="utf-8")
-    found: Mapping[str, Any] = yaml.safe_load(text)[part]
+    found: Mapping[str, Any] = load_yaml(text)[part]
     return found
 
 

@@ -11,15 +11,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tieline.kernel.clock import Clock
-from tieline.kernel.command_records import Command, RemoveRecord, WriteAsset, WriteBook
+from tieline.kernel.coalescing import Statement, statement_of
+from tieline.kernel.command_records import Command, RemoveRecord
 from tieline.kernel.dead_letters import ACTION, bury, clean, first_coordinates
 from tieline.kernel.error_policies import OnError
 from tieline.kernel.errors import Rejected, Stop
-from tieline.kernel.family_records import FamilyCommand
 from tieline.kernel.key_states import KeyEvent, state_after
 from tieline.kernel.memory import ParkedKey, WaitingLetter
 from tieline.kernel.records import Inbound, Outbound
-from tieline.kernel.settling import entity_of, ledger_key
+from tieline.kernel.settling import entity_of
 from tieline.kernel.tables import Table
 
 MAX_WAITING = 1000  # letters behind one key; past it the sink stops rather than grow without bound
@@ -115,8 +115,10 @@ class Parking:
 
     def _passes(self, row: ParkedKey, command: Command) -> bool:
         """Whether a command may go before everything that waits, because it says all of that anew."""
-        is_allowed = self._policy_of(command) is OnError.SKIP_IF_NEWER
-        return is_allowed and all(replaces(command, letter) for letter in row.letters)
+        if self._policy_of(command) is not OnError.SKIP_IF_NEWER or (says := statement_of(command)) is None:
+            return False
+        said = [_said_by(letter) for letter in row.letters]
+        return all(one is not None and says.stands_for(one) for one in said)
 
     def _policy_of(self, command: Command) -> OnError:
         # What only a person's repair issues is no flow's, and keeps its place.
@@ -154,32 +156,24 @@ def _lies_before(record: Inbound, letter: WaitingLetter) -> bool:
     return (record.topic, record.partition) == here and record.offset < letter.offset
 
 
-def _said_by(command: Command) -> tuple[int, tuple[str, ...]]:
-    """Version and fields to remember of a command that waits; version 0 for one that no later command can replace."""
-    match command:
-        case WriteAsset():
-            return command.dispatch.version, command.writable_fields
-        case WriteBook() | FamilyCommand():
-            return command.dispatch.version, ()
-        case _:
-            return 0, ()
-
-
-def replaces(newer: Command, letter: WaitingLetter) -> bool:
-    """Whether a command says everything that a waiting one of the same record said, and is newer (Invariant 4)."""
-    version, fields = _said_by(newer)
-    is_same_record = letter.command_id.startswith(f"{ledger_key(newer)}/")
-    return is_same_record and 0 < letter.version < version and set(letter.fields) <= set(fields)
+def _said_by(letter: WaitingLetter) -> Statement | None:
+    """What the command in a letter says; None for one that no later command can replace."""
+    if not letter.version:
+        return None
+    record = letter.command_id.removesuffix(f"/{letter.version}")
+    known = frozenset() if letter.native_id is None else frozenset((letter.native_id,))
+    return Statement(record, letter.version, frozenset(letter.fields), known)
 
 
 def _letter(record: Inbound, command: Command) -> WaitingLetter:
     topic, partition, offset = first_coordinates(record).rsplit("/", 2)
-    version, fields = _said_by(command)
+    says = statement_of(command)
     return WaitingLetter(
         command_id=command.dispatch.command_id,
         topic=topic,
         partition=int(partition),
         offset=int(offset),
-        version=version,
-        fields=fields,
+        version=says.version if says else 0,
+        fields=tuple(sorted(says.fields)) if says else (),
+        native_id=next(iter(says.known), None) if says else None,
     )

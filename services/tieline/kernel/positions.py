@@ -15,6 +15,7 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, Consum
 from tieline.kernel import broker
 from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Kafka
+from tieline.kernel.troubles import Trouble
 
 SETTLE_SECS = 5.0
 
@@ -28,6 +29,8 @@ class Position:
     committed: int | None
     first: int
     end: int
+    note: str = ""
+    """What was committed beside it (tracking.py)."""
 
     @property
     def start(self) -> int:
@@ -58,6 +61,7 @@ def read_positions(kafka: Kafka, consumer: Consumer, topics: Sequence[str]) -> l
     # Asked for last: what is read and committed meanwhile lies within what was there before.
     found = consumer.committed([TopicPartition(*where) for where in wheres], timeout=broker.CALL_TIMEOUT_SECS)
     committed: dict[tuple[str, int], int | None] = {}
+    notes = {(tp.topic, tp.partition): tp.metadata or "" for tp in found}
     for tp in found:
         if tp.error is not None:
             raise KafkaException(tp.error)
@@ -66,7 +70,10 @@ def read_positions(kafka: Kafka, consumer: Consumer, topics: Sequence[str]) -> l
     if beyond:
         # This consumer is told the end of what is decided only, which may lie before what it has read.
         ends |= broker.end_offsets(kafka, sorted(beyond))
-    return [Position(*where, committed[where], firsts[where], max(firsts[where], ends[where])) for where in wheres]
+    return [
+        Position(*where, committed[where], firsts[where], max(firsts[where], ends[where]), notes[where])
+        for where in wheres
+    ]
 
 
 def refuse_gaps(group: str, positions: Iterable[Position]) -> None:
@@ -74,7 +81,7 @@ def refuse_gaps(group: str, positions: Iterable[Position]) -> None:
     gaps = [position.gap for position in positions if position.gap is not None]
     if gaps:
         more = f" (and {len(gaps) - 1} more)" if len(gaps) > 1 else ""
-        raise Stop(f"gap: group {group}: {gaps[0]}{more}. {broker.GAP_REMEDY}")
+        raise Stop(f"gap: group {group}: {gaps[0]}{more}. {broker.GAP_REMEDY}", trouble=str(Trouble.GAP))
 
 
 def past_gap(position: Position) -> int:

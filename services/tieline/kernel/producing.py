@@ -59,6 +59,8 @@ class Writer:
         self._codec = codec
         self._partitions = partitions
         self._clock = clock
+        self._cause: Inbound | None = None
+        self._said_of_cause: tuple[str, str, dict[str, str | bytes]] = ("", "", {})
 
     def write(self, producer: Producer, record: Outbound, cause: Inbound | None, ordinal: int) -> None:
         """Queue one record. ``ordinal`` counts what one cause gave, so that the event id is the same after a retry."""
@@ -81,10 +83,9 @@ class Writer:
                 return
 
     def _event_headers(self, value: Typed, cause: Inbound | None, ordinal: int) -> dict[str, str | bytes]:
-        origin = cause.coordinates if cause else self._clock().isoformat()
-        correlation = (cause.header(CORRELATION) if cause else None) or origin
+        origin, correlation, passed_on = self._beginning(cause)
         return {
-            **(pass_on(cause) if cause else {}),
+            **passed_on,
             "ce_specversion": "1.0",
             "ce_id": f"{self._name}:{origin}:{ordinal}",
             "ce_type": f"tieline.{value.name}",
@@ -94,3 +95,14 @@ class Writer:
             "ce_causationid": origin,
             "content-type": "application/avro",
         }
+
+    def _beginning(self, cause: Inbound | None) -> tuple[str, str, dict[str, str | bytes]]:
+        """What everything that one cause gives says of it alike: its coordinates, where it goes back to, since when."""
+        if cause is None:
+            now = self._clock().isoformat()
+            return now, now, {}
+        if cause is not self._cause:  # what it gives is written one after the other
+            self._cause = cause
+            origin = cause.coordinates
+            self._said_of_cause = origin, cause.header(CORRELATION) or origin, pass_on(cause)
+        return self._said_of_cause

@@ -145,6 +145,14 @@ class Account(Protocol):
         """Calls left by pool (``concurrent``, ``60s``, ``day``); always the same pools."""
         ...
 
+    def reset_secs(self) -> Mapping[str, float]:
+        """Time until each pool has room again, of ``day`` until it is counted anew; always the same pools."""
+        ...
+
+    def closed_secs(self, priority: Priority) -> float:
+        """Time until it gives a call of this priority; 0: now, as far as is known."""
+        ...
+
     def report_to(self, meter: CallMeter) -> None:
         """Tell it from now on."""
         ...

@@ -138,12 +138,16 @@ class Quota(Section):
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What one process may call; None and nothing: not limited. ``account`` is what it is a part of."""
+    """What one process may call; None and nothing: not limited. ``account`` is what it is a part of.
+
+    ``after_others``: another process may have called with this very part until just now, as after any restart.
+    """
 
     concurrent: int | None = None
     rates: tuple[Rate, ...] = ()
     daily: DailyPool | None = None
     account: Quota = Quota(reserve_percent=0)  # noqa: RUF009  - frozen
+    after_others: bool = False
 
     @property
     def is_nothing(self) -> bool:
@@ -168,6 +172,7 @@ def allowance_of(quota: Quota, caller: Caller) -> Allowance:
         rates=tuple(rate.model_copy(update={"calls": part(rate.calls)}) for rate in quota.rates),
         daily=None if daily is None else daily.model_copy(update={"calls": part(daily.calls)}),
         account=quota,
+        after_others=True,
     )
 
 

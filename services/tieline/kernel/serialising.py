@@ -4,6 +4,9 @@
 that the hub's schemas may have (``linting.avro_type``): a union is a type or null, a decimal is bytes. The bytes are
 those that fastavro writes, and what is read from them is the same (a test holds every schema against it).
 
+``maker_of`` is a reader that makes the record itself, with the checks of its model written between its lines. What does
+not meet them it leaves to the model: it takes what the model would take, or raises ``Doubtful``.
+
 A reader believes no length that the bytes claim: more items, a longer text or a longer number than there can be is an
 error before anything is made of it. A schema within itself, or nested too deep, has no reader.
 """
@@ -12,7 +15,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache
@@ -21,11 +24,17 @@ from typing import Any, TypeAlias, cast
 
 from fastavro.schema import parse_schema
 
+from tieline.kernel.demands import Demand, demand_of
+from tieline.kernel.vocabulary import Model
+
 Schema: TypeAlias = "str | list[Any] | dict[str, Any]"
 Write = Callable[[bytearray, object], None]
 """Appends the Avro body of a record, given as an object with its fields as attributes."""
 Read = Callable[[bytes, int], tuple[dict[str, Any], int]]
 """The record in bytes from a place on, and the place after it. Raises whatever the bytes provoke."""
+
+Make = Callable[[bytes, int], tuple[Model, int]]
+"""The same, the record as the model that mirrors it; ``Doubtful`` where its model is to be asked."""
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_DAY = dt.date(1970, 1, 1).toordinal()
@@ -48,22 +57,40 @@ def writer_of(text: str) -> Write:
     return cast("Write", source.compiled())
 
 
+class Doubtful(Exception):
+    """A value that may not be one of its model's."""
+
+
 @cache
 def reader_of(text: str) -> Read:
     """The function that reads the records of a schema (JSON). Raises ``TypeError`` for a type it does not know.
 
     That is also a type that holds itself, and one nested deeper than ``MAX_DEPTH``: bytes could make it of any depth.
     """
+    return cast("Read", _reader(text, None))
+
+
+@cache
+def maker_of(text: str, model: type[Model]) -> Make:
+    """The function that reads the records of a schema (JSON) as ``model``.
+
+    Raises ``TypeError`` as ``reader_of`` does, and for a model that checks something which is not known here.
+    """
+    return cast("Make", _reader(text, demand_of(model)))
+
+
+def _reader(text: str, demand: Demand | None) -> object:
     schema = parsed(text)
     source = _Source(
         schema,
-        {"long": read_long, "day": _EPOCH_DAY, "epoch": _EPOCH, "ms": _MILLISECOND, "date": dt.date},
+        {"long": read_long, "day": _EPOCH_DAY, "epoch": _EPOCH, "ms": _MILLISECOND, "date": dt.date}
+        | {"new": object.__new__, "put": object.__setattr__, "Doubtful": Doubtful},
     )
     source.line("def function(data, at):")
     with source:
-        _read(source, cast("Schema", schema), "v0")
+        _read(source, cast("Schema", schema), "v0", demand)
         source.line("return v0, at")
-    return cast("Read", source.compiled())
+    return source.compiled()
 
 
 def parsed(text: str) -> dict[str, Any]:
@@ -196,55 +223,107 @@ def _write_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str
     source.line("out.append(0)")
 
 
-def _read(source: _Source, schema: Schema, value: str) -> None:
+_MIRRORED: Mapping[str, str] = {
+    "record": "model",
+    "array": "tuple",
+    "map": "dict",
+    "string": "str",
+    "bytes": "bytes",
+    "decimal": "decimal",
+    "boolean": "bool",
+    "int": "int",
+    "long": "int",
+    "enum": "enum",
+    "date": "date",
+    "timestamp-millis": "datetime",
+}
+"""By type of Avro: the type of a model that holds the same values."""
+
+
+def _read(source: _Source, schema: Schema, value: str, demand: Demand | None) -> None:
     """Lines that read what stands at ``at`` into the variable ``value`` and move on."""
     with source.inside():
-        _read_one(source, schema, value)
+        _read_one(source, schema, value, demand)
 
 
-def _read_one(source: _Source, schema: Schema, value: str) -> None:
+def _read_one(source: _Source, schema: Schema, value: str, demand: Demand | None) -> None:
     kind, whole = source.kind_of(schema)
+    if demand is not None and not isinstance(schema, list) and _MIRRORED.get(kind) != demand.kind:
+        raise TypeError(f"{kind} is mirrored by {demand.kind}")
     if isinstance(schema, list):
         none, other = _branches(schema)
+        if demand is not None and not demand.nullable:
+            raise TypeError(f"{demand.kind} that may be null, and its model takes no null")
         source.line("n = data[at]; at += 1")
         source.line(f"if n == {2 * none}: {value} = None")
         source.line(f"elif n != {2 - 2 * none}: raise ValueError('no branch of a union')")
         source.line("else:")
         with source:
-            _read(source, other, value)
+            _read(source, other, value, demand)
     elif kind == "record":
         inner = {field["name"]: source.variable() for field in whole["fields"]}
+        if demand is not None and list(demand.fields) != list(inner):
+            raise TypeError(f"{whole['name']} is not what {demand.model} mirrors")
         for field in whole["fields"]:
-            _read(source, field["type"], inner[field["name"]])
-        source.line(f"{value} = {{{', '.join(f'{name!r}: {one}' for name, one in inner.items())}}}")
+            _read(source, field["type"], inner[field["name"]], demand and demand.fields[field["name"]])
+        content = f"{{{', '.join(f'{name!r}: {one}' for name, one in inner.items())}}}"
+        source.line(f"{value} = {content}" if demand is None else _made(source, demand, value, content, inner))
     elif kind in {"array", "map"}:
-        _read_many(source, kind, whole, value)
+        _read_many(source, kind, whole, value, demand)
     elif kind in {"string", "bytes", "decimal"}:
-        source.line("n = data[at]; at += 1")
-        # Longer than a byte, or odd, which would be negative: seldom, and looked at closely.
-        source.line("if n & 129:")
-        with source:
-            source.line("n, at = long(data, at - 1)")
-            if kind == "decimal":
-                source.line(f"if n > {MAX_DECIMAL_BYTES}: raise ValueError('a decimal of too many digits')")
-        source.line("else: n >>= 1")
-        source.line("end = at + n")
-        source.line("if n < 0 or end > len(data): raise EOFError('the bytes end within a value')")
-        chunk = "data[at:end]"
-        if kind == "decimal":
-            scaleb = source.constant(Context(prec=whole["precision"]).scaleb)
-            source.line(f"{value} = {scaleb}(int.from_bytes({chunk}, 'big', signed=True), -{whole.get('scale', 0)})")
-        else:
-            source.line(f"{value} = {chunk}" + (".decode()" if kind == "string" else ""))
-        source.line("at = end")
+        _read_chunk(source, kind, whole, value, demand)
     elif kind == "boolean":
         source.line(f"{value} = data[at] != 0; at += 1")
     else:
         source.line("n, at = long(data, at)")
-        source.line(_number_read(source, kind, whole, value))
+        source.line(_number_read(source, kind, whole, value, demand))
 
 
-def _number_read(source: _Source, kind: str, whole: Mapping[str, Any], value: str) -> str:
+def _made(source: _Source, demand: Demand, value: str, content: str, names: Iterable[str]) -> str:
+    """A line that makes a record as pydantic makes it of valid content: every field given, nothing beside them."""
+    made = source.constant(demand.model)
+    given = source.constant(set(names))
+    return (
+        f"{value} = new({made}); put({value}, '__dict__', {content}); "
+        f"put({value}, '__pydantic_fields_set__', {given}.copy()); "
+        f"put({value}, '__pydantic_extra__', None); put({value}, '__pydantic_private__', None)"
+    )
+
+
+def _read_chunk(source: _Source, kind: str, whole: Mapping[str, Any], value: str, demand: Demand | None) -> None:
+    """A text, bytes or a decimal: a length, and so many bytes."""
+    source.line("n = data[at]; at += 1")
+    # Longer than a byte, or odd, which would be negative: seldom, and looked at closely.
+    source.line("if n & 129:")
+    with source:
+        source.line("n, at = long(data, at - 1)")
+        if kind == "decimal":
+            source.line(f"if n > {MAX_DECIMAL_BYTES}: raise ValueError('a decimal of too many digits')")
+    source.line("else: n >>= 1")
+    source.line("end = at + n")
+    source.line("if n < 0 or end > len(data): raise EOFError('the bytes end within a value')")
+    chunk = "data[at:end]"
+    if kind == "decimal":
+        precision, scale = whole["precision"], whole.get("scale", 0)
+        scaleb = source.constant(Context(prec=precision).scaleb)
+        source.line(f"n = int.from_bytes({chunk}, 'big', signed=True)")
+        if demand is not None:
+            if demand.exact is None or (demand.exact.digits, demand.exact.scale) != (precision, scale):
+                raise TypeError(f"a decimal of {precision} digits, {scale} after the point, is not what a model checks")
+            source.line(f"if not {-(10**precision)} < n < {10**precision}: raise Doubtful")
+        source.line(f"{value} = {scaleb}(n, -{scale})")
+    else:
+        if demand is not None and demand.shortest:
+            source.line(f"if n < {demand.shortest}: raise Doubtful")
+        if demand is not None and demand.longest is not None:
+            source.line(f"if n > {demand.longest}: raise Doubtful")
+        source.line(f"{value} = {chunk}" + (".decode()" if kind == "string" else ""))
+        if demand is not None and demand.fits is not None:
+            source.line(f"if not {source.constant(demand.fits)}({value}): raise Doubtful")
+    source.line("at = end")
+
+
+def _number_read(source: _Source, kind: str, whole: Mapping[str, Any], value: str, demand: Demand | None) -> str:
     match kind:
         case "int" | "long":
             return f"{value} = n"
@@ -253,12 +332,17 @@ def _number_read(source: _Source, kind: str, whole: Mapping[str, Any], value: st
         case "timestamp-millis":
             return f"{value} = epoch + n * ms"
         case "enum":
-            return f"{value} = {source.constant(dict(enumerate(whole['symbols'])))}[n]"
+            symbols: Mapping[int, object] = dict(enumerate(whole["symbols"]))
+            if demand is not None:
+                if demand.enum is None or {str(one.value) for one in demand.enum} != set(whole["symbols"]):
+                    raise TypeError(f"{whole['name']} is not what {demand.enum} mirrors")
+                symbols = {place: demand.enum(symbol) for place, symbol in enumerate(whole["symbols"])}
+            return f"{value} = {source.constant(symbols)}[n]"
         case _:
             raise _unknown(kind)
 
 
-def _read_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str) -> None:
+def _read_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str, demand: Demand | None) -> None:
     item, count, key = source.variable(), source.variable(), source.variable()
     source.line(f"{value} = {'[]' if kind == 'array' else '{}'}")
     source.line(f"{count}, at = long(data, at)")
@@ -272,10 +356,12 @@ def _read_many(source: _Source, kind: str, whole: Mapping[str, Any], value: str)
         source.line(f"for _ in range({count}):")
         with source:
             if kind == "map":
-                _read(source, "string", key)
-            _read(source, whole["items" if kind == "array" else "values"], item)
+                _read(source, "string", key, demand and demand.keys)
+            _read(source, whole["items" if kind == "array" else "values"], item, demand and demand.inner)
             source.line(f"{value}.append({item})" if kind == "array" else f"{value}[{key}] = {item}")
         source.line(f"{count}, at = long(data, at)")
+    if demand is not None and kind == "array":
+        source.line(f"{value} = tuple({value})")
 
 
 def _branches(union: list[Any]) -> tuple[int, Schema]:

@@ -9,9 +9,16 @@ from typing import Literal
 import structlog
 import structlog.tracebacks
 
+from tieline.kernel.disk import writing
+from tieline.kernel.troubles import TROUBLE_OF
+
+_PLACE = "the log (standard error)"
+_REMEDY = "free space where it is kept and start the process again: it goes on where it was, nothing is lost"
+
 Event = Literal[
     "started",  # a process is ready for work
     "stopped",  # it ended as asked
+    "ended",  # it must not go on; `why` is also its last sentence on standard error
     "broker-waited-for",  # Kafka does not answer; trying again
     "transaction-repeated",  # an uncertain transaction was given up and is done again
     "record-dead-lettered",  # a record went to the dead-letter topic
@@ -48,19 +55,30 @@ def configure_logging(level: str = "info") -> None:
 
 
 class Log:
-    """A logger that knows its consumer and speaks only the events above."""
+    """A logger that knows its consumer and speaks only the events above, each with the trouble that it tells of.
+
+    Raises ``Stop`` where the log has no room: what nobody can see going wrong must not go on.
+    """
 
     def __init__(self, consumer: str) -> None:
         self._logger = structlog.get_logger().bind(consumer=consumer)
 
     def info(self, event: Event, **fields: object) -> None:
         """Something a person may want to know."""
-        self._logger.info(event, **fields)
+        with writing(_PLACE, _REMEDY):
+            self._logger.info(event, **_named(event, fields))
 
     def warning(self, event: Event, **fields: object) -> None:
         """Something a person should look at."""
-        self._logger.warning(event, **fields)
+        with writing(_PLACE, _REMEDY):
+            self._logger.warning(event, **_named(event, fields))
 
     def fault(self, event: Event, **fields: object) -> None:
         """A defect, with the traceback of the exception being handled."""
-        self._logger.error(event, exc_info=True, **fields)  # noqa: LOG014  - the contract: called in a handler
+        with writing(_PLACE, _REMEDY):
+            self._logger.error(event, exc_info=True, **_named(event, fields))  # noqa: LOG014  - called in a handler
+
+
+def _named(event: Event, fields: dict[str, object]) -> dict[str, object]:
+    trouble = TROUBLE_OF.get(event)
+    return fields if trouble is None else {"trouble": str(trouble), **fields}

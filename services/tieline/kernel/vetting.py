@@ -10,6 +10,7 @@ trials and by nothing else.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -58,12 +59,12 @@ class Vetting:
         self._window = window
         self._attempt = attempt or self.decode
         self._undo = undo
-        self._refreshed_at: dt.datetime | None = None
+        self._refreshed_secs: float | None = None
         self._suspect: dict[tuple[str, int], _Suspicion] | None = None
         self._quarantined: dict[str, Quarantined] = {}
 
     def take_up(self) -> list[TopicPartition]:
-        """Assign where the group stands, and return that.
+        """Assign where the group stands, and return that, with what was committed beside it as ``metadata``.
 
         Raises ``Stop`` for a gap, ``KafkaException`` if the broker does not answer.
         """
@@ -73,7 +74,7 @@ class Vetting:
         self._consumer.assign(starts)
         if self._suspect is None:  # at the first time only: a repeated transaction is no end of the process
             self._suspect = {(p.topic, p.partition): _Suspicion(p, self._window) for p in positions if p.start < p.end}
-        return starts
+        return [TopicPartition(p.topic, p.partition, p.start, metadata=p.note) for p in positions]
 
     def examine(self, batch: Sequence[Inbound]) -> None:
         """Find out what of a batch would end the process. Raises ``Retryable`` when the registry is out."""
@@ -98,8 +99,8 @@ class Vetting:
 
         Kafka forgets a position that nobody committed for a week, and then it would be read from the beginning.
         """
-        now = self._runtime.clock()
-        if self._refreshed_at is not None and now - self._refreshed_at < REFRESH_EVERY:
+        now_secs = time.monotonic()
+        if self._refreshed_secs is not None and now_secs - self._refreshed_secs < REFRESH_EVERY.total_seconds():
             return
         positions = read_positions(self._runtime.kafka, self._consumer, self._topics)
         offsets = settled_offsets(self._runtime.kafka, positions)
@@ -108,7 +109,7 @@ class Vetting:
             offsets, self._consumer.consumer_group_metadata(), broker.CALL_TIMEOUT_SECS
         )
         producer.commit_transaction(broker.CALL_TIMEOUT_SECS)
-        self._refreshed_at = now
+        self._refreshed_secs = now_secs
 
     def decode(self, record: Inbound) -> Typed:
         """The typed value. Raises ``Rejected`` for bytes that are none, ``Quarantined`` without looking at them."""

@@ -9,6 +9,7 @@ Dates are calendar dates of the business; instants are UTC.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated
 
@@ -20,36 +21,46 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Period = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d{3}$")]
 
 
-def _exact(digits: int, scale: int) -> AfterValidator:
-    usual = Decimal(1).scaleb(-scale)
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A check of a number: at most ``digits`` digits, at most ``scale`` of them after the point."""
 
-    def check(value: Decimal) -> Decimal:
+    digits: int
+    scale: int
+    usual: Decimal
+
+    @classmethod
+    def of(cls, digits: int, scale: int) -> Exact:
+        """The check of so many digits."""
+        return cls(digits, scale, Decimal(1).scaleb(-scale))
+
+    def __call__(self, value: Decimal) -> Decimal:
+        """The number. Raises ``ValueError`` for one that money cannot be."""
         # As Avro gives it: exactly so many digits after the point, which no infinity has. The rest is for the others.
-        if value.same_quantum(usual) and value.adjusted() < digits - scale:
+        if value.same_quantum(self.usual) and value.adjusted() < self.digits - self.scale:
             return value
         # Invariant 11: NaN, infinities and over-long numbers never enter the hub as money.
         if not value.is_finite():
             raise ValueError("must be a finite number")
         exponent = value.as_tuple().exponent
-        if isinstance(exponent, int) and -exponent > scale:
-            raise ValueError(f"must have at most {scale} digits after the point")
-        if value.adjusted() >= digits - scale and value != 0:
-            raise ValueError(f"must have at most {digits - scale} digits before the point")
+        if isinstance(exponent, int) and -exponent > self.scale:
+            raise ValueError(f"must have at most {self.scale} digits after the point")
+        if value.adjusted() >= self.digits - self.scale and value != 0:
+            raise ValueError(f"must have at most {self.digits - self.scale} digits before the point")
         return value
 
-    return AfterValidator(check)
 
-
-Amount = Annotated[Decimal, _exact(20, 4)]
-UnitPrice = Annotated[Decimal, _exact(20, 6)]
-Quantity = Annotated[Decimal, _exact(18, 6)]
-FxRate = Annotated[Decimal, _exact(18, 9)]
+Amount = Annotated[Decimal, AfterValidator(Exact.of(20, 4))]
+UnitPrice = Annotated[Decimal, AfterValidator(Exact.of(20, 6))]
+Quantity = Annotated[Decimal, AfterValidator(Exact.of(18, 6))]
+FxRate = Annotated[Decimal, AfterValidator(Exact.of(18, 9))]
 
 
 class Model(BaseModel):
     """Base of every record: immutable, closed, strict about types."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Built at the first use: there are some hundreds, and no process needs more than some dozens.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class Money(Model):

@@ -17,10 +17,12 @@ from tieline.kernel.dead_letters import clean
 from tieline.kernel.inspecting import Hub, LogReader
 from tieline.operating.finding import find_asset
 from tieline.operating.life import Life, read_life
-from tieline.operating.status import read_status, render_status, show_status, status_json
+from tieline.operating.showing import render_status, show_status
+from tieline.operating.status import read_status, status_json
 
 DEFAULT_LANDSCAPE = Path("deploy/local/landscape.yaml")
 WATCH_SECS = 2.0
+_AWAY = 3
 PIPE_COLUMNS = 200  # a pipe has no width; lines must not be cut there
 
 LandscapeOption = Annotated[
@@ -38,7 +40,20 @@ def status_command(
     json: JsonOption = False,
     watch: Annotated[bool, typer.Option("--watch", help="Look again and again, until Ctrl-C.")] = False,
 ) -> None:
-    """Show how every process and flow stands. Exit code 0: all well; 1: something needs attention."""
+    """Show how every process and flow stands, and of each trouble: what, since when, what waits, what comes next.
+
+    Exit code 0: all well; 1: something needs attention; 3: Kafka or the schema registry does not answer.
+
+    A trouble looks like this; its name is the same in logs (trouble), alerts and JSON:
+
+    ! target-paused: erp takes no commands: it does not answer as it should
+      since  2026-05-01 11:45 UTC, 15m ago
+      waits  40 commands for erp, the oldest for 15m
+      next   the hub asks erp again by itself at 12:00:21 UTC, with one command for
+             all; nothing is lost, and all of it goes on when it answers
+      do     bring erp back; why it is paused stands in the log of sink-erp, event
+             target-paused
+    """
     console = open_console()
     with LogReader(_open(landscape)) as log:
         if watch:
@@ -49,7 +64,7 @@ def status_command(
         console.file.write(status_json(status) + "\n")
     else:
         show_status(console, status)
-    raise typer.Exit(1 if status.needs_attention else 0)
+    raise typer.Exit(_AWAY if status.away else int(status.needs_attention))
 
 
 def trace_command(

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import get_args
 
 from tieline.kernel.command_records import CommandSettled, SettledAs
 from tieline.kernel.dead_letters import first_coordinates
 from tieline.kernel.inspecting import LogReader, Where, Window, read_rows, read_spans, read_tail, read_windows
-from tieline.kernel.landscape import Flow, Landscape, ObjectName
+from tieline.kernel.landscape import Flow, Landscape, Mode, ObjectName
 from tieline.kernel.letters import PARKED
 from tieline.kernel.memory import LedgerEntry, ParkedKey, Stage
 from tieline.kernel.producing import CORRELATION, source_of
@@ -32,6 +32,7 @@ RESULTS = 500  # newest results behind the latencies
 PENDING_LIMIT = 500  # waiting commands looked at, by partition
 RAW_REACH = 5000  # raw offsets looked at, by partition, for the start of those latencies
 P95 = 0.95
+RECENT_SECS = 900.0  # as in the alert rule (deploy/alerts): what a flow is judged by
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,26 @@ class FlowStatus:
     samples: int
     latency_p50_secs: float | None
     latency_p95_secs: float | None
+    in_doubt: frozenset[str] = frozenset()  # canonical ids: nobody knows whether their command took effect
+    in_doubt_since: dt.datetime | None = None
+    recent_samples: int = 0  # of the last RECENT_SECS
+    recent_p95_secs: float | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether the promised time was not kept lately; what was slow long ago is over."""
+        return self.recent_p95_secs is not None and self.recent_p95_secs > self.flow.latency_target_secs
+
+    @property
+    def health(self) -> str:
+        """How it is, in a word: shadow or off, parked, slow, moving or ok."""
+        if self.flow.mode is not Mode.ENABLED:
+            return str(self.flow.mode)
+        if self.parked:
+            return "parked"
+        if self.is_slow:
+            return "slow"
+        return "moving" if self.pending else "ok"
 
     @property
     def counted(self) -> bool:
@@ -57,8 +78,15 @@ class FlowStatus:
     @property
     def needs_attention(self) -> bool:
         """Whether something is parked, or the promised time is not kept."""
-        late = self.latency_p95_secs is not None and self.latency_p95_secs > self.flow.latency_target_secs
-        return self.parked > 0 or late
+        return self.parked > 0 or self.is_slow
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """How long one change took, and when it was confirmed (UTC)."""
+
+    secs: float
+    at: dt.datetime
 
 
 @dataclass(slots=True)
@@ -67,9 +95,11 @@ class _Tally:
     rejected: int = 0
     parked: int = 0
     last: dt.datetime | None = None
+    in_doubt: set[str] = field(default_factory=set)
+    in_doubt_since: dt.datetime | None = None
 
 
-def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
+def read_flows(log: LogReader, sample: Sample, now: dt.datetime) -> list[FlowStatus]:
     """Status of every flow of the landscape, in its order."""
     tallies = tally(read_rows(log, LEDGER, LedgerEntry).values(), read_rows(log, PARKED, ParkedKey).values())
     pending, cut = _read_pending(log, sample)
@@ -77,7 +107,9 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
     found = []
     for flow in log.landscape.flows:
         sums = tallies.get((flow.object, flow.target), _Tally())
-        secs = sorted(latencies.get((flow.object, flow.source, flow.target), ()))
+        results = latencies.get((flow.object, flow.source, flow.target), ())
+        secs = sorted(result.secs for result in results)
+        recent = sorted(result.secs for result in results if (now - result.at).total_seconds() <= RECENT_SECS)
         status = FlowStatus(
             flow=flow,
             delivered=sums.delivered,
@@ -89,6 +121,10 @@ def read_flows(log: LogReader, sample: Sample) -> list[FlowStatus]:
             samples=len(secs),
             latency_p50_secs=percentile(secs, 0.5),
             latency_p95_secs=percentile(secs, P95),
+            in_doubt=frozenset(sums.in_doubt),
+            in_doubt_since=sums.in_doubt_since,
+            recent_samples=len(recent),
+            recent_p95_secs=percentile(recent, P95),
         )
         found.append(status)
     return found
@@ -115,6 +151,9 @@ def tally(ledger: Iterable[LedgerEntry], parked: Iterable[ParkedKey]) -> dict[tu
         one = sums.setdefault((entry.entity, entry.target), _Tally())
         one.delivered += entry.applied_version > 0
         one.rejected += entry.stage in {Stage.REJECTED, Stage.UNKNOWN}
+        if entry.stage is Stage.UNKNOWN:
+            one.in_doubt.add(entry.canonical_id)
+            one.in_doubt_since = min(one.in_doubt_since or entry.at, entry.at)
         if entry.stage is Stage.CONFIRMED and (one.last is None or entry.at > one.last):
             one.last = entry.at
     for row in parked:
@@ -129,8 +168,8 @@ def percentile(values: Sequence[float], share: float) -> float | None:
     return values[max(0, min(len(values) - 1, -int(-share * len(values) // 1) - 1))]
 
 
-def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[float]]:
-    """Seconds from capture to confirmation by (object, source, target), of the newest results.
+def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[Latency]]:
+    """Times from capture to confirmation by (object, source, target), of the newest results.
 
     Measured between two times of the log: the raw record's and the result's. A result whose raw record is no longer
     within reach is left out, as is a raw record that was mapped again: its time would be a person's.
@@ -143,11 +182,12 @@ def read_latencies(log: LogReader) -> dict[tuple[str, str, str], list[float]]:
         if isinstance(body, CommandSettled) and body.outcome is SettledAs.CONFIRMED and cause:
             ends.append((body.entity, body.target, cause, record.timestamp_ms))
     starts = _read_times(log, {cause for _, _, cause, _ in ends})
-    found: dict[tuple[str, str, str], list[float]] = {}
+    found: dict[tuple[str, str, str], list[Latency]] = {}
     for entity, target, cause, millis in ends:
         if cause in starts:
-            source = source_of(cause)
-            found.setdefault((entity, source, target), []).append(max(0.0, (millis - starts[cause]) / 1000))
+            at = dt.datetime.fromtimestamp(millis / 1000, tz=dt.UTC)
+            latency = Latency(max(0.0, (millis - starts[cause]) / 1000), at)
+            found.setdefault((entity, source_of(cause), target), []).append(latency)
     return found
 
 

@@ -69,8 +69,9 @@ def read_life(log: LogReader, asset_id: str) -> Life:
     ]
     costs = [
         row
-        for row in read_rows(log, "cost.document.state.v1", CostState, needle=needle).values()
-        if row.asset_id == asset_id
+        for one in sorted(own_ids(asset_id, links))
+        for row in read_rows(log, "cost.document.state.v1", CostState, needle=one.encode()).values()
+        if row.asset_id == one
     ]
     found = _Found()
     wanted = keys_by_topic(log, asset_id, links, costs)
@@ -84,6 +85,12 @@ def read_life(log: LogReader, asset_id: str) -> Life:
     order = {kind: at for at, kind in enumerate(_ORDER)}
     steps = sorted(found.steps, key=lambda step: (step.at, order.get(step.kind, len(order)), step.where))
     return Life(asset_id, state, sorted(links, key=lambda row: (row.system, row.linked_at)), steps, found.notes)
+
+
+def own_ids(asset_id: str, links: Iterable[XRef]) -> frozenset[str]:
+    """The asset's id, and those of the assets that were merged into it: what was accepted before stays with its id."""
+    merged = (one for row in links if row.canonical_id == asset_id for one in row.merged_from)
+    return frozenset({asset_id, *merged})
 
 
 def keys_by_topic(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException, TopicPartition
 
 from tieline.kernel import broker
 from tieline.kernel.errors import Stop, Unavailable
-from tieline.kernel.inspecting import LogReader
+from tieline.kernel.inspecting import LogReader, Where
 from tieline.kernel.letters import input_topics
 from tieline.kernel.positions import Position, past_gap, read_positions
-from tieline.operating.processes import group_for
+from tieline.operating.processes import Sample, group_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,32 @@ def read_groups(log: LogReader, consumers: Sequence[str]) -> list[Group]:
             owner = f"{consumer}-capture" if group.endswith("-requests") else consumer
             found.append(Group(group, owner, positions))
     return found
+
+
+def find_gaps(log: LogReader, sample: Sample, consumers: Sequence[str]) -> dict[str, list[str]]:
+    """What each process can no longer read, for people; those that miss nothing are left out.
+
+    Raises ``Unavailable`` when Kafka does not answer.
+    """
+    found: dict[str, list[str]] = {}
+    for consumer in consumers:
+        inputs = {topic: group_for(consumer, topic) for topic in input_topics(log.topics, consumer)}
+        stands = [
+            (at, sample.spans[where])
+            for topic, group in inputs.items()
+            for where, at in _of(sample.committed[group], topic)
+        ]
+        if all(span.first <= at <= span.end for at, span in stands):
+            continue
+        # An open transaction may lie before a position too: only the log's real ends tell.
+        gaps = [gap for one in read_groups(log, [consumer]) for p in one.gaps if (gap := p.gap) is not None]
+        if gaps:
+            found[consumer] = gaps
+    return found
+
+
+def _of(committed: Mapping[Where, int], topic: str) -> list[tuple[Where, int]]:
+    return [(where, at) for where, at in committed.items() if where[0] == topic]
 
 
 def pass_gaps(log: LogReader, group: Group) -> int:

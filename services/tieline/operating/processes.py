@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
 from tieline.kernel.consuming import group_of
 from tieline.kernel.dead_letters import dead_letter_topic
@@ -22,11 +23,13 @@ from tieline.kernel.inspecting import (
     read_spans,
     read_windows,
 )
-from tieline.kernel.letters import PARKED, Book, Standing, input_topics
+from tieline.kernel.letters import PARKED, Book, Letter, Standing, input_topics
 from tieline.kernel.memory import KeyState, ParkedKey, SourcePosition
+from tieline.kernel.metrics import Measure
 from tieline.kernel.records import Inbound
 from tieline.kernel.retention import Expiry, first_expiry, retention_secs
 from tieline.kernel.topic_names import RUN_TOPIC
+from tieline.operating.workers import Workers
 
 VIEWS = "views"
 # Offsets looked at for the newest record: the last ones of a partition are often transaction markers.
@@ -45,6 +48,8 @@ class State(StrEnum):
     FLOWING = "flowing"
     BEHIND = "behind"  # it moves, but what it reads next has waited for long
     STALLED = "stalled"  # there is work, and its position does not move: stopped, or its target is paused
+    PAUSED = "paused"  # it runs, and leaves its system alone for now, which does not answer
+    DOWN = "down"  # its metrics port does not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +68,17 @@ class ProcessStatus:
     draining_keys: int = 0
     last_read_at: dt.datetime | None = None  # a source's last poll that found something
     expiry: Expiry | None = None  # of what it has to read, and of the letters of parked keys
+    letters: Sequence[Letter] = ()  # the open ones, newest first
+    parked: Sequence[ParkedKey] = ()
+    last_wrote_at: dt.datetime | None = None  # looked for where the process is down, or has a gap
 
     @property
     def needs_attention(self) -> bool:
         """Whether a person should look."""
         if self.expiry is not None and self.expiry.is_near:
             return True
-        return self.state in {State.BEHIND, State.STALLED} or self.open_letters > 0 or self.parked_keys > 0
+        in_trouble = self.state not in {State.IDLE, State.FLOWING}
+        return in_trouble or self.open_letters > 0 or self.parked_keys > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +100,26 @@ def process_names(log: LogReader) -> tuple[str, ...]:
 
 
 def read_processes(
-    log: LogReader, book: Book, sample: Sample, now: dt.datetime, *, sleep: Callable[[float], None] = time.sleep
+    log: LogReader,
+    book: Book,
+    sample: Sample,
+    now: dt.datetime,
+    *,
+    workers: Workers = MappingProxyType({}),
+    gone: Collection[str] = (),
+    sleep: Callable[[float], None] = time.sleep,
 ) -> list[ProcessStatus]:
-    """Status of every process. Looks a second time, some time after the sample, at those for which anything waits."""
+    """Status of every process. Looks a second time, some time after the sample, at those for which anything waits.
+
+    ``gone`` are those that have ended as far as is known: it is told when they wrote last.
+    """
     lasts = _last_records(log, sample)
     parked = _parked_keys(log)
     busy = [name for name, waiting in sample.waiting.items() if waiting]
     if busy:
         sleep(max(0.0, SAMPLE_PAUSE_SECS - (time.monotonic() - sample.taken_at_secs)))
     later = read_committed(log, _inputs_by_group(log, busy))
+    wrote = _last_written(log, [*gone, *(name for name, figures in workers.items() if figures is None)])
     found = []
     for name in sample.waiting:
         inputs = set(input_topics(log.topics, name))
@@ -111,7 +131,7 @@ def read_processes(
         system = name.partition("-")[2]
         status = ProcessStatus(
             name=name,
-            state=state_of(bool(waiting), moved, _at(oldest), now),
+            state=state_of(bool(waiting), moved, _at(oldest), now, _condition(name, workers)),
             records=sum(span.end - span.first for where, span in sample.spans.items() if where[0] in inputs),
             lag=sum(sample.spans[where].end - record.offset for where, record in waiting.items()),
             oldest_waiting_at=_at(oldest),
@@ -122,19 +142,57 @@ def read_processes(
             draining_keys=sum(row.state is KeyState.DRAINING for row in parked.get(name, ())),
             expiry=expiry_of(log, name, waiting, parked.get(name, ()), now),
             last_read_at=_last_read(log, system) if name.startswith("source-") else None,
+            letters=[one for one in book.letters if one.consumer == name and book.stands(one) is Standing.OPEN],
+            parked=tuple(parked.get(name, ())),
+            last_wrote_at=wrote.get(name),
         )
         found.append(status)
     return found
 
 
-def state_of(waits: bool, moved: bool, oldest: dt.datetime | None, now: dt.datetime) -> State:  # noqa: FBT001  - facts
-    """State from what two samples show."""
+def state_of(
+    waits: bool,  # noqa: FBT001  - facts
+    moved: bool,  # noqa: FBT001  - facts
+    oldest: dt.datetime | None,
+    now: dt.datetime,
+    said: State | None = None,
+) -> State:
+    """State from what two samples show, unless the process's own metrics have ``said`` it, or said nothing."""
+    if said is not None:
+        return said
     if not waits:
         return State.IDLE
     age_secs = (now - oldest).total_seconds() if oldest else 0.0
     if not moved and age_secs > STALLED_SECS:
         return State.STALLED
     return State.BEHIND if age_secs > BEHIND_SECS else State.FLOWING
+
+
+def _condition(name: str, workers: Workers) -> State | None:
+    """What a process's metrics say that its positions cannot."""
+    if name not in workers:
+        return None
+    figures = workers[name]
+    if figures is None:
+        return State.DOWN
+    kind, _, system = name.partition("-")
+    away = {"sink": (Measure.TARGET_PAUSED, "target"), "source": (Measure.SOURCE_FAILING_AGE, "system")}.get(kind)
+    return State.PAUSED if away and figures.of(away[0], **{away[1]: system}) > 0 else None
+
+
+def _last_written(log: LogReader, names: Collection[str]) -> dict[str, dt.datetime]:
+    """When each process wrote last, by the topics that only it writes."""
+    topics = {name: topic.writers[0] for name, topic in log.topics.items() if len(topic.writers) == 1}
+    mine = [name for name, writer in topics.items() if writer in names and name in log.partitions]
+    windows = {where: span.tail(LAST_OFFSETS) for where, span in read_spans(log, all_partitions(log, mine)).items()}
+    found: dict[str, dt.datetime] = {}
+
+    def take(record: Inbound) -> None:
+        at, writer = dt.datetime.fromtimestamp(record.timestamp_ms / 1000, tz=dt.UTC), topics[record.topic]
+        found[writer] = max(found.get(writer, at), at)
+
+    read_windows(log, windows, take, headers=False)
+    return found
 
 
 def expiry_of(

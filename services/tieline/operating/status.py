@@ -1,61 +1,163 @@
-"""The state of the hub in one look: processes, flows, and whether a person should do something."""
+"""The state of the hub in one look: what is in trouble, how processes and flows stand, whether a person must act."""
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPException
 
-from rich.console import Console, Group
-from rich.table import Table
-from rich.text import Text
+from confluent_kafka import KafkaException
 
 from tieline.kernel.clock import Clock, utc_now
-from tieline.kernel.fleet import consumers
-from tieline.kernel.inspecting import LogReader, read_latest, read_rows
+from tieline.kernel.errors import Retryable, Unavailable
+from tieline.kernel.fleet import consumers, processes
+from tieline.kernel.inspecting import LogReader, read_rows
+from tieline.kernel.landscape import Landscape
 from tieline.kernel.letters import read_book
+from tieline.kernel.memory import Conflict, HeldReport, PeriodHold
+from tieline.kernel.metrics import Measure
 from tieline.kernel.procurement_records import PurchaseProcess
 from tieline.kernel.topic_names import PERIOD_HOLDS
-from tieline.operating.flows import FlowStatus, read_flows
-from tieline.operating.processes import ProcessStatus, State, process_names, read_processes, take_sample
+from tieline.operating.account_stories import pools_of
+from tieline.operating.flows import read_flows
+from tieline.operating.holds import (
+    CONFLICTS,
+    HOLDS,
+    Held,
+    count_conflicts,
+    count_held_reports,
+    count_period_holds,
+)
+from tieline.operating.hours import FlowHour, read_hours
+from tieline.operating.positions import find_gaps
+from tieline.operating.processes import VIEWS, process_names, read_processes, take_sample
 from tieline.operating.purchases import PROCESSES, count_late
+from tieline.operating.scene import Away, Scene
+from tieline.operating.stories import tell
+from tieline.operating.story import Story
+from tieline.operating.workers import Workers, read_workers
 
-_STYLES = {State.STALLED: "bold red", State.BEHIND: "yellow", State.FLOWING: "green"}
+LOOK_SECS = 2.5
+"""How long Kafka and the registry may take to answer at all, before anything is read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Everything at one moment (UTC). ``letters_cut``: older dead letters were not counted.
+class Status(Scene):
+    """Everything at one moment, and what it means."""
 
-    ``period_holds`` are reports that wait for a fiscal period, ``overdue_orders`` those with a step past its day.
-    """
-
-    at: dt.datetime
-    processes: Sequence[ProcessStatus]
-    flows: Sequence[FlowStatus]
-    letters_cut: bool
-    period_holds: int = 0
-    overdue_orders: int = 0
+    @property
+    def stories(self) -> list[Story]:
+        """Every trouble, the one that explains others first."""
+        return tell(self)
 
     @property
     def needs_attention(self) -> bool:
         """Whether a person should look after the hub; a closed period or a late delivery is no fault of it."""
-        return any(p.needs_attention for p in self.processes) or any(f.needs_attention for f in self.flows)
+        return any(story.is_fault for story in self.stories)
 
 
-def read_status(log: LogReader, clock: Clock = utc_now) -> Status:
-    """Look at everything; reads only, and within bounds. Blocks for some seconds.
+def read_status(
+    log: LogReader,
+    clock: Clock = utc_now,
+    *,
+    workers: Callable[[Landscape], Workers] = read_workers,
+    look: Callable[[LogReader], list[Away]] | None = None,
+    hours: Callable[[dt.datetime, int], list[FlowHour]] = read_hours,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Status:
+    """Look at everything; reads only, and within bounds. Blocks for some seconds; with Kafka away for less than five.
 
-    Raises ``Stop`` when topics are missing, ``Unavailable`` or ``Retryable`` when broker or registry do not answer.
+    Raises ``Stop`` when topics are missing.
     """
+    with ThreadPoolExecutor(1) as thread:
+        asked = thread.submit(workers, log.landscape)
+        away = (look or look_for_parts)(log)
+        known = asked.result()
     now = clock()
-    book = read_book(log, consumers(log.landscape))
+    if not away:
+        try:
+            return _read(log, now, known, hours, sleep)
+        except (Unavailable, Retryable, KafkaException) as error:
+            away = [Away("Kafka or the schema registry", str(error))]  # it went while it was read
+    return Status(
+        now,
+        (),
+        (),
+        letters_cut=False,
+        workers=known,
+        away=away,
+        commands=_starts(log.landscape),
+        metrics_off=not log.landscape.metrics_port,
+    )
+
+
+def _read(
+    log: LogReader,
+    now: dt.datetime,
+    workers: Workers,
+    hours: Callable[[dt.datetime, int], list[FlowHour]],
+    sleep: Callable[[float], None],
+) -> Status:
+    readers = consumers(log.landscape)
+    book = read_book(log, readers)
     sample = take_sample(log, process_names(log))
-    flows = read_flows(log, sample)
-    holds = read_latest(log, PERIOD_HOLDS)
-    late = count_late(read_rows(log, PROCESSES, PurchaseProcess).values(), now.date())
-    return Status(now, read_processes(log, book, sample, now), flows, book.cut, len(holds), late)
+    gaps = find_gaps(log, sample, readers)
+    flows = read_flows(log, sample, now)
+    found = read_processes(log, book, sample, now, workers=workers, gone=gaps, sleep=sleep)
+    views = workers.get(VIEWS)
+    return Status(
+        now,
+        found,
+        flows,
+        letters_cut=book.cut,
+        workers=workers,
+        gaps=gaps,
+        period_holds=count_period_holds(read_rows(log, PERIOD_HOLDS, PeriodHold).values()),
+        held_reports=count_held_reports(read_rows(log, HOLDS, HeldReport)),
+        conflicts=count_conflicts(read_rows(log, CONFLICTS, Conflict).values()),
+        overdue_orders=count_late(read_rows(log, PROCESSES, PurchaseProcess).values(), now.date()),
+        hours=hours(now, log.landscape.views_port) if views and views.of(Measure.VIEWS_READY) else (),
+        commands=_starts(log.landscape),
+        metrics_off=not log.landscape.metrics_port,
+    )
+
+
+def look_for_parts(log: LogReader) -> list[Away]:
+    """Kafka and the registry, if they do not answer within ``LOOK_SECS``; both are asked at once."""
+    with ThreadPoolExecutor(1) as thread:
+        registry = thread.submit(_registry_fault, log.landscape.registry.url)
+        kafka = _kafka_fault(log)
+        found = {"Kafka": kafka, "the schema registry": registry.result()}
+    return [Away(part, why) for part, why in found.items() if why is not None]
+
+
+def _kafka_fault(log: LogReader) -> str | None:
+    try:
+        log.consumer.list_topics(timeout=LOOK_SECS)
+    except KafkaException as error:
+        return f"{log.kafka.bootstrap_servers}: {error.args[0].str()}"
+    return None
+
+
+def _registry_fault(url: str) -> str | None:
+    opener = urllib.request.build_opener()
+    try:
+        with opener.open(f"{url.rstrip('/')}/schemas/types", timeout=LOOK_SECS) as answer:
+            answer.read(1)
+    except urllib.error.HTTPError as error:
+        # It is there: what it thinks of the question does not matter here.
+        return f"{url}: HTTP {error.code}" if error.code >= 500 else None  # noqa: PLR2004  - server errors
+    except (OSError, ValueError, HTTPException) as error:
+        return f"{url}: {getattr(error, 'reason', error)}"
+    return None
+
+
+def _starts(landscape: Landscape) -> dict[str, str]:
+    return {spec.name: " ".join(spec.argv) for spec in processes(landscape)}
 
 
 def status_json(status: Status) -> str:
@@ -63,13 +165,20 @@ def status_json(status: Status) -> str:
     document = {
         "at": status.at.isoformat(),
         "needs_attention": status.needs_attention,
-        "period_holds": status.period_holds,
+        "troubles": [_story(story) for story in status.stories],
+        "period_holds": sum(held.count for held in status.period_holds),
         "overdue_orders": status.overdue_orders,
+        "holds": {
+            "period": [_held(held) for held in status.period_holds],
+            "report": [_held(held) for held in status.held_reports],
+            "conflict": [_held(held) for held in status.conflicts],
+        },
         "processes": [
             {
                 "name": p.name,
                 "state": str(p.state),
                 "needs_attention": p.needs_attention,
+                "answers": None if p.name not in status.workers else not status.is_silent(p.name),
                 "records": p.records,
                 "lag": p.lag,
                 "oldest_waiting_at": _iso(p.oldest_waiting_at),
@@ -88,6 +197,7 @@ def status_json(status: Status) -> str:
             {
                 "name": f.flow.name,
                 "mode": str(f.flow.mode),
+                "health": f.health,
                 "needs_attention": f.needs_attention,
                 "delivered": f.delivered if f.counted else None,
                 "pending": f.pending if f.counted else None,
@@ -102,117 +212,41 @@ def status_json(status: Status) -> str:
             }
             for f in status.flows
         ],
+        "calls_left": [
+            {"process": p.process, "system": p.system, "pool": p.name, "left": p.left, "reset_secs": p.reset_secs}
+            for p in pools_of(status)
+        ],
+        "completeness": [
+            {
+                "hour": row.hour.isoformat(),
+                "flow": row.flow,
+                "routed": row.routed,
+                "open": row.still_open,
+                "completeness": row.complete,
+            }
+            for row in status.hours
+        ],
     }
     return json.dumps(document, indent=2)
 
 
-def render_status(status: Status) -> Group:
-    """Two tables, what waits outside the hub, and a verdict."""
-    verdict = Text("Attention: see the marked lines (!).", style="bold red")
-    if not status.needs_attention:
-        verdict = Text("All well.", style="bold green")
-    parts: list[Table | Text] = [_processes(status), Text(""), _flows(status), Text("")]
-    if status.letters_cut:
-        parts.append(Text("Only the newest dead letters were counted."))
-    parts += [Text(line, style="bold red") for line in map(danger_of, status.processes) if line]
-    if status.period_holds:
-        parts.append(Text(f"{status.period_holds} reports wait for a fiscal period to open."))
-    if status.overdue_orders:
-        parts.append(Text(f"{status.overdue_orders} orders are overdue: tieline orders list --overdue"))
-    return Group(*parts, verdict)
+def _story(story: Story) -> dict[str, object]:
+    return {
+        "trouble": str(story.kind),
+        "subject": story.subject,
+        "is_fault": story.is_fault,
+        "what": story.what,
+        "since": _iso(story.since),
+        "since_note": story.since_note or None,
+        "waits": story.waits,
+        "next": story.next,
+        "do": story.do or None,
+        "run": list(story.run),
+    }
 
 
-def show_status(console: Console, status: Status) -> None:
-    """Print it."""
-    console.print(render_status(status))
-
-
-def _processes(status: Status) -> Table:
-    table = _table("", "PROCESS", "STATE", "RECORDS", "LAG", "WAITS FOR", "LAST EVENT", "LAST READ", "TROUBLE")
-    for p in status.processes:
-        table.add_row(
-            _mark(attention=p.needs_attention),
-            p.name,
-            Text(p.state, style=_STYLES.get(p.state, "")),
-            str(p.records),
-            str(p.lag),
-            ago(p.oldest_waiting_at, status.at),
-            ago(p.last_event_at, status.at),
-            ago(p.last_read_at, status.at),
-            Text(trouble_of(p), style="bold red"),
-        )
-    return table
-
-
-def _flows(status: Status) -> Table:
-    table = _table(
-        "", "FLOW", "MODE", "DELIVERED", "PENDING", "PARKED", "REJECTED", "LAST CONFIRMED", "P50", "P95", "TARGET"
-    )
-    for f in status.flows:
-        table.add_row(
-            _mark(attention=f.needs_attention),
-            f.flow.name,
-            str(f.flow.mode),
-            str(f.delivered) if f.counted else "-",
-            f"{'≥' if f.pending_is_least else ''}{f.pending}" if f.counted else "-",
-            str(f.parked) if f.counted else "-",
-            str(f.rejected) if f.counted else "-",
-            ago(f.last_confirmed_at, status.at),
-            _secs(f.latency_p50_secs),
-            _secs(f.latency_p95_secs),
-            _secs(f.flow.latency_target_secs),
-        )
-    return table
-
-
-def trouble_of(process: ProcessStatus) -> str:
-    """What is wrong with a process, in a few words; empty if nothing is."""
-    found = []
-    if process.parked_keys:
-        draining = f" ({process.draining_keys} draining)" if process.draining_keys else ""
-        found.append(f"parked {process.parked_keys}{draining}")
-    if process.open_letters:
-        behind = f" (+{process.waiting_letters} waiting)" if process.waiting_letters else ""
-        found.append(f"dead letters {process.open_letters}{behind}")
-    return ", ".join(found)
-
-
-def danger_of(process: ProcessStatus) -> str:
-    """What a process will lose if it does not move, where little time is left; empty if nothing is in danger."""
-    expiry = process.expiry
-    if expiry is None or not expiry.is_near:
-        return ""
-    return (
-        f"{process.name}: the oldest record that waits for it is deleted at {expiry.at:%Y-%m-%d %H:%M} UTC, "
-        f"{expiry.share_left:.0%} of its topic's retention is left; mend it, or raise retention.ms until then"
-    )
-
-
-def ago(then: dt.datetime | None, now: dt.datetime) -> str:
-    """``42s``, ``17m``, ``5h``, ``3d``; a dash for never."""
-    if then is None:
-        return "-"
-    secs = max(0, int((now - then).total_seconds()))
-    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
-        if secs >= size:
-            return f"{secs // size}{unit}"
-    return f"{secs}s"
-
-
-def _table(*names: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    right = {"RECORDS", "LAG", "DELIVERED", "PENDING", "PARKED", "REJECTED", "P50", "P95", "TARGET"}
-    for name in names:
-        table.add_column(name, no_wrap=True, justify="right" if name in right else "left")
-    return table
-
-
-def _mark(*, attention: bool) -> Text:
-    return Text("!" if attention else " ", style="bold red")
-
-
-def _secs(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}s"
+def _held(held: Held) -> dict[str, object]:
+    return {"reason": held.reason, "count": held.count, "since": _iso(held.since), "needs_person": held.needs_person}
 
 
 def _iso(value: dt.datetime | None) -> str | None:

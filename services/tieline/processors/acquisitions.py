@@ -1,12 +1,12 @@
 """What an order's receipts and invoices bring into the books: the fold of all its documents. Pure.
 
-The result depends on the documents, not on the order they came in, but for one thing: an asset record that a receipt
-has been given stays with it, so that nothing in the books moves when an earlier receipt is reported late.
+The result depends on the documents, not on the order they came in, but for one thing: what a receipt has been given
+stays with it, so that nothing in the books moves when an earlier receipt is reported late. That is its asset records,
+and of receipts without a value the share of an invoice that does not cover them all.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
@@ -27,10 +27,9 @@ from tieline.kernel.order_records import (
     Treatment,
 )
 from tieline.kernel.vocabulary import Money
-from tieline.processors.capitalise import lay_out
+from tieline.processors.allocation import DECIDED, Piece, allocate, taken_back
 from tieline.processors.documents import (
     Charged,
-    Delivered,
     LineDocuments,
     acquired_by_invoice,
     by_line,
@@ -41,8 +40,6 @@ from tieline.processors.documents import (
 )
 from tieline.processors.treatments import Purchase, choose_treatment
 
-BOOKED = frozenset({ProposalStatus.CAPITALISED, ProposalStatus.LOW_VALUE, ProposalStatus.UNDER_CONSTRUCTION})
-DECIDED = BOOKED | {ProposalStatus.EXPENSED}
 _STATUS = {
     Treatment.CAPITALISE: ProposalStatus.CAPITALISED,
     Treatment.LOW_VALUE: ProposalStatus.LOW_VALUE,
@@ -83,24 +80,6 @@ class Documents:
         return found
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Part of a delivery that belongs to one asset record; ``unit`` is 0 while it belongs to none, with a reason."""
-
-    document: str
-    on: dt.date
-    unit: int
-    quantity: Decimal
-    known: ProposedAsset | None = None
-    held: str | None = None
-    conflict: str | None = None
-
-    @property
-    def place(self) -> tuple[str, int]:
-        """What it is among the pieces of its line."""
-        return self.document, self.unit
-
-
 def proposal_id(row: ProposedAsset) -> str:
     """``line id/receipt/unit``: identity of a proposed asset within its order."""
     return f"{row.line_id}/{row.document}/{row.unit}"
@@ -111,7 +90,8 @@ def acquire(
 ) -> dict[str, ProposedAsset]:
     """Every proposed asset of the order as it stands now, by ``proposal_id``; versions are those of ``known``.
 
-    What was decided before is never dropped: it is there as it stands, with a conflict, or as REVERSED.
+    What was decided before is never dropped: it is there as it stands, with a conflict, or as REVERSED. What a receipt
+    brought and a reversal took back is REVERSED whether or not anything was decided of it in between.
     With ``only``, the lines of these ids alone; lines do not depend on each other, so ``documents`` need no more
     than what speaks of them, and the documents that reversals among it take back.
     """
@@ -139,9 +119,7 @@ def _left_over(row: ProposedAsset, *, in_order: bool) -> ProposedAsset:
     if not in_order:
         # T36: what is in the books is not deleted because the order changed; a person settles it.
         return row.model_copy(update={"conflict": "its line is no longer one of the order's asset lines"})
-    reason = f"{row.document} was taken back"
-    update = {"status": ProposalStatus.REVERSED, "cost": None, "reason": reason, "conflict": None}
-    return row.model_copy(update=update)
+    return row.model_copy(update=_reversed(row.document))
 
 
 def _acquire_line(documents: Documents, line: OrderLine, asset_class: str, rule: Capitalisation) -> list[ProposedAsset]:
@@ -175,7 +153,16 @@ def _acquire_line(documents: Documents, line: OrderLine, asset_class: str, rule:
             )
             row = _decided(row, piece.known, purchase, costs[piece.place], rule)
         rows.append(row)
-    return rows
+    if _buys_nothing(documents.order, line):
+        return rows
+    gone = taken_back(delivered, line.quantity, known, rule, {piece.place for piece in pieces})
+    return [*rows, *(_row(documents, line, one).model_copy(update=_reversed(one.document)) for one in gone)]
+
+
+def _reversed(document: str) -> dict[str, object]:
+    """What is said of a row of a document that was taken back."""
+    reason = f"{document} was taken back"
+    return {"status": ProposalStatus.REVERSED, "cost": None, "reason": reason, "conflict": None}
 
 
 def _buys_nothing(order: OrderFields, line: OrderLine) -> bool:
@@ -206,73 +193,6 @@ def _is_decided(row: ProposedAsset | None) -> bool:
 
 def _hold(piece: Piece, reason: str | None) -> Piece:
     return piece if piece.held or reason is None else replace(piece, held=reason)
-
-
-def allocate(
-    delivered: Sequence[Delivered], ordered: Decimal, known: Iterable[ProposedAsset], rule: Capitalisation
-) -> list[Piece]:
-    """Which delivery belongs to which asset record of a line, by unit, then document; held pieces last.
-
-    Records have the sizes of ``lay_out``. A delivery keeps the records it has, gives back the last ones when some of it
-    is taken back, and takes the first free ones for the rest. Nothing is rounded or cut off (T04): what is not whole,
-    or more than was ordered, is a held piece.
-    """
-    sizes = lay_out(ordered, rule) if ordered > 0 else ()
-    kept = {doc.document: _keep(doc, known, sizes) for doc in delivered}
-    free = dict(enumerate(sizes, start=1))
-    for piece in (piece for pieces in kept.values() for piece in pieces):
-        if piece.unit in free:
-            free[piece.unit] -= piece.quantity
-    placed: list[Piece] = []
-    held: list[Piece] = []
-    for doc in delivered:
-        mine = kept[doc.document]
-        rest = doc.quantity - sum((piece.quantity for piece in mine), NOTHING)
-        whole = all(n == n.to_integral_value() for n in (rest, ordered))
-        if rest < 0:
-            held.append(Piece(doc.document, doc.on, 0, rest, held="more was taken back than the receipt had"))
-            rest = NOTHING
-        elif rest and not whole and (rule.fractions == "hold" or len(sizes) != 1):
-            why = f"{rest.normalize():f} of {ordered.normalize():f} ordered is no whole number of units"
-            held.append(Piece(doc.document, doc.on, 0, rest, held=why))
-            rest = NOTHING
-        for unit in free if rest else ():
-            taken = min(rest, max(free[unit], NOTHING))
-            if taken:
-                mine = _add(mine, Piece(doc.document, doc.on, unit, taken))
-                free[unit] -= taken
-                rest -= taken
-        if rest:
-            held.append(Piece(doc.document, doc.on, 0, rest, held=f"{rest.normalize():f} more than was ordered"))
-        placed += mine
-    return [*sorted(placed, key=lambda piece: (piece.unit, piece.on, piece.document)), *held]
-
-
-def _keep(doc: Delivered, known: Iterable[ProposedAsset], sizes: Sequence[Decimal]) -> list[Piece]:
-    """The records the delivery has already, as far as it still has the quantity."""
-    mine = [row for row in known if row.document == doc.document and row.unit > 0]
-    left = max(doc.quantity, NOTHING)
-    pieces: list[Piece] = []
-    for row in sorted((r for r in mine if r.status is not ProposalStatus.REVERSED), key=lambda row: row.unit):
-        quantity = min(row.quantity, left)
-        left -= quantity
-        if not quantity:
-            continue
-        fits = row.unit <= len(sizes) and quantity <= sizes[row.unit - 1]
-        if not fits and row.status not in DECIDED:
-            left += quantity
-            continue
-        conflict = None if fits else "the quantity ordered was changed after it was decided"
-        pieces.append(Piece(doc.document, doc.on, row.unit, quantity, row, conflict=conflict))
-    return pieces
-
-
-def _add(pieces: list[Piece], new: Piece) -> list[Piece]:
-    """With the new piece; in one row with what the same delivery has at the same record."""
-    same = [piece for piece in pieces if piece.unit == new.unit]
-    if not same:
-        return [*pieces, new]
-    return [replace(p, quantity=p.quantity + new.quantity) if p.unit == new.unit else p for p in pieces]
 
 
 def _valued(line: OrderLine, pieces: Sequence[Piece], charged: Charged) -> list[Piece]:

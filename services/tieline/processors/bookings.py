@@ -11,7 +11,7 @@ from tieline.kernel.landscape import Capitalisation
 from tieline.kernel.order_records import AcquiredRecord, AcquisitionEvent, OrderFields, ProposedAsset
 from tieline.kernel.vocabulary import Money, Origin
 from tieline.processors.accepting import accepted_as
-from tieline.processors.acquisitions import BOOKED
+from tieline.processors.allocation import BOOKED
 from tieline.processors.capitalise import share_amount
 
 Rows = Mapping[str, ProposedAsset]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from decimal import Decimal
+from itertools import takewhile
 
 from tieline.kernel.asset_records import AssetState
 from tieline.kernel.book_records import (
@@ -112,17 +113,20 @@ def replaces_plan(old: BookFields, new: BookFields) -> bool:
             posted[line.date] -= 1
         else:
             left.append((line.date, line.depreciation))
-    return Counter(left) != Counter((line.date, line.depreciation) for line in new.lines if not line.posted)
+    planned = [(line.date, line.depreciation) for line in new.lines if not line.posted]
+    return left != planned and Counter(left) != Counter(planned)  # in another order it is the same plan
 
 
 def _newly_posted(old: BookFields | None, new: BookFields) -> list[ScheduleLine]:
     """Lines that are posted now and were not before: each is a financial document, published once (Invariant 3)."""
+    known_lines = [line for line in old.lines if line.posted] if old else []
+    posted_lines = [line for line in new.lines if line.posted]
+    # Both begin alike, as a rule: what is the same line for line is known, and need not be counted.
+    alike = sum(1 for _ in takewhile(_is_same, zip(known_lines, posted_lines, strict=False)))
     # Counted, because two postings may be alike in everything (T01).
-    before = Counter(_identity(line) for line in old.lines if line.posted) if old else Counter()
+    before = Counter(_identity(line) for line in known_lines[alike:])
     fresh: list[ScheduleLine] = []
-    for line in new.lines:
-        if not line.posted:
-            continue
+    for line in posted_lines[alike:]:
         nameless = (line.date, line.depreciation, None)  # known before its document had a number
         known = next((found for found in (_identity(line), nameless) if before[found] > 0), None)
         if known is None:
@@ -151,6 +155,10 @@ def _posting(asset_id: str, book: BookFields, line: ScheduleLine, accepted: Acce
         document=line.document,
     )
     return Outbound(POSTING_EVENTS, asset_id, Typed("DepreciationPosted", body))
+
+
+def _is_same(lines: tuple[ScheduleLine, ScheduleLine]) -> bool:
+    return _identity(lines[0]) == _identity(lines[1])
 
 
 def _identity(line: ScheduleLine) -> tuple[dt.date, Decimal, str | None]:

@@ -42,11 +42,15 @@ class LineDocuments:
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """One document's delivery for a line, less what was taken back of it. ``document`` is system/native id."""
+    """One document's delivery for a line: what it ``brought``, and ``quantity``, less what was taken back of it.
+
+    ``document`` is system/native id.
+    """
 
     document: str
     quantity: Decimal
     on: dt.date
+    brought: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +110,17 @@ def deliveries(line: OrderLine, documents: LineDocuments) -> tuple[Delivered, ..
     Every line of every document counts, also if two are alike (T01). A reversal that comes before its document waits
     for it. A quantity is negative when more was taken back than the document had.
     """
-    days: dict[str, dt.date] = {}
-    net: dict[str, Decimal] = {}
+    brought: dict[str, tuple[dt.date, Decimal]] = {}
+    back: dict[str, Decimal] = {}
     for document, on, reversal_of, quantity in _moves(line, documents):
         if reversal_of is None:
-            days[document] = on
-        ref = document if reversal_of is None else reversal_of
-        net[ref] = net.get(ref, Decimal(0)) + (quantity if reversal_of is None else -quantity)
-    found = [Delivered(document, net[document], on) for document, on in days.items()]
+            brought[document] = (on, quantity)
+        else:
+            back[reversal_of] = back.get(reversal_of, Decimal(0)) + quantity
+    found = [
+        Delivered(document, quantity - back.get(document, Decimal(0)), on, quantity)
+        for document, (on, quantity) in brought.items()
+    ]
     return tuple(sorted(found, key=lambda delivered: (delivered.on, delivered.document)))
 
 

@@ -41,11 +41,13 @@ from tieline.processors.hearing import is_news, is_older
 from tieline.processors.invoice_matching import Matching
 from tieline.processors.order_names import cancelled_lines, name_order
 from tieline.processors.order_tables import OfOrder, order_of
-from tieline.processors.quantities import in_order_units, in_pieces
+from tieline.processors.quantities import Counted, count
 
 ORDER_EVENTS = "procurement.purchase-order.event.v1"
 RECEIPT_EVENTS = "procurement.receipt.event.v1"
 INVOICE_EVENTS = "procurement.invoice.event.v1"
+# So many orders are remembered with an index of their lines: one more document of a large one costs its own lines only.
+MAX_REMEMBERED = 256
 
 Document = TypeVar("Document", ReceiptState, InvoiceState)
 Row = OrderState | ReceiptState | InvoiceState | ProposedAsset
@@ -87,6 +89,7 @@ class Orders:
         self.invoices = OfOrder("procurement.invoice.state.v1", InvoiceState, self._sources.follow_invoice, follow)
         self.proposals = OfOrder("asset.proposed-asset.state.v1", ProposedAsset, self._follow_proposal, follow)
         self._disputed: dict[str, dict[str, None]] = {}  # order: keys of proposals with a conflict
+        self._counted: dict[str, Counted] = {}
 
     def accept_order(self, po_id: str, report: OrderReport) -> list[Outbound]:
         """The order's event if it says something new, then what follows for the books. Raises ``Rejected``."""
@@ -200,16 +203,24 @@ class Orders:
         return [Outbound(INVOICE_EVENTS, documents.po_id, Typed("PoInvoiceBlocked", event))]
 
     def documents(self, po_id: str, system: str, order: OrderFields, lines: frozenset[str] | None = None) -> Documents:
-        """The order with all its documents, or with those that speak of the ``lines``."""
+        """The order with all its documents, or the ``lines`` of it with those that speak of them."""
+        counted = self._count(po_id, order)
         if lines is None:
             receipts, invoices = self.receipts.of(po_id), self.invoices.of(po_id)
-            known = self.proposals.of(po_id)
+            known, part = self.proposals.of(po_id), counted.pieces
         else:
             receipts, invoices = self.receipts.of_lines(po_id, lines), self.invoices.of_lines(po_id, lines)
-            known = self.proposals.of_lines(po_id, lines)
-        return Documents(
-            po_id, system, in_pieces(order), in_order_units(order, receipts), in_order_units(order, invoices), known
-        )
+            known, part = self.proposals.of_lines(po_id, lines), counted.part(lines)
+        return Documents(po_id, system, part, counted.convert(receipts), counted.convert(invoices), known)
+
+    def _count(self, po_id: str, order: OrderFields) -> Counted:
+        """The order, counted anew only when it was said anew."""
+        known = self._counted.pop(po_id, None)
+        counted = known if known is not None and known.said is order else count(order)
+        self._counted[po_id] = counted
+        if len(self._counted) > MAX_REMEMBERED:
+            del self._counted[next(iter(self._counted))]
+        return counted
 
     def lines_touched_by(self, row: Row) -> frozenset[str]:
         """The lines for which a row of theirs changes what counts."""

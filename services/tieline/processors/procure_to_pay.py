@@ -1,6 +1,7 @@
 """Procure to pay as a tracked process: where a purchase stands, when each step is due, what it waits for. Pure.
 
-Lines do not depend on each other: ``progress_of`` says how far one is, and ``steps_of`` puts all of them together.
+Lines do not depend on each other: ``progress_of`` says how far one is, ``OrderProgress`` puts all of them together,
+and ``steps_of`` says what that means.
 """
 
 from __future__ import annotations
@@ -20,32 +21,13 @@ from tieline.kernel.order_records import (
     ProposedAsset,
 )
 from tieline.kernel.procurement_records import OPEN, PurchaseStep, StepStatus
-from tieline.processors.acquisitions import BOOKED, DECIDED, Documents
+from tieline.processors.acquisitions import Documents
+from tieline.processors.allocation import BOOKED, DECIDED
 from tieline.processors.documents import LineDocuments, acquired_by_invoice, charges, deliveries
+from tieline.processors.purchase_progress import LineProgress, OrderProgress, Part
 
 _ENDED = frozenset({ApprovalStatus.REJECTED, ApprovalStatus.CANCELLED})
 _NOTHING = Decimal(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """How much of how much is done, and the last day of it."""
-
-    done: Decimal = _NOTHING
-    wanted: Decimal = _NOTHING
-    last_day: dt.date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LineProgress:
-    """How far one order line is: ``held`` units have no decision, and why; ``records`` are those in the books."""
-
-    received: Part = Part()
-    invoiced: Part = Part()
-    capitalised: Part = Part()
-    held: Decimal = _NOTHING
-    held_for: str | None = None
-    records: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +42,9 @@ def track(
     documents: Documents, due: ProcureToPay, *, in_service: Mapping[str, dt.date] | None = None
 ) -> tuple[PurchaseStep, ...]:
     """The six steps of an order with all its documents; see ``steps_of``."""
-    found = progress_of_lines(documents, due_lines(documents))
+    found = OrderProgress(progress_of_lines(documents, due_lines(documents)))
     any_documents = bool(documents.receipts or documents.invoices)
-    return steps_of(documents.order, found.values(), due, any_documents=any_documents, in_service=in_service or {})
+    return steps_of(documents.order, found, due, any_documents=any_documents, in_service=in_service or {})
 
 
 def due_lines(documents: Documents) -> frozenset[str]:
@@ -88,10 +70,11 @@ def progress_of(line: OrderLine | None, said: LineDocuments, known: Iterable[Pro
     settled = _part(line, sum((row.quantity for row in decided), _NOTHING), max(days, default=None), "final_delivery")
     received = invoiced = Part()
     if line is not None and line.quantity > 0:
-        arrived = [found for found in deliveries(line, said) if found.quantity > 0]
         if not acquired_by_invoice(line):
-            quantity = sum((found.quantity for found in deliveries(line, said)), _NOTHING)
-            received = _part(line, quantity, max((f.on for f in arrived), default=None), "final_delivery")
+            delivered = deliveries(line, said)
+            quantity = sum((found.quantity for found in delivered), _NOTHING)
+            day = max((found.on for found in delivered if found.quantity > 0), default=None)
+            received = _part(line, quantity, day, "final_delivery")
         if line.match_type is not MatchType.CONSIGNMENT:
             last_day = max((found.on for found in said.invoices), default=None)
             invoiced = _part(line, charges(said).quantity, last_day, "final_invoice")
@@ -121,7 +104,7 @@ def _part(line: OrderLine | None, quantity: Decimal, last_day: dt.date | None, e
 
 def steps_of(
     order: OrderFields,
-    lines: Iterable[LineProgress],
+    progress: OrderProgress,
     due: ProcureToPay,
     *,
     any_documents: bool,
@@ -132,21 +115,20 @@ def steps_of(
     ``in_service`` is the first day of use of each asset record, by order line and unit (``system/line id/unit``).
     The hub knows no day of approval: the order's date counts.
     """
-    lines = list(lines)
     approved = _approved(order, due)
     needed = order.approval_status not in _ENDED or any_documents
-    found = _total(line.received for line in lines)
+    found = progress.received
     wait = f"the receipt of {_plain(found.wanted - found.done)} of {_plain(found.wanted)}"
     received = _step("received", Found(found, wait), approved.done_on, due.received_days, needed=needed)
     no_receipt = received.status is StepStatus.NOT_NEEDED
     delivered_on = approved.done_on if no_receipt else received.done_on
-    found = _total(line.invoiced for line in lines)
+    found = progress.invoiced
     wait = f"the invoice for {_plain(found.wanted - found.done)} of {_plain(found.wanted)}"
     invoiced = _step("invoiced", Found(found, wait), delivered_on, due.invoiced_days, needed=needed)
     acquired_on = invoiced.done_on if no_receipt else received.done_on
     assets = needed and any(line.asset_class for line in order.lines) and not order.blanket
-    decided = _step("capitalised", _capitalised(lines), acquired_on, due.capitalised_days, needed=assets)
-    used = _step("in service", _in_service(lines, in_service), acquired_on, due.in_service_days, needed=assets)
+    decided = _step("capitalised", _capitalised(progress), acquired_on, due.capitalised_days, needed=assets)
+    used = _step("in service", _in_service(progress, in_service), acquired_on, due.in_service_days, needed=assets)
     if decided.status in OPEN and used.status not in OPEN:
         # What is not in the books yet will have to come into service too.
         status = StepStatus.PARTLY if used.status is StepStatus.DONE else StepStatus.WAITING
@@ -194,30 +176,18 @@ def _step(name: str, found: Found, begins: dt.date | None, days: int, *, needed:
     )
 
 
-def _total(parts: Iterable[Part]) -> Part:
-    found = list(parts)
-    days = [part.last_day for part in found if part.last_day is not None]
-    return Part(
-        sum((part.done for part in found), _NOTHING),
-        sum((part.wanted for part in found), _NOTHING),
-        max(days, default=None),
-    )
-
-
-def _capitalised(lines: Iterable[LineProgress]) -> Found:
+def _capitalised(progress: OrderProgress) -> Found:
     """Every unit of an asset line that is not refused for good has a decision."""
-    lines = list(lines)
-    part = _total(line.capitalised for line in lines)
-    reason = next((line.held_for for line in lines if line.held_for is not None), None)
+    part, reason = progress.capitalised, progress.held_for
     if reason is None:
         return Found(part, f"the receipt of {_plain(part.wanted - part.done)} of {_plain(part.wanted)}")
-    wanted = max(part.wanted, part.done + sum((line.held for line in lines), _NOTHING))
+    wanted = max(part.wanted, part.done + progress.held)
     return Found(Part(part.done, wanted, part.last_day), reason)
 
 
-def _in_service(lines: Iterable[LineProgress], in_service: Mapping[str, dt.date]) -> Found:
+def _in_service(progress: OrderProgress, in_service: Mapping[str, dt.date]) -> Found:
     """The asset records that are in the books."""
-    wanted = {ref for line in lines for ref in line.records}
+    wanted = list(progress.records)
     days = [in_service[ref] for ref in wanted if ref in in_service]
     part = Part(Decimal(len(days)), Decimal(len(wanted)), max(days, default=None))
     return Found(part, f"the first use of {len(wanted) - len(days)} of {len(wanted)}")

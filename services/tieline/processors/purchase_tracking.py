@@ -11,11 +11,10 @@ from tieline.kernel.order_records import OrderState, ProposedAsset
 from tieline.kernel.procurement_records import PurchaseProcess
 from tieline.kernel.tables import Table
 from tieline.processors.order_tables import order_of
-from tieline.processors.orders import Orders, Row
-from tieline.processors.procure_to_pay import LineProgress, due_lines, next_step, progress_of_lines, steps_of
+from tieline.processors.orders import MAX_REMEMBERED, Orders, Row
+from tieline.processors.procure_to_pay import due_lines, next_step, progress_of_lines, steps_of
+from tieline.processors.purchase_progress import OrderProgress
 
-# Progress by line of so many orders is remembered, so that one more document of a large order costs its own lines only.
-MAX_REMEMBERED = 256
 # After a start every order is looked at again: so many beside each record, that no transaction grows with the log.
 AT_ONCE = 100
 
@@ -26,7 +25,7 @@ class PurchaseTracking:
     def __init__(self, due: ProcureToPay) -> None:
         self._due = due
         self._moved: dict[str, list[Row]] = {}  # order: rows that changed
-        self._progress: dict[str, dict[str, LineProgress]] = {}  # order and line
+        self._progress: dict[str, OrderProgress] = {}
         self._uses: dict[str, dict[str, dt.date]] = {}  # system/line id/unit: asset; of merged assets two have one
         self._in_service: dict[str, dt.date] = {}  # system/line id/unit: the first of them
         self._order_of_ref: dict[str, str] = {}
@@ -77,10 +76,9 @@ class PurchaseTracking:
             self._progress.pop(po_id, None)
             self.table.delete(po_id)
             return
-        lines = self._lines(state, orders, changed)
         steps = steps_of(
             state.fields,
-            (lines[line_id] for line_id in sorted(lines)),
+            self._progress_of(state, orders, changed),
             self._due,
             any_documents=orders.receipts.has(po_id) or orders.invoices.has(po_id),
             in_service=self._in_service,
@@ -99,17 +97,17 @@ class PurchaseTracking:
         if row != known:
             self.table.put(po_id, row.model_copy(update={"version": row.version + 1}))
 
-    def _lines(self, state: OrderState, orders: Orders, changed: list[Row]) -> dict[str, LineProgress]:
-        """Progress of every line; of those alone computed anew that the changed rows speak of."""
+    def _progress_of(self, state: OrderState, orders: Orders, changed: list[Row]) -> OrderProgress:
+        """Progress of all lines; of those alone computed anew that the changed rows speak of."""
         po_id, fields = state.po_id, state.fields
         known = self._progress.pop(po_id, None)
         if known is None or any(isinstance(row, OrderState) for row in changed):
             documents = orders.documents(po_id, "", fields)
-            known = progress_of_lines(documents, due_lines(documents))
+            known = OrderProgress(progress_of_lines(documents, due_lines(documents)))
         else:
             touched = frozenset(line_id for row in changed for line_id in orders.lines_touched_by(row))
             documents = orders.documents(po_id, "", fields, touched)
-            known |= progress_of_lines(documents, touched & (known.keys() | due_lines(documents)))
+            known.update(progress_of_lines(documents, touched & (known.line_ids | due_lines(documents))))
         self._progress[po_id] = known
         if len(self._progress) > MAX_REMEMBERED:
             del self._progress[next(iter(self._progress))]

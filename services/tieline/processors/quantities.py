@@ -5,7 +5,8 @@ What a system said stays as it said it; only what is made of it, asset records a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from tieline.kernel.errors import Rejected
@@ -37,17 +38,38 @@ def _pieces(line: OrderLine, place: int) -> OrderLine:
     return line.model_copy(update={"quantity": quantity, "unit": _PIECE})
 
 
-def in_order_units(order: OrderFields, documents: Sequence[Document]) -> list[Document]:
-    """The documents of an order, as it was said, with every quantity in the unit that ``in_pieces`` gives its line.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """An order as it was said and in pieces, with its lines by their ids: one pass over them, then asked of a few."""
 
-    A document's line that names no unit is in the order line's. Raises ``Rejected`` for a unit that does not convert,
-    and for a quantity that would have to be rounded.
-    """
-    units = {
-        said.line_id: (said.unit, counted.unit)
-        for said, counted in zip(order.lines, in_pieces(order).lines, strict=True)
-    }
-    return [_converted(document, units) for document in documents]
+    said: OrderFields
+    pieces: OrderFields
+    units: Mapping[str, tuple[str | None, str | None]]
+    """By line id: the unit it was said in, and the one it is counted in."""
+    places: Mapping[str, Sequence[int]]
+
+    def part(self, line_ids: Iterable[str]) -> OrderFields:
+        """The order in pieces with these lines alone, in its order."""
+        places = sorted(place for line_id in line_ids for place in self.places.get(line_id, ()))
+        return self.pieces.model_copy(update={"lines": tuple(self.pieces.lines[place] for place in places)})
+
+    def convert(self, documents: Sequence[Document]) -> list[Document]:
+        """Documents of the order with every quantity in the unit of its line in pieces.
+
+        A document's line that names no unit is in the order line's. Raises ``Rejected`` for a unit that does not
+        convert, and for a quantity that would have to be rounded.
+        """
+        return [_converted(document, self.units) for document in documents]
+
+
+def count(order: OrderFields) -> Counted:
+    """The order, counted. Raises ``Rejected`` for a quantity that would have to be rounded."""
+    pieces = in_pieces(order)
+    places: dict[str, list[int]] = {}
+    for place, line in enumerate(order.lines):
+        places.setdefault(line.line_id, []).append(place)
+    units = {said.line_id: (said.unit, counted.unit) for said, counted in zip(order.lines, pieces.lines, strict=True)}
+    return Counted(order, pieces, units, places)
 
 
 def _converted(document: Document, units: Mapping[str, tuple[str | None, str | None]]) -> Document:

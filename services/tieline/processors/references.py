@@ -24,10 +24,12 @@ from tieline.kernel.reference_records import (
     reference_key,
     state_topic,
 )
+from tieline.kernel.removed_records import RemovedReference
 from tieline.kernel.tables import Table
 from tieline.kernel.vocabulary import Origin
 from tieline.processors.accepting import accepted_as
 from tieline.processors.conflicts import conflicts_over, keep_conflict
+from tieline.processors.hearing import is_older
 from tieline.processors.index import Index
 
 # The code and the company are what a record is found by; the rest two systems may see differently.
@@ -48,6 +50,7 @@ class References:
             family: Table(state_topic(family), ReferenceState, on_change=partial(self._follow, family))
             for family in FAMILIES
         }
+        self.removed: Table[RemovedReference] = Table("hub.removed-reference.state.v1", RemovedReference)
 
     def take(self, report: ReferenceReport) -> list[Outbound]:
         """Remember what the owner says of a record; an event for each change, none for an older word (Invariant 4).
@@ -59,12 +62,22 @@ class References:
         if not self._is_owner(family, origin.system, key):
             self._note_foreign(family, key, report)
             return []
+        removed_as = f"{family}/{origin.system}/{origin.native_id}"
+        removed = self.removed.get(removed_as)
+        if removed is not None and is_older(origin, removed.removed_at):
+            return []  # Invariant 4: what was said of it before it went does not bring it back
         stood_at = self._stands_at.one_of((family, origin.system, origin.native_id))
         before = self._record(family, stood_at, origin.native_id)
         if before is not None and origin.recorded_at < before.recorded_at:
             return []
         if report.deleted:
+            row = RemovedReference(
+                family=family, system=origin.system, native_id=origin.native_id, removed_at=origin.recorded_at
+            )
+            if row != removed:
+                self.removed.put(removed_as, row)
             return self._drop(report, stood_at) if stood_at is not None else []
+        self.removed.delete(removed_as)
         # Its code or its company was changed: it stands where it stood no more.
         written = self._drop(report, stood_at) if stood_at not in {None, key} else []
         kept = before if stood_at == key else None

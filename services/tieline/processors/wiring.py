@@ -68,6 +68,7 @@ def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entr
             accept.gate.periods.table,
             accept.gate.holds,
             *accept.references.tables.values(),
+            accept.references.removed,
             *accept.families.tables.values(),
         )
         return Processor(

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from tieline.kernel.manifests import connector_folders
+from tieline.kernel.yaml_reading import load_yaml
 from tieline.stack.errors import StackError
 
 FRAGMENT = "demo.yaml"
@@ -83,7 +84,7 @@ def _name_of(flow: Mapping[str, object]) -> tuple[object, ...]:
 
 def _read(file: Path) -> Document:
     try:
-        document = yaml.safe_load(file.read_text(encoding="utf-8"))
+        document = load_yaml(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise StackError(f"{file}: cannot be read ({error.strerror}).") from error
     except yaml.YAMLError as error:

@@ -14,6 +14,7 @@ import httpx
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
+from tieline.kernel.disk import writing
 from tieline.stack.alone import alone
 from tieline.stack.artifacts import Artifact, Bundle
 from tieline.stack.errors import StackError
@@ -121,7 +122,8 @@ def _receive(client: httpx.Client, url: str, part: Path, start: int, advance: Ad
         resumed = response.status_code == httpx.codes.PARTIAL_CONTENT
         if start and not resumed:
             advance(-start)
-        with part.open("ab" if resumed else "wb") as stream:
+        room = writing(part, "free some space and run the same command again: it goes on where it stopped")
+        with room, part.open("ab" if resumed else "wb") as stream:
             for chunk in response.iter_bytes():
                 stream.write(chunk)
                 advance(len(chunk))

@@ -97,15 +97,14 @@ def check(folder: FolderArgument, landscape: LandscapeOption = None) -> None:
     from tieline.synthetic.checking import differences  # noqa: PLC0415  - every other command starts without it
     from tieline.synthetic.files import read_labels, read_summary  # noqa: PLC0415  - as above
     from tieline.synthetic.sending import read_hub  # noqa: PLC0415  - as above
+    from tieline.synthetic.showing import show_differences  # noqa: PLC0415  - as above
     from tieline.wiring import open_hub  # noqa: PLC0415  - as above
 
     console = Console(highlight=False, soft_wrap=True)
     found = read_hub(open_hub(_landscape(folder, landscape)))
     lines = list(differences(read_labels(folder), read_summary(folder), found))
-    for line in lines[:SHOWN]:
-        console.print(line, markup=False)
     if lines:
-        console.print(f"{len(lines)} differences" + (f", {SHOWN} of them shown" if len(lines) > SHOWN else ""))
+        console.print(show_differences(lines, SHOWN), markup=False)
         raise typer.Exit(1)
     console.print("The hub holds what the labels say, to 0.00.")
 

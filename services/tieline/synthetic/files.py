@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tieline.kernel.codecs import model_of
+from tieline.kernel.disk import writing
 from tieline.kernel.errors import Stop
 from tieline.kernel.records import Outbound, Typed
 from tieline.synthetic.estate import landscape_text
@@ -21,7 +22,15 @@ FAST = 1
 
 
 def write_year(year: Year, arrival: Arrival, folder: Path, say: Callable[[str], None]) -> Summary:
-    """Write the files; ``say`` is told of each chapter. Memory does not grow with the number of reports."""
+    """Write the files; ``say`` is told of each chapter. Memory does not grow with the number of reports.
+
+    Raises ``Stop`` where the folder has no room; what is there is not whole then.
+    """
+    with writing(folder, "free space, or name another folder, and write the year anew: this one is not whole"):
+        return _write_year(year, arrival, folder, say)
+
+
+def _write_year(year: Year, arrival: Arrival, folder: Path, say: Callable[[str], None]) -> Summary:
     folder.mkdir(parents=True, exist_ok=True)
     reports, chapter = 0, ""
     with gzip.open(folder / REPORTS, "wt", encoding="utf-8", compresslevel=FAST) as out:

@@ -54,7 +54,6 @@ class Billing(StrEnum):
 
 
 _SPECIAL = (Terms.INVOICE_VALUED, Terms.BLANKET, Terms.CANCELLED)
-_VALUING = frozenset({Billing.EXACT, Billing.DIFFERENCE, Billing.NONE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +153,10 @@ def units_of(order: Order, months: int) -> Iterator[Unit]:
         for number in range(1, line.quantity + 1):
             if number > len(days):
                 yield Unit(line, number, None, None, None)
-            elif order.terms is Terms.INVOICE_VALUED and not billed:
-                # Nothing was decided of it: what was taken back again leaves no trace.
-                status = ProposalStatus.NEW if received else None
-                yield Unit(line, number, status, None, days[number - 1] if received else None)
             elif received == 0:
                 yield Unit(line, number, ProposalStatus.REVERSED, None, None)
+            elif order.terms is Terms.INVOICE_VALUED and not billed:
+                yield Unit(line, number, ProposalStatus.NEW, None, days[number - 1])
             else:
                 share = floor(cost * number / received) - floor(cost * (number - 1) / received)
                 status = _treated(order.company, cost / received)
@@ -229,10 +226,6 @@ def _order(shape: Shape, month: int, place: int) -> Order:
     terms = dice.choice(_SPECIAL) if dice.random() < shape.rates.special_orders else Terms.PLAIN
     if terms is Terms.CANCELLED:
         delivery, billing = Delivery.NONE, Billing.NONE
-    elif terms is Terms.INVOICE_VALUED and billing not in _VALUING:
-        # While a wrong invoice is reversed nothing has a value, and what a return makes of it depends on which of the
-        # two comes first.
-        billing = Billing.NONE
     days = {n: company.period(n).day(dice) for n in range(month, min(month + 2, shape.months) + 1)}
     told = (month if delivery is Delivery.EARLY else month + 1, month + 2)
     receipts = tuple(_receipts(name, told, lines, delivery, days))

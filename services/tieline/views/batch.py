@@ -21,9 +21,13 @@ class Batch:
     def __init__(self) -> None:
         self._tables: dict[str, dict[str, Entry]] = {}
 
-    def take(self, body: Model, written_ms: int = 0) -> None:
-        """Put what the record says into the tables; ``written_ms`` is the log's time of it, milliseconds UTC."""
-        for change in changes_of(body, written_ms, lambda table, key: self._tables.get(table, {}).get(key)):
+    def take(self, body: Model, written_ms: int = 0, name: str | None = None) -> None:
+        """Put what the record says into the tables; ``written_ms`` is the log's time of it, milliseconds UTC.
+
+        ``name`` is the record's where several share a shape; else that of the body's type.
+        """
+        name = name or type(body).__name__
+        for change in changes_of(name, body, written_ms, lambda table, key: self._tables.get(table, {}).get(key)):
             self._tables.setdefault(change.table, {})[change.key] = change.entry
 
     def figures(self, flows: tuple[FlowName, ...] = ()) -> Figures:
@@ -51,10 +55,10 @@ def recompute(landscape: Landscape, codec: Codec) -> Figures:
         if record.value is None:
             return
         try:
-            body = codec.decode(record.topic, record.value).body
+            value = codec.decode(record.topic, record.value)
         except Rejected:
             return  # the live views leave it out as well, and count it
-        batch.take(body, record.timestamp_ms)
+        batch.take(value.body, record.timestamp_ms, value.name)
 
     read_to_end(landscape.kafka, topics_of(sources_of(landscape.systems)), take)
     return batch.figures(flows_of(landscape))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import NotRequired, TypedDict
 
-from tieline.kernel.asset_records import AssetEvent
+from tieline.kernel.asset_records import AssetEvent, AssetMergeEvent
 from tieline.kernel.cost_postings import sums_by_receiver
 from tieline.kernel.cost_records import CostEvent, CostTreatment, ReceiverKind
 from tieline.views.depreciation import Depreciation, PostingEntry, depreciation_by_book
@@ -46,12 +46,13 @@ class CostEntry(TypedDict):
 
 
 class AssetEntry(TypedDict):
-    """What an asset's latest event says of its own price."""
+    """What an asset's latest event says of its own price, and the asset that it counts as since a merge."""
 
     version: int
     tag: str | None
     amount: str | None
     currency: str | None
+    merged_into: NotRequired[str]
 
 
 def cost_entry(event: CostEvent) -> CostEntry:
@@ -100,12 +101,28 @@ def asset_entry(event: AssetEvent, known: AssetEntry | None) -> AssetEntry:
     if known is not None and known["version"] > event.accepted.version:
         return known
     cost = event.fields.acquisition_cost
-    return AssetEntry(
+    entry = AssetEntry(
         version=event.accepted.version,
         tag=event.fields.tag,
         amount=None if cost is None else format(cost.amount, "f"),
         currency=None if cost is None else cost.currency,
     )
+    if known is not None and "merged_into" in known:
+        entry["merged_into"] = known["merged_into"]
+    return entry
+
+
+def merge_entry(event: AssetMergeEvent, known: AssetEntry | None, *, merged: bool) -> AssetEntry:
+    """The entry of an asset that was ``merged`` into another one, or is one by itself again."""
+    if known is not None and known["version"] > event.accepted.version:
+        return known
+    before = known or AssetEntry(version=0, tag=None, amount=None, currency=None)
+    entry = AssetEntry(
+        version=event.accepted.version, tag=before["tag"], amount=before["amount"], currency=before["currency"]
+    )
+    if merged:
+        entry["merged_into"] = event.survivor_id
+    return entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,10 +132,12 @@ class AssetCost:
     ``total_cost_of_ownership`` is acquisition and maintenance together. Depreciation is no cost beside them: it is the
     acquisition again, as the books spread it over time. So it stands next to the sum, per book, and never in it. What
     was ``capitalised`` of the work is in the acquisition, as soon as the books have it there, and in no other sum.
+    ``merged``: the assets that were merged into it; costs and depreciation published under their ids are its own.
     """
 
     asset_id: str
     tag: str | None
+    merged: tuple[str, ...]
     documents: int
     reversals: int
     last_date: dt.date | None
@@ -137,6 +156,7 @@ class Costs:
     _home: dict[str, str] = field(default_factory=dict)
     _assets: dict[str, AssetEntry] = field(default_factory=dict)
     _postings: dict[str, dict[str, PostingEntry]] = field(default_factory=dict)
+    _merged: dict[str, set[str]] = field(default_factory=dict)  # by the asset that they were merged into
 
     def put_document(self, cost_doc_id: str, entry: CostEntry) -> None:
         """Keep a document's entry, in place of what the document said before."""
@@ -148,20 +168,26 @@ class Costs:
 
     def put_asset(self, asset_id: str, entry: AssetEntry) -> None:
         """Keep an asset's entry."""
+        before = self._assets.get(asset_id, entry).get("merged_into")
+        if before is not None:
+            self._merged.get(before, set()).discard(asset_id)
         self._assets[asset_id] = entry
+        if "merged_into" in entry:
+            self._merged.setdefault(entry["merged_into"], set()).add(asset_id)
 
     def put_posting(self, key: str, entry: PostingEntry) -> None:
         """Keep the entry of a posted depreciation; the key names its asset, so it never moves."""
         self._postings.setdefault(entry["asset_id"], {})[key] = entry
 
     def of(self, asset_id: str) -> AssetCost | None:
-        """The cost of one asset; None when neither the asset nor a document of it is known."""
+        """The cost of one asset, or of the one that it counts as since a merge; None when nothing is known of it."""
+        asset_id = self._survivor(asset_id)
+        ids = self._with_merged(asset_id)
         asset = self._assets.get(asset_id)
-        documents = self._documents.get(asset_id)
-        postings = self._postings.get(asset_id, {})
-        if asset is None and not documents and not postings:
+        entries = [entry for one in ids for entry in self._documents.get(one, {}).values()]
+        postings = [entry for one in ids for entry in self._postings.get(one, {}).values()]
+        if asset is None and not entries and not postings:
             return None
-        entries = (documents or {}).values()
         maintenance = _expenses(entries)
         acquisition: dict[str, Decimal] = {}
         if asset is not None and asset["amount"] is not None and asset["currency"] is not None:
@@ -170,6 +196,7 @@ class Costs:
         return AssetCost(
             asset_id=asset_id,
             tag=asset["tag"] if asset else None,
+            merged=tuple(sorted(ids[1:])),
             documents=len(entries),
             reversals=sum(entry["reversal"] for entry in entries),
             last_date=max((dt.date.fromisoformat(entry["date"]) for entry in entries), default=None),
@@ -177,14 +204,32 @@ class Costs:
             maintenance=maintenance,
             capitalised=_capital(entries),
             total_cost_of_ownership=sum_by_currency((currency, str(amount)) for currency, amount in both),
-            depreciation=depreciation_by_book(postings.values()),
+            depreciation=depreciation_by_book(postings),
         )
+
+    def _survivor(self, asset_id: str) -> str:
+        """The asset that it counts as. Entries come from several partitions: for a moment two may name each other."""
+        seen = {asset_id}
+        while (other := self._assets[asset_id].get("merged_into") if asset_id in self._assets else None) is not None:
+            if other in seen:
+                return min(seen)
+            seen.add(other)
+            asset_id = other
+        return asset_id
+
+    def _with_merged(self, asset_id: str) -> list[str]:
+        """The asset, then those that were merged into it, and into them."""
+        found = [asset_id]
+        for one in found:
+            found += sorted(self._merged.get(one, set()).difference(found))
+        return found
 
     def page(self, *, after: str, limit: int) -> tuple[list[AssetCost], str | None]:
         """Up to ``limit`` assets in order of their id, beginning behind ``after``; and where the next page begins."""
         with_documents = {asset_id for asset_id, entries in self._documents.items() if entries}
         ids = self._assets.keys() | self._postings.keys() | with_documents
-        wanted = heapq.nsmallest(limit + 1, (asset_id for asset_id in ids if asset_id > after))
+        own = (asset_id for asset_id in ids if asset_id > after and self._survivor(asset_id) == asset_id)
+        wanted = heapq.nsmallest(limit + 1, own)
         found = [cost for asset_id in wanted[:limit] if (cost := self.of(asset_id)) is not None]
         return found, wanted[limit - 1] if len(wanted) > limit else None
 
@@ -194,8 +239,11 @@ class Costs:
         maintenance = _expenses(documents)
         acquisition = sum_by_currency(
             (entry["currency"], entry["amount"])
-            for entry in self._assets.values()
-            if entry["currency"] is not None and entry["amount"] is not None
+            for asset_id, entry in self._assets.items()
+            if entry["currency"] is not None
+            and entry["amount"] is not None
+            # What was bought once is in the books of the asset that both count as.
+            and self._survivor(asset_id) == asset_id
         )
         both = (*acquisition.items(), *maintenance.items())
         return {
@@ -219,6 +267,7 @@ def as_json(cost: AssetCost) -> dict[str, object]:
     return {
         "asset_id": cost.asset_id,
         "tag": cost.tag,
+        "merged": list(cost.merged),
         "documents": cost.documents,
         "reversals": cost.reversals,
         "last_date": None if cost.last_date is None else cost.last_date.isoformat(),

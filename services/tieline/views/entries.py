@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from tieline.kernel.asset_records import AssetEvent
+from tieline.kernel.asset_records import AssetEvent, AssetMergeEvent
 from tieline.kernel.book_records import AssetBookChanged, DepreciationPosted
 from tieline.kernel.command_records import CommandSettled, PostCost, RemoveRecord, WriteAsset, WriteBook
 from tieline.kernel.cost_records import CostEvent
@@ -23,7 +23,7 @@ from tieline.kernel.topic_names import (
 )
 from tieline.kernel.vocabulary import Model
 from tieline.views.completeness import Completeness
-from tieline.views.costs import Costs, asset_entry, cost_entries
+from tieline.views.costs import Costs, asset_entry, cost_entries, merge_entry
 from tieline.views.depreciation import posting_entry, posting_key
 from tieline.views.disposals import Disposals, disposal_entry
 from tieline.views.flows import change_entry, change_key, command_entry, result_entry
@@ -74,16 +74,19 @@ def topics_of(sources: Sources) -> tuple[str, ...]:
     return tuple(sorted({topic for topics in sources.values() for topic in topics}))
 
 
-def changes_of(body: Model, written_ms: int, known: Known) -> list[Change]:
-    """What the record, written at ``written_ms``, puts into the tables; of no interest to them: nothing.
+def changes_of(name: str, body: Model, written_ms: int, known: Known) -> list[Change]:
+    """What the record of this name, written at ``written_ms``, puts into the tables; of no interest to them: nothing.
 
     ``known`` gives the entry of a table and key so far.
     """
-    return [*_figures(body, known), *_flows(body, written_ms, known)]
+    return [*_figures(name, body, known), *_flows(body, written_ms, known)]
 
 
-def _figures(body: Model, known: Known) -> list[Change]:
+def _figures(name: str, body: Model, known: Known) -> list[Change]:
     match body:
+        case AssetMergeEvent(asset_id=asset_id):
+            entry = merge_entry(body, known(ASSETS_TABLE, asset_id), merged=name == "AssetMerged")
+            return [Change(ASSETS_TABLE, asset_id, entry)]
         case CostEvent():
             return [Change(DOCUMENTS_TABLE, key, entry) for key, entry in cost_entries(body).items()]
         case AssetEvent(asset_id=asset_id):

@@ -19,7 +19,6 @@ from tieline.kernel.codecs import Codec
 from tieline.kernel.errors import Rejected, Retryable
 from tieline.kernel.landscape import Kafka
 from tieline.kernel.records import Typed
-from tieline.kernel.vocabulary import Model
 from tieline.views.credentials import broker_credentials
 from tieline.views.entries import WINDOWED, Figures, Sources, changes_of, topics_of
 from tieline.views.faust_consumer import CommittedTransport
@@ -74,9 +73,10 @@ class Keeper:
         self._tables = tables
         self._latest_ms = 0
 
-    def keep(self, body: Model, written_ms: int) -> None:
+    def keep(self, value: Typed, written_ms: int) -> None:
         """Put one record into the tables, within an agent: the entry goes to the record's partition."""
-        for table, key, entry in changes_of(body, written_ms, lambda table, key: self._tables[table].get(key)):
+        changes = changes_of(value.name, value.body, written_ms, lambda table, key: self._tables[table].get(key))
+        for table, key, entry in changes:
             if self._tables[table].get(key) != entry:
                 self._tables[table][key] = entry
         before, self._latest_ms = self._latest_ms, max(self._latest_ms, written_ms)
@@ -155,4 +155,4 @@ async def _take(message: Any, decoder: Decoder, live: LiveViews, on_skip: OnSkip
         live.skipped += 1
         on_skip(f"{message.topic}/{message.partition}/{message.offset}", str(error))
     else:
-        keeper.keep(typed.body, round(message.timestamp * 1000))
+        keeper.keep(typed, round(message.timestamp * 1000))

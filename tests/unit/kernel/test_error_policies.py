@@ -13,7 +13,7 @@ from tieline.kernel.errors import Stop
 from tieline.kernel.landscape import Landscape, load_landscape
 
 
-def landscape(tmp_path: Path, *flows: tuple[str, str, str, str]) -> Landscape:
+def landscape(tmp_path: Path, *flows: tuple[str, str, str, str], **more: object) -> Landscape:
     """Of flows given as object, source, target, policy; read from a file, as ``tieline check`` does."""
     system = {"owner": "works", "poll_interval_secs": 1, "settings": {}}
     terms = {"interval_mins": 1, "latency_target_secs": 60, "owner": "works", "mode": "enabled"}
@@ -30,6 +30,7 @@ def landscape(tmp_path: Path, *flows: tuple[str, str, str, str]) -> Landscape:
             terms | {"object": kind, "source": source, "target": target, "on_error": policy}
             for kind, source, target, policy in flows
         ],
+        **more,
     }
     path = tmp_path / "landscape.yaml"
     path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
@@ -80,3 +81,11 @@ def test_flows_of_one_object_into_one_target_agree(tmp_path: Path) -> None:
 def test_no_other_policy_is_known(tmp_path: Path) -> None:
     with pytest.raises(Stop, match="'hold', 'skip-if-newer' or 'continue'"):
         landscape(tmp_path, ("asset", "am", "erp", "drop"))
+
+
+@pytest.mark.parametrize("unused", ["per: line", "at_limit: excluded"])
+def test_what_a_rule_says_of_a_threshold_that_it_does_not_have_is_refused(tmp_path: Path, unused: str) -> None:
+    key, value = unused.split(": ")
+    rules = [{"name": "all", "treatment": "CAPITALISE", key: value}]
+    with pytest.raises(Stop, match=rf"landscape.yaml:\d+: capitalisation.rules.0: .*{key} says nothing without a thr"):
+        landscape(tmp_path, ("asset", "am", "erp", "hold"), capitalisation={"rules": rules})

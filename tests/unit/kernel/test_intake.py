@@ -104,3 +104,30 @@ def test_a_record_that_is_given_twice_makes_the_loop_begin_anew(monkeypatch: pyt
     taking.start()
     client.coming = records(0, 4)
     assert len(taking.poll(0, 2)) == 1
+
+
+def test_a_letter_that_is_read_again_is_settled_and_not_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = Client(monkeypatch)
+
+    def take_up() -> list[TopicPartition]:
+        return [TopicPartition(TOPIC, 0, 3, metadata="letters:1")]
+
+    taking = Intake(cast("Consumer", client), take_up)
+    taking.start()
+    client.coming = records(0, 3, 4, 5)
+    first, last = taking.poll(0, 10)
+    assert (first.offset, last.offset) == (3, 5)
+    assert [(tp.offset, tp.metadata) for tp in taking.settle([last], letters=[last])] == [(3, "letters:1,1")]
+    assert [(tp.offset, tp.metadata) for tp in taking.settle([first])] == [(6, "")]
+
+
+def test_a_partition_with_as_many_letters_ahead_as_a_note_holds_is_paused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake, "MAX_LETTERS_AHEAD", 4)
+    client, taking = open_intake(monkeypatch, unsettled=100, ahead=100)
+    client.coming = records(0, *range(9))
+    slow, *letters = taking.poll(0, 5)
+    taking.settle(letters, letters)
+    assert taking.poll(0, 5) == []
+    assert client.paused == {0}
+    taking.settle([slow])
+    assert [one.offset for one in taking.poll(0, 5)] == [5, 6, 7, 8]

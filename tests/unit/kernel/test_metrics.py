@@ -43,6 +43,7 @@ UNITS = {
     "tieline_quota_left_calls": "calls",
     "tieline_target_paused": "yes or no",
     "tieline_views_ready": "yes or no",
+    "tieline_broker_away": "yes or no",
 }
 
 

@@ -31,9 +31,22 @@ def record(offset: int, *, replay_of: int | None = None, action: str = "replay")
     return Inbound(TOPIC, 0, offset, b"A", b"bytes", headers)
 
 
-def command(version: int, *fields: str) -> WriteAsset:
-    dispatch = Dispatch(command_id=f"erp/asset/A/{version}", target="erp", version=version)
-    return WriteAsset(dispatch=dispatch, asset_id="A", fields=AssetFields(), writable_fields=fields)
+def command(
+    version: int,
+    *said: str,
+    writable: tuple[str, ...] = ("location", "description"),
+    native_id: str | None = None,
+    repair: str | None = None,
+) -> WriteAsset:
+    """A write that gives a value to the fields that are said."""
+    command_id = f"erp/asset/A/{version}" if repair is None else f"erp/asset/A/{version}/repair-{repair}"
+    return WriteAsset(
+        dispatch=Dispatch(command_id=command_id, target="erp", version=version, repair_id=repair),
+        asset_id="A",
+        native_id=native_id,
+        fields=AssetFields.model_validate(dict.fromkeys(said, "x")),
+        writable_fields=writable,
+    )
 
 
 def book_command(version: int) -> WriteBook:
@@ -156,11 +169,60 @@ def test_what_does_not_say_all_of_it_keeps_its_place() -> None:
         record_id="A",
         native_id="7",
     )
-    others: tuple[Command, ...] = (command(6, "location"), command(4, "location", "description"), removal)
+    others: tuple[Command, ...] = (
+        command(6, "location", writable=("location",)),
+        command(4, "location", "description"),
+        removal,
+    )
     for offset, other in enumerate(others, 11):
         assert parking.admit("A", record(offset), other) is not None
     assert len(waiting(table)) == 4
     assert parking.admit("A", record(20), command(10, "location", "description")) is not None, "a removal waits before"
+
+
+def parked(first: WriteAsset) -> tuple[Parking, Table[ParkedKey]]:
+    table = Table("hub.parked.state.v1", ParkedKey)
+    parking = Parking("sink-erp", "erp", table, utc_now, SKIP)
+    parking.park(record(10), first, Rejected("unknown class"))
+    return parking, table
+
+
+def test_a_newer_version_that_may_write_a_field_and_has_no_value_for_it_does_not_replace_one_that_has() -> None:
+    parking, _ = parked(command(5, "location", "description"))
+    assert parking.admit("A", record(11), command(6, "description")) is not None, "the location would be lost"
+    parking, _ = parked(command(5, "description"))
+    assert parking.admit("A", record(11), command(6, "location", "description")) is None
+
+
+def test_what_waits_is_replaced_by_what_clears_it() -> None:
+    parking, _ = parked(command(5, "location"))
+    cleared = command(6).model_copy(update={"cleared_fields": ("location",)})
+    assert parking.admit("A", record(11), cleared) is None
+
+
+def test_a_newer_version_that_knows_another_record_of_the_target_or_none_keeps_its_place() -> None:
+    for native_id, is_replaced in (("7", True), ("8", False), (None, False)):
+        parking, _ = parked(command(5, "location", native_id="7"))
+        admitted = parking.admit("A", record(11), command(6, "location", native_id=native_id))
+        assert (admitted is None) is is_replaced, native_id
+
+
+def test_a_repair_and_a_command_that_only_makes_a_record_neither_replace_nor_are_replaced() -> None:
+    for other in (command(5, "location", repair="r"), command(5, writable=())):
+        parking, _ = parked(other)
+        assert parking.admit("A", record(11), command(6, "location")) is not None
+        parking, _ = parked(command(4, "location"))
+        assert parking.admit("A", record(11), other) is not None
+
+
+def test_a_letter_of_before_the_one_rule_is_replaced_only_by_what_says_every_field_it_might_write() -> None:
+    parking, table = parked(command(5, "location"))
+    row = table.get("erp/key/A")
+    assert row is not None
+    stored = row.letters[0].model_copy(update={"fields": ("location", "description")})  # those it may write, as it was
+    table.put("erp/key/A", row.model_copy(update={"letters": (stored,)}))
+    assert parking.admit("A", record(11), command(6, "location")) is not None
+    assert parking.admit("A", record(12), command(7, "location", "description")) is None
 
 
 def test_nothing_goes_before_another_record_that_waits() -> None:

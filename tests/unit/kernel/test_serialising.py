@@ -23,25 +23,30 @@ from tieline.kernel.vocabulary import Money
 RECORDS = sorted(name for name in schema_names() if parsed_schema(name)["type"] == "record")
 TOLD = ("AssetState", "BookReport", "CostReport", "HeldReport")  # together every type that a schema of ours may have
 FEW = settings(max_examples=40)  # of each; a record has many values
+ANY_TEXT = st.text(max_size=90)
 INSTANTS = st.datetimes(timezones=st.just(dt.UTC)).map(lambda at: at.replace(microsecond=at.microsecond // 1000 * 1000))
 
 
-def contents(schema: Any, types: dict[str, Any] | None = None) -> st.SearchStrategy[Any]:
-    """Whatever a record of the schema may hold."""
+def contents(
+    schema: Any, types: dict[str, Any] | None = None, texts: st.SearchStrategy[str] = ANY_TEXT
+) -> st.SearchStrategy[Any]:
+    """Whatever a record of the schema may hold; its texts are of ``texts``."""
     known = {} if types is None else types
     if isinstance(schema, list):
-        return st.one_of(*(contents(branch, known) for branch in schema))
+        return st.one_of(*(contents(branch, known, texts) for branch in schema))
     if isinstance(schema, str):
         schema = known.get(schema, {"type": schema})
     if "name" in schema:
         known[schema["name"]] = schema
     match schema.get("logicalType", schema["type"]):
         case "record":
-            return st.fixed_dictionaries({field["name"]: contents(field["type"], known) for field in schema["fields"]})
+            return st.fixed_dictionaries(
+                {field["name"]: contents(field["type"], known, texts) for field in schema["fields"]}
+            )
         case "array":
-            return st.lists(contents(schema["items"], known), max_size=3)
+            return st.lists(contents(schema["items"], known, texts), max_size=3)
         case "map":
-            return st.dictionaries(st.text(max_size=5), contents(schema["values"], known), max_size=3)
+            return st.dictionaries(st.text(max_size=5), contents(schema["values"], known, texts), max_size=3)
         case "decimal":
             digits, scale = schema["precision"], schema["scale"]
             limit = 10**digits - 1
@@ -49,7 +54,7 @@ def contents(schema: Any, types: dict[str, Any] | None = None) -> st.SearchStrat
         case kind:
             return {
                 "null": st.none(),
-                "string": st.text(max_size=90),
+                "string": texts,
                 "bytes": st.binary(max_size=90),
                 "boolean": st.booleans(),
                 "int": st.integers(-(2**31), 2**31 - 1),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from tieline.kernel.memory import Conflict
-from tieline.operating.life import tell_finding
+from tieline.kernel.memory import Conflict, LinkStatus, XRef
+from tieline.operating.life import own_ids, tell_finding
 
 FOREIGN = Conflict(
     canonical_id="a1",
@@ -16,6 +16,26 @@ FOREIGN = Conflict(
     foreign_value="CC2",
     detected_at=dt.datetime(2026, 11, 10, tzinfo=dt.UTC),
 )
+
+
+def linked(canonical_id: str, *merged_from: str) -> XRef:
+    return XRef(
+        system="unio24",
+        entity="asset",
+        native_id=canonical_id,
+        canonical_id=canonical_id,
+        status=LinkStatus.LINKED,
+        rule="minted",
+        match_keys=(),
+        linked_at=dt.datetime(2026, 11, 21, tzinfo=dt.UTC),
+        merged_from=merged_from,
+    )
+
+
+def test_the_costs_of_what_was_merged_into_an_asset_are_its_own_and_not_the_other_way_round() -> None:
+    links = [linked("a1", "b1", "c1"), linked("a1")]
+    assert own_ids("a1", links) == {"a1", "b1", "c1"}
+    assert own_ids("b1", links) == {"b1"}, "the survivor's costs are not those of what was merged into it"
 
 
 def test_a_foreign_edit_names_both_values() -> None:

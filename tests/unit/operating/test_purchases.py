@@ -11,9 +11,11 @@ from rich.console import Console
 from tieline.kernel.errors import Stop
 from tieline.kernel.memory import Conflict
 from tieline.kernel.procurement_records import PurchaseProcess, PurchaseStep, StepStatus
+from tieline.operating.holds import Held
 from tieline.operating.orders_commands import purchase_table, step_table
 from tieline.operating.purchases import count_late, disputes, find_purchase, judge, list_purchases, purchases_json
-from tieline.operating.status import Status, render_status, status_json
+from tieline.operating.showing import render_status
+from tieline.operating.status import Status, status_json
 
 TODAY = dt.date(2026, 11, 21)
 
@@ -137,10 +139,13 @@ def test_what_does_not_agree_about_an_order_says_what_ends_it() -> None:
 
 def test_status_counts_what_waits_outside_the_hub_and_calls_it_no_fault() -> None:
     at = dt.datetime(2026, 11, 21, 12, tzinfo=dt.UTC)
-    status = Status(at, (), (), letters_cut=False, period_holds=3, overdue_orders=2)
+    held = Held("period 2026-003 of ACME is closed", 3, at, "a")
+    status = Status(at, (), (), letters_cut=False, period_holds=[held], overdue_orders=2)
     document = json.loads(status_json(status))
     assert (document["period_holds"], document["overdue_orders"], document["needs_attention"]) == (3, 2, False)
     text = printed(render_status(status))
-    assert "3 reports wait for a fiscal period to open." in text
-    assert "2 orders are overdue: tieline orders list --overdue" in text
+    assert "- period-held: 3 reports wait for a fiscal period or a cost centre" in text
+    assert "- orders-overdue: 2 orders are overdue" in text
+    assert "run    tieline orders list --overdue" in text
+    assert "All well." in text
     assert "overdue" not in printed(render_status(Status(at, (), (), letters_cut=False)))

@@ -35,7 +35,9 @@ from tieline.operating.finding import named, names
 from tieline.operating.flows import FlowStatus, is_of, percentile, tally
 from tieline.operating.life import tell_finding, tell_hold
 from tieline.operating.processes import ProcessStatus, State, expiry_of, group_for, state_of
-from tieline.operating.status import ago, danger_of
+from tieline.operating.scene import Scene
+from tieline.operating.stories import tell as tell_stories
+from tieline.operating.story import Story, ago
 from tieline.operating.telling import tell
 
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
@@ -143,6 +145,7 @@ def flow_status(p95_secs: float | None, parked: int = 0) -> FlowStatus:
         samples=1,
         latency_p50_secs=p95_secs,
         latency_p95_secs=p95_secs,
+        recent_p95_secs=p95_secs,
     )
 
 
@@ -263,14 +266,21 @@ def sink_status(expiry: Expiry | None) -> ProcessStatus:
     return ProcessStatus("sink-erp", State.IDLE, 0, 0, None, None, expiry=expiry)
 
 
+def expiring(expiry: Expiry | None) -> list[Story]:
+    stories = tell_stories(Scene(NOW, [sink_status(expiry)], (), letters_cut=False))
+    return [story for story in stories if str(story.kind) == "records-expire"]
+
+
 def test_what_would_soon_be_deleted_unread_is_told_with_when() -> None:
-    near = sink_status(Expiry(NOW + dt.timedelta(hours=40), 0.238))
-    assert near.needs_attention
-    assert danger_of(near).startswith("sink-erp: the oldest record that waits for it is deleted at 2026-05-03 04:00")
-    assert "24% of its topic's retention" in danger_of(near)
-    for calm in (sink_status(Expiry(NOW, 0.25)), sink_status(None)):
-        assert not calm.needs_attention
-        assert danger_of(calm) == ""
+    near = Expiry(NOW + dt.timedelta(hours=40), 0.238)
+    assert sink_status(near).needs_attention
+    [story] = expiring(near)
+    assert story.is_fault
+    assert story.next.startswith("the oldest is deleted unread at 2026-05-03 04:00 UTC")
+    assert "24% of the time that its topic keeps the oldest is left" in story.what
+    for calm in (Expiry(NOW, 0.25), None):
+        assert not sink_status(calm).needs_attention
+        assert expiring(calm) == []
 
 
 def test_a_pause_is_measured_against_the_topic_of_what_waits_and_a_parked_key_against_its_letters() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from tests.unit.processors.bench import AM, Hub, Stage, conflicts, held, landscape, named, order, origin, ticking
+from tests.unit.processors.bench import AM, ERP, Hub, Stage, conflicts, held, landscape, named, order, origin, ticking
 from tests.unit.processors.test_acquisitions import FINANCIAL, INVOICED, RECEIVED, bought, invoice, receipt
 from tests.unit.processors.test_capitalise import a_line, an_order
 
@@ -12,6 +12,7 @@ from tieline.kernel.asset_records import AssetReport
 from tieline.kernel.command_records import WriteAsset
 from tieline.kernel.order_records import InvoiceEvent, ProposedAsset, ReceiptLine, ReceiptState
 from tieline.kernel.reports import Report
+from tieline.processors.accept import Accept
 from tieline.processors.order_tables import OfOrder
 from tieline.processors.wiring import build_processor
 
@@ -79,6 +80,24 @@ def test_document_by_document_the_books_are_those_of_all_documents_at_once() -> 
 
     assert books(before) == books(after)
     assert len(books(after)) == 3
+
+
+def test_a_document_of_a_large_order_is_folded_with_its_own_lines_alone() -> None:
+    lines = [a_line("1", "100.00", line_id=f"{number}") for number in range(1, 21)]
+    hub = Hub()
+    hub.say(
+        order("1", an_order(*lines)), *(receipt(f"R{n}", "1", lines=said(f"R{n}", f"{n}").fields.lines) for n in (1, 2))
+    )
+    accept = getattr(hub.stages["accept"].processor.handle, "__self__", None)
+    assert isinstance(accept, Accept)
+    [(po_id, row)] = accept.purchasing.orders.items()
+    part = accept.purchasing.documents(po_id, ERP, row.fields, frozenset({"2", "unknown"}))
+    assert [line.line_id for line in part.order.lines] == ["2"]
+    assert [one.origin_native_id for one in part.receipts] == ["R2"]
+    # Said anew, it is counted anew.
+    hub.say(order("1", an_order(*lines[:1])))
+    row = accept.purchasing.orders.get(po_id) or row
+    assert accept.purchasing.documents(po_id, ERP, row.fields, frozenset({"2"})).order.lines == ()
 
 
 def test_what_contradicts_the_books_of_one_line_stays_visible_while_another_is_received() -> None:

@@ -37,6 +37,7 @@ from tieline.kernel.reference_records import (
     ReferenceState,
     ReferenceStatus,
 )
+from tieline.kernel.removed_records import RemovedReference
 from tieline.kernel.vocabulary import Origin
 
 HRIS = "hris"
@@ -655,6 +656,31 @@ def test_t40_all_that_is_said_of_an_employee_has_one_order() -> None:
     written = hub.say(employee(), employee("p-" + "1" * 32, native_id=ANN, company=None, deleted=True))
     assert {out.key for out in written if out.topic == "hub.identified.report.v1"} == {f"employee/{HRIS}/{ANN}"}
     assert states(hub, "employee") == {}, "whatever company and code the deletion names"
+
+
+def test_an_older_word_does_not_bring_a_deleted_record_back() -> None:
+    hub = Hub()
+    hub.say(record(recorded_at=at(1)), record(deleted=True, recorded_at=at(5)))
+    assert reference_events(hub.say(record(recorded_at=at(4)))) == [], "a page read again, a letter replayed"
+    assert states(hub) == {}
+    assert [name for name, _ in reference_events(hub.say(record(recorded_at=at(6))))] == ["ReferenceAdded"]
+    assert hub.rows(RemovedReference) == {}, "it is there again: nothing is remembered"
+
+
+def test_a_deletion_that_overtakes_its_record_counts() -> None:
+    hub = Hub()
+    hub.say(record(deleted=True, recorded_at=at(5)), record(recorded_at=at(4)))
+    assert states(hub) == {}
+
+
+def test_t40_what_is_remembered_of_a_deleted_employee_is_the_pseudonym() -> None:
+    custodians = Custodians("k" * 32)
+    hub = Hub(estate(REQUIRED))
+    person = {"native_id": "ann.example@acme.test", "name": "Ann Example"}
+    hub.say(custodians.conceal(employee("Ann Example", **person, deleted=True)))
+    [(key, row)] = hub.rows(RemovedReference).items()
+    assert "ann" not in f"{key} {row}".lower()
+    assert key == f"employee/{HRIS}/{row.native_id}"
 
 
 def test_one_of_several_records_may_go() -> None:

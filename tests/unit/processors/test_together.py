@@ -39,8 +39,8 @@ from tieline.kernel.tables import Table
 from tieline.kernel.vocabulary import Model
 
 MARCH = dt.date(2026, 3, 17)
-CACHES = {"_moved", "_progress"}
-"""What is looked at again after a start: see depreciation_runs.py and purchase_tracking.py."""
+CACHES = {"_moved", "_progress", "_counted"}
+"""What is looked at again after a start: see depreciation_runs.py, purchase_tracking.py and orders.py."""
 
 
 def at(minutes: int, report: Any) -> Any:

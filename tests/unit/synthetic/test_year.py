@@ -27,11 +27,12 @@ from tieline.synthetic.checking import differences
 from tieline.synthetic.estate import landscape_text
 from tieline.synthetic.gathering import Gathered
 from tieline.synthetic.labels import AssetLabel, BookLabel, CostLabel, Label, OrderLabel, Summary
+from tieline.synthetic.orders import Billing, Delivery, Terms, orders_of, units_of
 from tieline.synthetic.shape import COMPANIES, ERP, REOPENS, WORKS, Kind, Shape
 from tieline.synthetic.totals import summarise
 from tieline.synthetic.year import Arrival, Year, key_of, make_year, outbound
 
-SHAPE = Shape(assets=60, seed=2, months=6, rates=OFTEN)
+SHAPE = Shape(assets=60, seed=13, months=6, rates=OFTEN)
 TOLD, MESSY = Arrival(), Arrival(order="shuffled", duplicates_percent=20, mint="/again")
 
 
@@ -128,6 +129,14 @@ def test_the_year_has_everything_it_promises(told: Played) -> None:
     units = Counter(unit.status for one in told.labels if isinstance(one, OrderLabel) for unit in one.units)
     wanted = {ProposalStatus.CAPITALISED, ProposalStatus.LOW_VALUE, ProposalStatus.EXPENSED, ProposalStatus.REVERSED}
     assert set(units) == wanted | {ProposalStatus.NEW}
+    # Goods that the invoice alone values, returned in the month in which a wrong invoice for them is reversed.
+    assert [
+        order
+        for month in range(1, SHAPE.months - 1)
+        for order in orders_of(SHAPE, month)
+        if (order.terms, order.delivery, order.billing) == (Terms.INVOICE_VALUED, Delivery.RETURNED, Billing.CORRECTED)
+        and any(unit.status for unit in units_of(order, SHAPE.months))
+    ]
     conflicts = [two for one in told.labels if isinstance(one, AssetLabel) for two in one.conflicts]
     assert {one.system for one in conflicts} == {ERP, WORKS}
     names = {name for name, count in told.summary.events.items() if count}

@@ -12,6 +12,7 @@ import yaml
 from tieline.kernel.asset_records import AssetEvent, AssetFields
 from tieline.kernel.command_records import Command, CommandSettled, RemoveRecord, SettledAs, WriteAsset
 from tieline.kernel.declarations import declared
+from tieline.kernel.records import Typed
 from tieline.kernel.vocabulary import Accepted, Dispatch, Model
 from tieline.views.batch import Batch
 from tieline.views.completeness import Completeness, as_json
@@ -228,7 +229,7 @@ def test_the_tables_let_go_of_what_the_window_has_left() -> None:
     tables = {name: FakeTable() for name in names}
     keeper = Keeper(tables)
     for body, time in [*NINE, (changed(9, at("09:00:00", day=9)), at("09:00:00", day=9))]:
-        keeper.keep(body, round(time.timestamp() * 1000))
+        keeper.keep(Typed(type(body).__name__, body), round(time.timestamp() * 1000))
     assert {name: len(table) for name, table in tables.items()} == {
         "assets": 6,
         "disposals": 6,

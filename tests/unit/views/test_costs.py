@@ -69,6 +69,7 @@ def test_price_and_maintenance_make_the_total_cost_of_ownership() -> None:
     assert as_json(found) == {
         "asset_id": "a1",
         "tag": "T1",
+        "merged": [],
         "documents": 2,
         "reversals": 0,
         "last_date": "2026-03-09",

@@ -116,6 +116,16 @@ class Governor:
         """Calls left for this process by pool: ``concurrent``, ``60s`` and the like, ``day``. Any thread may ask."""
         return self._allotment.left(self._monotonic())
 
+    def reset_secs(self) -> Mapping[str, float]:
+        """Time until each pool has room again: ``60s`` and the like, ``day``. Any thread may ask."""
+        return self._allotment.reset_secs(self._monotonic())
+
+    def closed_secs(self, priority: Priority) -> float:
+        """Time until a call of this priority may begin; 0: now, as far as is known. Any thread may ask."""
+        now = self._monotonic()
+        closed_secs = self._allotment.closed_secs(priority, now)
+        return max(closed_secs, *self._allotment.spent_secs(now).values(), 0.0)
+
     def report_to(self, meter: CallMeter) -> None:
         """Tell it of waits and refusals from now on."""
         self._meter = meter

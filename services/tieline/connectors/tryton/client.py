@@ -186,7 +186,7 @@ _BODY_HEADERS = ("content-encoding", "content-length", "transfer-encoding")
 def _result(response: httpx.Response, method: str, *, writes: bool) -> wire.Json:
     try:
         answer = wire.loads(response.content)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise _unreadable(method, "is not JSON", writes=writes) from error
     if not isinstance(answer, dict):
         raise _unreadable(method, "is not an object", writes=writes)

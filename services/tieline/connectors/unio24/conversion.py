@@ -16,7 +16,7 @@ from tieline.connectors.unio24.rules import Condition, FieldRule, enum_of, kind_
 from tieline.kernel.errors import Rejected
 from tieline.kernel.vocabulary import Money
 
-_DECIMAL_TEXT = re.compile(r"-?\d+(\.\d+)?")
+_DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # \d is every script's digits
 _MAX_DECIMAL_LENGTH = 60
 
 

@@ -30,6 +30,7 @@ from tieline.kernel.book_records import BookFields, ScheduleLine
 from tieline.kernel.cost_records import CostFields, CostLine
 from tieline.kernel.errors import Stop
 from tieline.kernel.reference_records import EMPLOYEE, FAMILIES, Family, ReferenceFields
+from tieline.kernel.yaml_reading import compose_yaml, load_yaml
 
 _MAX_PROFILE_BYTES = 256_000
 _PLAIN = {"extra_forbidden": "is not a known key", "missing": "is missing"}
@@ -241,8 +242,8 @@ def parse_part(
 ) -> P:
     """The part of this kind in ``text``. ``faults_in`` finds what its shape alone does not show. Raises ``Stop``."""
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        node = compose_yaml(text)
+        data = load_yaml(text)
     except yaml.YAMLError as error:
         raise Stop(f"profile {name}: {error}") from None
     if not isinstance(node, yaml.MappingNode):

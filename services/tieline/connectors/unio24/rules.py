@@ -164,6 +164,11 @@ def _rule_faults(model: type[BaseModel], name: str, rule: Mapping[object, object
     for option, kinds in allowed.items():
         if option in rule and kind not in kinds:
             yield f"{option} makes no sense for a field of kind {kind}"
+    if "constant" in rule:
+        for option in sorted(str(key) for key in rule.keys() - {"constant", "path"}):
+            yield f"{option} makes no sense beside constant, which is neither read from them nor written"
+    elif "otherwise" in rule and "values" not in rule:
+        yield "otherwise needs values, outside which it says what happens"
     yield from _number_faults(rule)
     date_format = str(rule.get("format", "iso"))
     if date_format not in ("iso", "epoch-seconds", "epoch-millis") and "%" not in date_format:

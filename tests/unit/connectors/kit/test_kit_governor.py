@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Sequence
 
 import httpx
 import pytest
-from tests.simulation.virtual_time import VirtualLoop, VirtualTime
+from tests.simulation.virtual_time import START, VirtualLoop, VirtualTime
 
 from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.throttling import Answer, Throttled, find_throttling
 from tieline.kernel.errands import NotBegun, Priority, current_errand, errand
 from tieline.kernel.errors import Unavailable
-from tieline.kernel.quotas import UNLIMITED, Allowance, DailyPool, Quota, Rate
+from tieline.kernel.quotas import UNLIMITED, Allowance, Caller, DailyPool, Quota, Rate, allowance_of
 
 NOW = dt.datetime(2026, 5, 1, 12, tzinfo=dt.UTC)
 LIVE, REPAIR, BACKFILL, POLLING = Priority
@@ -35,6 +35,10 @@ class World:
         self.waits: list[tuple[Priority, float]] = []
         self.throttles = 0
         self.governor.report_to(self)
+
+    def restart(self, allowance: Allowance) -> None:
+        """Another process takes the place of the one before, and knows nothing of it."""
+        self.governor = Governor("A", allowance, most_concurrent=64, clock=self.time.now, monotonic=self.time.monotonic)
 
     def waited(self, priority: Priority, secs: float) -> None:
         self.waits.append((priority, secs))
@@ -206,6 +210,112 @@ def test_a_rate_that_live_calls_use_up_leaves_the_others_their_turns() -> None:
     world.run(both())
     assert len(polls) == 5
     assert most_within(world.began, 60) == 60
+
+
+# ---- after a start -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reserve_percent", "first_minute"), [(20, 13), (50, 35), (0, 0)])
+def test_a_process_that_follows_one_that_called_its_whole_part_keeps_the_account_within_its_limit(
+    reserve_percent: int, first_minute: int
+) -> None:
+    quota = Quota(rates=(Rate(calls=120, per_secs=60),), reserve_percent=reserve_percent)
+    parts = [allowance_of(quota, caller) for caller in (Caller.SOURCE, Caller.SINK)]
+    world = World(parts[1])
+
+    async def work() -> None:
+        for part in parts:  # both of the account's processes have used all they have, at this very moment
+            world.began += [world.now] * part.rates[0].calls
+        for part in parts:
+            world.restart(part)
+            await world.load(LIVE, part.rates[0].calls, lanes=4, secs=0.0)
+
+    sink = World(parts[1])
+    sink.run(sink.load(LIVE, 200, lanes=4))
+    assert sum(1 for at in sink.began if at < 60.0) == first_minute
+    assert most_within(sink.began, 60) <= parts[1].rates[0].calls
+    world.run(work())
+    assert most_within(sorted(world.began), 60) <= 120
+
+
+def test_a_process_that_starts_again_and_again_calls_no_more_than_one_that_runs() -> None:
+    quota = Quota(rates=(Rate(calls=120, per_secs=60), Rate(calls=2000, per_secs=3600)))
+    part = allowance_of(quota, Caller.SINK)
+    world = World(part)
+
+    async def work() -> None:
+        for _ in range(200):
+            world.restart(part)
+            hurried = asyncio.ensure_future(world.load(LIVE, 1000, lanes=2, secs=0.0))
+            await asyncio.sleep(7.0)
+            hurried.cancel()
+            await asyncio.gather(hurried, return_exceptions=True)
+
+    world.run(work())
+    assert len(world.began) >= 200
+    assert most_within(world.began, 60) <= part.rates[0].calls
+    assert most_within(world.began, 3600) <= part.rates[1].calls
+
+
+def test_a_long_stretch_is_taken_as_called_evenly_before_a_start() -> None:
+    world = World(Allowance(rates=(Rate(calls=360, per_secs=3600),), after_others=True))
+    world.run(world.load(LIVE, 400, lanes=4, secs=0.0))
+    assert world.began[0] == pytest.approx(10.0)
+    assert sum(1 for at in world.began if at <= 1800.0) == pytest.approx(180, abs=1)
+    assert most_within(world.began, 3600) <= 360
+
+
+@pytest.mark.parametrize(("priority", "of_the_day"), [(LIVE, 66), (POLLING, 60)])
+def test_what_is_to_come_of_the_day_may_be_called_as_it_comes_after_a_start(
+    priority: Priority, of_the_day: int
+) -> None:
+    world = World(Allowance(daily=DailyPool(calls=100), after_others=True))
+    world.run(world.load(priority, 100, lanes=2))
+    assert START.hour == 8, "a third of the day is gone"
+    today = [at for at in world.began if at < 16 * 3600.0]
+    assert len(today) == pytest.approx(of_the_day, abs=1)
+    assert sum(1 for at in today if at < 8 * 3600.0) == pytest.approx(of_the_day / 2, abs=1)
+    assert world.began[0] < 3600.0
+
+
+def test_a_process_that_starts_again_and_again_gets_no_new_day_each_time() -> None:
+    part = Allowance(daily=DailyPool(calls=480), after_others=True)
+    world = World(part)
+
+    async def work() -> None:
+        for _ in range(15):
+            world.restart(part)
+            hurried = asyncio.ensure_future(world.load(LIVE, 500, lanes=1, secs=0.0))
+            await asyncio.sleep(3600.0)
+            hurried.cancel()
+            await asyncio.gather(hurried, return_exceptions=True)
+
+    world.run(work())
+    assert len(world.began) <= 15 * 20 + 15 * 480 // 100
+
+
+@pytest.mark.parametrize("after_others", [False, True])
+def test_a_clock_that_is_set_back_by_a_year_does_not_keep_the_day_from_ending(after_others: bool) -> None:  # noqa: FBT001  - a table of facts
+    world = World(Allowance(daily=DailyPool(calls=5), after_others=after_others))
+    ahead = dt.timedelta(days=365)
+    world.governor = Governor(
+        "A",
+        Allowance(daily=DailyPool(calls=5), after_others=after_others),
+        most_concurrent=4,
+        clock=lambda: world.time.now() + ahead,
+        monotonic=world.time.monotonic,
+    )
+
+    async def work() -> None:
+        nonlocal ahead
+        await world.call(LIVE)
+        with pytest.raises(Unavailable):
+            await asyncio.gather(*(world.call(LIVE) for _ in range(9)))
+        ahead = dt.timedelta(0)
+        assert await world.call(LIVE) == 0.0
+        assert world.governor.left()["day"] == 4
+
+    world.run(work())
 
 
 # ---- refusals ------------------------------------------------------------------------------------------------------

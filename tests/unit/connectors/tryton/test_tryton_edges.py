@@ -116,6 +116,49 @@ def test_any_document_survives(document: object) -> None:
     assert wire.loads(wire.dumps(document)) == document
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        b'{"amount": 1, "amount": 999}',
+        b"1e400",
+        b"[1E+999999999]",
+        b"NaN",
+        b"1" * 101,
+        b"[" * 100_000,
+        b"[" * 65 + b"]" * 65,
+        b"\xff",
+    ],
+)
+def test_json_that_could_be_read_in_two_ways_or_has_no_bounds_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        wire.loads(text)
+    with pytest.raises(Rejected, match="is not JSON as Tryton sends it"):
+        wire.parse_payload(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1E+999999999", "1E+41", "1e-41", "NaN", "sNaN", "-Infinity", "1_000", "\u0661\u0662", " 1", "1" * 41, ""]
+)
+def test_an_amount_is_a_plain_number_of_bounded_size(text: str) -> None:
+    with pytest.raises(ValueError, match="must be a"):
+        wire.decimal({"__class__": "Decimal", "decimal": text})
+
+
+def test_an_amount_may_be_written_with_an_exponent_as_python_does() -> None:
+    found = [wire.decimal({"__class__": "Decimal", "decimal": text}) for text in ("1E+2", "0E-4", "-12.50")]
+    assert found == [100, 0, Decimal("-12.50")]
+
+
+@pytest.mark.parametrize("year", [0, -1, 10_000, 10**30])
+def test_a_date_that_no_calendar_has_is_refused(year: int) -> None:
+    day = {"__class__": "date", "year": year, "month": 1, "day": 1}
+    with pytest.raises(ValueError, match=r"year|calendar"):
+        wire.date(day)
+    clock = dict.fromkeys(("hour", "minute", "second", "microsecond"), 0)
+    with pytest.raises(ValueError, match=r"year|calendar"):
+        wire.instant({**day, **clock, "__class__": "datetime"})
+
+
 # ---- faults ---------------------------------------------------------------------------------------------------
 
 

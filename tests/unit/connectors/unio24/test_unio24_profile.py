@@ -47,6 +47,13 @@ def line_of(text: str, part: str) -> int:
             "makes no sense",
         ),
         ("{path: condition}", "{path: c, decimals: 2}", "assets.fields.condition", "decimals makes no sense"),
+        ("{path: condition}", "{path: c, otherwise: reject}", "assets.fields.condition", "otherwise needs values"),
+        (
+            "{path: site, max_length: 50}",
+            "{constant: SITE, absent: x}",
+            "assets.fields.location",
+            "absent makes no sense beside constant",
+        ),
         ("  gross_cost: {path: cost}", "  gross_cost: {}", "books.fields.gross_cost", "needs either path or constant"),
         ("finance/{book_id}", "finance/{book}", "books.item_path", "needs the placeholders {asset_id} and {book_id}"),
         ("/api/v1/finance", "api/v1/finance", "books.list_path", "should match pattern"),

@@ -15,6 +15,7 @@ from tieline.connectors.kit.sandboxing.answers import Answer
 from tieline.connectors.kit.sandboxing.faults import Age, Rule
 from tieline.connectors.kit.sandboxing.kinds import KEYS, KINDS
 from tieline.kernel.errors import Rejected, Stop
+from tieline.kernel.yaml_reading import load_yaml
 
 MAX_RULES = 1000
 _LONGEST_SECS = 86_400.0
@@ -44,7 +45,7 @@ def read_script(content: object, playable: Iterable[str], seed: int | None = Non
 def load_script(path: Path, playable: Iterable[str], seed: int | None = None) -> list[Rule]:
     """The same from a YAML or JSON file; raises ``Stop`` with the file and the place."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise Stop(f"cannot read the fault script {path}: {error}") from None
     try:
