@@ -10,13 +10,13 @@ from typing import Any
 
 import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from tieline.authoring.example.settings import Settings
 from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.outcomes import http_date, status_error, transport_error
 from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
 from tieline.connectors.kit.throttling import Answer
+from tieline.connectors.kit.transport import OnceTransport
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import OutcomeUnknown, Retryable, TielineError
 
@@ -55,7 +55,7 @@ class Client:
     def __init__(self, settings: Settings, governor: Governor, clock: Clock) -> None:
         self._settings, self._governor, self._clock = settings, governor, clock
         self._http = httpx.AsyncClient(
-            transport=AiohttpTransport(limits=httpx.Limits(max_connections=settings.max_connections), trust_env=False),
+            transport=OnceTransport(limits=httpx.Limits(max_connections=settings.max_connections), trust_env=False),
             base_url=settings.endpoint,
             headers={"Authorization": f"Bearer {settings.token.get_secret_value()}"},
             timeout=settings.read_timeout_secs,

@@ -82,13 +82,14 @@ def advance(
     reached = high if next_token is None else max(times, default=mark.since)
     floor = max(min(reached, live_from or reached) - overlap, EPOCH)
     found = mark.found or bool(fresh)
-    after = replace(mark, page_token=next_token, high=high, given=_bounded(given, floor), again=False)
+    after = replace(mark, page_token=next_token, high=high, given=trim_given(given, floor), again=False)
     if next_token is not None:
         return fresh, replace(after, live_from=live_from, found=found)
     return fresh, replace(after, since=floor, live_from=None, found=False, again=live_from is not None and found)
 
 
-def _bounded(given: dict[dt.datetime, dict[str, str]], floor: dt.datetime) -> dict[dt.datetime, dict[str, str]]:
+def trim_given(given: dict[dt.datetime, dict[str, str]], floor: dt.datetime) -> dict[dt.datetime, dict[str, str]]:
+    """What a watermark keeps of the records given: those from ``floor`` on, the newest ``MAX_REMEMBERED`` of them."""
     kept: dict[dt.datetime, dict[str, str]] = {}
     room = MAX_REMEMBERED
     for at in sorted(given, reverse=True):

@@ -12,10 +12,11 @@ import httpx
 
 from tieline.connectors.kit.governor import Governor
 from tieline.connectors.kit.outcomes import http_date, status_error, transport_error
+from tieline.connectors.kit.paths import value_at
 from tieline.connectors.kit.strict_json import JsonError, dump_json, parse_json
 from tieline.connectors.kit.throttling import Answer as PlainAnswer
 from tieline.connectors.kit.transport import OnceTransport
-from tieline.connectors.unio24.conversion import value_at, write_time
+from tieline.connectors.unio24.conversion import write_time
 from tieline.connectors.unio24.models import Answer, ListPage, Record
 from tieline.connectors.unio24.profile import Profile
 from tieline.connectors.unio24.resources import Resource

@@ -7,12 +7,11 @@ import re
 from collections.abc import Mapping
 from decimal import Decimal
 from enum import StrEnum
-from typing import cast
 
 from pydantic import BaseModel
 
 from tieline.connectors.kit.amounts import NumberFormat, from_float_artefact, parse_amount
-from tieline.connectors.kit.kept import lost_text
+from tieline.connectors.kit.paths import value_at
 from tieline.connectors.unio24.rules import Condition, FieldRule, enum_of, kind_of
 from tieline.kernel.errors import Rejected
 from tieline.kernel.vocabulary import Money
@@ -21,35 +20,9 @@ _DECIMAL_TEXT = re.compile(r"-?[0-9]+(\.[0-9]+)?")  # \d is every script's digit
 _MAX_DECIMAL_LENGTH = 60
 
 
-def value_at(record: Mapping[str, object], path: str) -> object:
-    """The value under a dotted path; None when a part of it is missing."""
-    value: object = record
-    for part in path.split("."):
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(part)
-    return value
-
-
 def holds(condition: Condition, record: Mapping[str, object]) -> bool:
     """Whether the record holds one of the condition's values."""
     return _word(value_at(record, condition.path)) in {_word(value) for value in condition.values}
-
-
-def has_key(record: Mapping[str, object], path: str) -> bool:
-    """Whether the record has the key of a dotted path, whatever it holds."""
-    outer, _, last = path.rpartition(".")
-    holder = value_at(record, outer) if outer else record
-    return isinstance(holder, Mapping) and last in holder
-
-
-def put_at(record: dict[str, object], path: str, value: object) -> None:
-    """Set the value under a dotted path, making the objects on the way."""
-    *outer, last = path.split(".")
-    target = record
-    for part in outer:
-        target = cast("dict[str, object]", target.setdefault(part, {}))
-    target[last] = value
 
 
 def from_theirs(  # noqa: PLR0911  - one return per kind of value reads as the table it is
@@ -102,28 +75,6 @@ def to_theirs(name: str, rule: FieldRule, value: object) -> Mapping[str, object]
             return {path: _their_text(name, rule, value)}
         case _:
             return {path: value}
-
-
-def lost(wanted: object, held: object) -> str | None:
-    """What a target lost of a value, in words: the end of a text or a list, or digits of a number; None when nothing.
-
-    Of a record or a list, its first part that is not whole.
-    """
-    match wanted, held:
-        case str(), str() if not isinstance(wanted, StrEnum):
-            return lost_text(wanted, held)
-        case Money(), Money():
-            same = wanted.currency == held.currency
-            return f"{held.amount} instead of {wanted.amount}" if same and held.amount != wanted.amount else None
-        case Decimal(), Decimal():
-            return f"{held} instead of {wanted}" if held != wanted else None
-        case BaseModel(), BaseModel():
-            faults = ((name, lost(getattr(wanted, name), getattr(held, name))) for name in type(wanted).model_fields)
-            return next((f"{name}: {fault}" for name, fault in faults if fault), None)
-        case tuple(), tuple():
-            short = f"{len(held)} of {len(wanted)} entries" if len(held) < len(wanted) else None
-            return short or next(filter(None, map(lost, wanted, held)), None)
-    return None
 
 
 def read_time(value: object, pattern: str, place: str) -> dt.datetime:

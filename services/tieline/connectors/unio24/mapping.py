@@ -10,8 +10,9 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from tieline.connectors.kit.paths import has_key, put_at, value_at
 from tieline.connectors.kit.strict_json import JsonError, parse_json
-from tieline.connectors.unio24.conversion import from_theirs, has_key, put_at, read_time, to_theirs, value_at
+from tieline.connectors.unio24.conversion import from_theirs, read_time, to_theirs
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, Record
 from tieline.connectors.unio24.profile import Profile, field_sections
 from tieline.connectors.unio24.resources import CostResource, ReceiverShare, Resource

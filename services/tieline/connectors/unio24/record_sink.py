@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tieline.connectors.kit.kept import lost
+from tieline.connectors.kit.paths import put_at, value_at
 from tieline.connectors.unio24.client import Client, item_path
-from tieline.connectors.unio24.conversion import lost, put_at, value_at
 from tieline.connectors.unio24.mapping import identifier, version_of
 from tieline.connectors.unio24.models import Record
 from tieline.connectors.unio24.records import (

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args, get_origin
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from tieline.connectors.unio24.conversion import put_at, value_at
+from tieline.connectors.kit.paths import put_at, value_at
 from tieline.connectors.unio24.mapping import (
     identifier,
     lines_at,

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from tieline.connectors.kit.kept import lost
+from tieline.connectors.kit.paths import put_at, value_at
 from tieline.connectors.unio24.client import Client, item_path
-from tieline.connectors.unio24.conversion import lost, put_at, value_at
 from tieline.connectors.unio24.mapping import (
     asset_after,
     asset_report,

@@ -7,10 +7,11 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from types import MappingProxyType
 
+from tieline.connectors.kit.paths import value_at
 from tieline.connectors.kit.strict_json import dump_json
 from tieline.connectors.kit.watermarks import Seen, Watermark, advance, read_cursor, restart_sweep, write_cursor
 from tieline.connectors.unio24.client import Client
-from tieline.connectors.unio24.conversion import read_time, value_at
+from tieline.connectors.unio24.conversion import read_time
 from tieline.connectors.unio24.mapping import book_id_of, identifier, version_of
 from tieline.connectors.unio24.models import ASSETS, BOOKS, COST_DOCUMENTS, ListPage, Record
 from tieline.connectors.unio24.optional_streams import optional_resources

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from tieline.connectors.kit.paths import value_at
 from tieline.connectors.kit.signatures import MAX_WEBHOOK_BYTES, check_signature
 from tieline.connectors.kit.strict_json import JsonError, parse_json
 from tieline.connectors.unio24.client import Client
-from tieline.connectors.unio24.conversion import value_at
 from tieline.connectors.unio24.mapping import identifier
 from tieline.connectors.unio24.profile import Profile
 from tieline.connectors.unio24.settings import Settings

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from tests.unit.connectors.unio24.memory_api import MemoryApi
 
-from tieline.connectors.unio24.conversion import lost
+from tieline.connectors.kit.kept import lost
 from tieline.connectors.unio24.models import Answer
 from tieline.connectors.unio24.profile import parse_profile
 from tieline.connectors.unio24.sink import Unio24Sink

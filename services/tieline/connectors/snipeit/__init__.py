@@ -1,0 +1,1 @@
+"""Snipe-IT: asset management over its REST API."""

@@ -1,0 +1,28 @@
+"""Where the canonical fields stand in one Snipe-IT, for the catalogue and its page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import SecretStr
+
+from tieline.connectors.kit.fieldtables import page_of, tables_of
+from tieline.connectors.snipeit.mapping import maps_of
+from tieline.connectors.snipeit.settings import Settings
+from tieline.kernel.correspondence import FieldTables
+
+
+def tables(settings: Mapping[str, object]) -> FieldTables:
+    """The place of every canonical field, by the settings of the landscape, whose secrets are left out."""
+    return tables_of(maps_of(_checked(settings)))
+
+
+def page(settings: Mapping[str, object]) -> str:
+    """The page about them."""
+    checked = _checked(settings)
+    facts = f"The hub's reference stands in the custom field `{checked.reference_field}`."
+    return page_of(maps_of(checked), "Snipe-IT", [facts])
+
+
+def _checked(settings: Mapping[str, object]) -> Settings:
+    return Settings.model_validate({"token": SecretStr("none"), **settings})
