@@ -63,8 +63,7 @@ class Bench:
 
     def start(self, name: str) -> TransactionalLoop:
         """A processor, as it starts: with its tables read."""
-        entropy = random.Random(1).randbytes  # noqa: S311  - ids of no secret
-        loop = TransactionalLoop(build_processor(name, self.plan, now, entropy), self.runtime)
+        loop = TransactionalLoop(build_processor(name, self.plan, now), self.runtime)
         loop.start()
         return loop
 

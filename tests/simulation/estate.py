@@ -230,8 +230,8 @@ def declared() -> tuple[Landscape, Mapping[str, Topic]]:
     return plan, {topic.name: topic for topic in topics_for(plan)}
 
 
-def _processor(name: str, plan: Landscape, runtime: Runtime, entropy: Callable[[int], bytes]) -> TransactionalLoop:
-    return TransactionalLoop(build_processor(name, plan, runtime.clock, entropy), runtime)
+def _processor(name: str, plan: Landscape, runtime: Runtime) -> TransactionalLoop:
+    return TransactionalLoop(build_processor(name, plan, runtime.clock), runtime)
 
 
 @contextmanager
@@ -254,7 +254,7 @@ def estate(seed: int, **chances: float) -> Iterator[Estate]:
     )
     random.seed(seed)  # the kernel's own jitter
     make: dict[str, Callable[[], Loop]] = {
-        name: partial(_processor, name, plan, runtime, dice.randbytes) for name in ("identify", "accept", "route")
+        name: partial(_processor, name, plan, runtime) for name in ("identify", "accept", "route")
     }
     for name, system in systems.items():
         api = Api(system)

@@ -159,7 +159,9 @@ class TreatmentRule(Section):
     def _threshold_has_a_currency(self) -> TreatmentRule:
         if (self.threshold is None) != (self.currency is None):
             raise ValueError(f"rule {self.name}: a threshold and its currency go together")
-        if self.threshold is None and (unused := sorted(self.model_fields_set & {"per", "at_limit"})):
+        # Not where it says what would count anyway: a landscape that was read may be written out and read again.
+        said = {"at_limit": self.at_limit != "included", "per": self.per != "unit"}
+        if self.threshold is None and (unused := [name for name, is_said in said.items() if is_said]):
             raise ValueError(f"rule {self.name}: {' and '.join(unused)} says nothing without a threshold; remove it")
         return self
 

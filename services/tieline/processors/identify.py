@@ -5,7 +5,6 @@ Everything about one thing then follows in one order on ``hub.identified.report.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterable
 
 from tieline.kernel.asset_records import AssetReport
@@ -27,7 +26,7 @@ from tieline.kernel.reference_records import FAMILIES, ReferenceReport
 from tieline.kernel.vocabulary import Origin
 from tieline.processors.combining import merge_links, separate_links
 from tieline.processors.families import identify_record
-from tieline.processors.identity import Entropy, match_keys, mint_id, rule_of
+from tieline.processors.identity import match_keys, mint_id, rule_of
 from tieline.processors.linking import EQUIPMENT_LINK, Linking, identified, key_of, retired
 from tieline.processors.links import ASSET_ENTITIES, ATTACHED, xref_key
 from tieline.processors.reference_codes import identify_reference
@@ -45,7 +44,6 @@ class Identify:
     def __init__(
         self,
         clock: Clock,
-        entropy: Entropy = os.urandom,
         *,
         books_kept_by: Collection[str] = frozenset(),
         rules: MatchRules | None = None,
@@ -55,7 +53,6 @@ class Identify:
         self._rules = rules
         self._clock = clock
         self._books_kept_by = frozenset(books_kept_by)
-        self._entropy = entropy
         self._made = Linking(clock, rules)
         self.links = self._made.links
         self.holds = self._made.holds
@@ -106,7 +103,7 @@ class Identify:
 
     def _keyed(self, record: Inbound, report: ReferenceReport | FamilyReport) -> list[Outbound]:
         if isinstance(report, FamilyReport):
-            return identify_record(record, report, self._made, lambda: mint_id(self._clock(), self._entropy))
+            return identify_record(record, report, self._made, lambda: mint_id(record))
         _check_entity(report.origin, frozenset(FAMILIES))
         return [identify_reference(record, report, self._code_lists)]
 
@@ -132,7 +129,7 @@ class Identify:
             return [identified(record, known.canonical_id, None, is_second=is_second)]
         if report.deleted:
             return self._gone(key_of(origin), known)
-        found = self._recognise(origin, known, keys)
+        found = self._recognise(record, origin, known, keys)
         if isinstance(found, Doubt):
             self._propose(record, origin, found, keys)
             return []
@@ -149,7 +146,9 @@ class Identify:
         self.holds.table.delete(mapping)
         return []
 
-    def _recognise(self, origin: Origin, known: XRef | None, keys: tuple[str, ...]) -> tuple[str, str] | Doubt:
+    def _recognise(
+        self, record: Inbound, origin: Origin, known: XRef | None, keys: tuple[str, ...]
+    ) -> tuple[str, str] | Doubt:
         """The canonical id of a record that has none yet, and by which rule; or why only a person can tell."""
         rejected = frozenset(known.rejected) if known else frozenset()
         referred = self.links.survivor(origin.hub_ref) if origin.hub_ref else None
@@ -165,7 +164,7 @@ class Identify:
                 if rule.decide == "propose":
                     return Doubt(candidate, rule.rule, f"has the same {key}, which only proposes a link")
                 return self._claim(origin, candidate, rule.rule, f"has the same {key} as")
-        return mint_id(self._clock(), self._entropy), "minted"
+        return mint_id(record), "minted"
 
     def _claim(self, origin: Origin, canonical_id: str, rule: str, why: str) -> tuple[str, str] | Doubt:
         """The place of this system's record at the canonical id, if it is free: one thing has one record a system."""
@@ -196,7 +195,7 @@ class Identify:
         known = self.links.of(origin.system, origin.entity, origin.native_id)
         if known is not None:
             return [identified(record, known.canonical_id, None)]
-        minted = mint_id(self._clock(), self._entropy)
+        minted = mint_id(record)
         return [identified(record, minted, None), *self._made.link(key_of(origin), minted, "minted", ())]
 
     def _document(self, record: Inbound, origin: Origin, fields: ReceiptFields | InvoiceFields) -> list[Outbound]:
@@ -212,7 +211,7 @@ class Identify:
 
     def _cost(self, record: Inbound, report: CostReport) -> list[Outbound]:
         _check_entity(report.origin, frozenset({"cost-document"}))
-        canonical_id = self._own_id(report.origin)
+        canonical_id = self._own_id(record, report.origin)
         if report.fields.asset_native_id is None:
             self.holds.table.delete(key_of(report.origin))
             return [identified(record, canonical_id, None)]
@@ -230,11 +229,11 @@ class Identify:
         self.holds.table.delete(key_of(origin))
         return [identified(record, own_id or asset.canonical_id, asset.canonical_id)]
 
-    def _own_id(self, origin: Origin) -> str:
+    def _own_id(self, record: Inbound, origin: Origin) -> str:
         known = self.links.of(origin.system, origin.entity, origin.native_id)
         if known is not None:
             return known.canonical_id
-        minted = mint_id(self._clock(), self._entropy)
+        minted = mint_id(record)
         self._made.put_link(key_of(origin), minted, "minted", ())
         return minted
 
@@ -274,7 +273,7 @@ class Identify:
             case LinkAction.CONFIRM:
                 return self._confirm(decision)
             case LinkAction.REJECT:
-                return self._reject(decision)
+                return self._reject(record, decision)
             case LinkAction.MERGE:
                 return [identified(record, merge_links(self.links, decision, self._books_kept_by), None)]
             case LinkAction.UNMERGE:
@@ -309,7 +308,7 @@ class Identify:
         link = {"status": status, "linked_by": decision.by, "valid_from": decision.at.date()}
         return [*own, *self._made.link(mapping, canonical_id, "person", row.match_keys, **link)]
 
-    def _reject(self, decision: LinkDecision) -> list[Outbound]:
+    def _reject(self, record: Inbound, decision: LinkDecision) -> list[Outbound]:
         """The record is not what was proposed, and that pair is never proposed again: the next key, or a new thing."""
         mapping, row = self._proposed(decision)
         update = {
@@ -325,7 +324,7 @@ class Identify:
         origin = Origin(
             system=row.system, entity=row.entity, native_id=row.native_id, source_version="", recorded_at=decision.at
         )
-        found = self._recognise(origin, refused, row.match_keys)
+        found = self._recognise(record, origin, refused, row.match_keys)
         if isinstance(found, Doubt):
             other = {"status": LinkStatus.PROPOSED, "canonical_id": found.canonical_id, "rule": found.rule}
             self.links.table.put(mapping, refused.model_copy(update=other))

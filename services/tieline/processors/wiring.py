@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from tieline.kernel.clock import Clock
@@ -17,7 +16,6 @@ from tieline.processors.accept import Accept
 from tieline.processors.depreciation_runs import RUN_REPORTS
 from tieline.processors.fiscal_periods import PERIOD_REPORTS
 from tieline.processors.identify import Identify
-from tieline.processors.identity import Entropy
 from tieline.processors.route import Route
 
 REPORTS = (
@@ -41,11 +39,11 @@ EVENTS = (
 )
 
 
-def build_processor(name: str, landscape: Landscape, clock: Clock, entropy: Entropy = os.urandom) -> Processor:
-    """The processor of that name; ``entropy`` is where new canonical ids come from. Raises ``Stop`` for no such one."""
+def build_processor(name: str, landscape: Landscape, clock: Clock) -> Processor:
+    """The processor of that name. Raises ``Stop`` for no such one."""
     if name == "identify":
         books = landscape.having_role(ERP)
-        identify = Identify(clock, entropy, books_kept_by=books, code_lists=landscape.code_lists)
+        identify = Identify(clock, books_kept_by=books, code_lists=landscape.code_lists)
         results = tuple(results_of(system) for system in landscape.systems)
         reports = (*REPORTS, *(family.topic("report") for family in landscape.families))
         return Processor(name, (*reports, *results), identify.handle, (identify.links.table, identify.holds.table))

@@ -11,6 +11,7 @@ from tests.simulation.virtual_time import VirtualLoop, VirtualTime
 
 from tieline.connectors.kit.governor import Governor
 from tieline.kernel import consuming
+from tieline.kernel import metrics as metrics_module
 from tieline.kernel.consuming import Runtime, patiently
 from tieline.kernel.errands import Priority, errand
 from tieline.kernel.errors import Retryable
@@ -92,8 +93,9 @@ def test_an_account_tells_when_each_pool_has_room_again_and_when_it_gives_the_ne
         loop.close()
 
 
-def test_a_source_is_failing_from_its_first_failure_until_it_is_read() -> None:
+def test_a_source_is_failing_from_its_first_failure_until_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     time = VirtualTime()
+    monkeypatch.setattr(metrics_module, "time", time)
     metrics = Metrics()
     meter = SourceMeter("am", 5.0, metrics, time.now)
     meter.planned(lambda: 7.0)

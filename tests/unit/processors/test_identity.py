@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import uuid
 
 import pytest
 from tests.unit.processors.bench import AM, ERP, NOW, asset
 
+from tieline.kernel.records import Inbound
 from tieline.processors.identity import match_keys, mint_id, places, rule_of, wanted
 
-
-def test_a_minted_id_is_a_uuid_version_7_with_its_time() -> None:
-    minted = uuid.UUID(mint_id(NOW, lambda size: b"\xff" * size))
-    assert (minted.version, minted.variant) == (7, uuid.RFC_4122)
-    assert minted.int >> 80 == int(NOW.timestamp() * 1000)
+NOW_MS = int(NOW.timestamp() * 1000)
 
 
-def test_later_ids_sort_later() -> None:
-    first = mint_id(NOW, lambda size: b"\xff" * size)
-    second = mint_id(NOW + dt.timedelta(milliseconds=1), lambda size: b"\x00" * size)
-    assert first < second
+def at(offset: int, *, timestamp_ms: int = NOW_MS, partition: int = 0) -> Inbound:
+    return Inbound("asset.asset.report.v1", partition, offset, b"erp/7", b"", (), timestamp_ms)
 
 
-def test_ids_of_one_instant_differ() -> None:
-    assert len({mint_id(NOW) for _ in range(100)}) == 100
+def test_a_minted_id_is_a_uuid_version_8_with_the_time_of_its_record() -> None:
+    minted = uuid.UUID(mint_id(at(5)))
+    assert (minted.version, minted.variant) == (8, uuid.RFC_4122)
+    assert minted.int >> 80 == NOW_MS
+    assert uuid.UUID(mint_id(at(5, timestamp_ms=-1))).int >> 80 == 0
+
+
+def test_ids_of_later_records_sort_later() -> None:
+    assert all(mint_id(at(n)) < mint_id(at(n, timestamp_ms=NOW_MS + 1)) for n in range(50))
+
+
+def test_a_record_mints_the_same_id_whenever_it_is_handled_and_every_other_another() -> None:
+    ids = [mint_id(at(offset, partition=partition)) for offset in range(100) for partition in range(3)]
+    assert len(set(ids)) == 300
+    assert ids == [mint_id(at(offset, partition=partition)) for offset in range(100) for partition in range(3)]
 
 
 def test_keys_come_surest_first() -> None:
