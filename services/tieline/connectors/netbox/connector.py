@@ -33,8 +33,7 @@ def connect(
     client = Client(api, checked)
     webhook = None
     if checked.webhook_port is not None and checked.webhook_secret is not None:
-        secret = checked.webhook_secret.get_secret_value()
-        webhook = Webhook(checked.webhook_path, checked.webhook_port, partial(parse, secret))
+        webhook = Webhook(checked.webhook_path, checked.webhook_port, partial(parse, checked.webhook_secret))
     return Connector(
         source=build_source(client, clock),
         sink=NetBoxSink(client, system, codes),

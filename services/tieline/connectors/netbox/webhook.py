@@ -6,6 +6,8 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 
+from pydantic import SecretStr
+
 from tieline.connectors.kit.paths import value_at
 from tieline.connectors.kit.signatures import MAX_WEBHOOK_BYTES
 from tieline.connectors.kit.strict_json import JsonError, parse_json
@@ -20,7 +22,7 @@ def sign(secret: str, body: bytes) -> str:
     return hmac.new(secret.encode(), body, hashlib.sha512).hexdigest()
 
 
-def parse(secret: str, headers: Mapping[str, str], body: bytes) -> Sequence[tuple[str, str]]:
+def parse(secret: SecretStr, headers: Mapping[str, str], body: bytes) -> Sequence[tuple[str, str]]:
     """The (stream, native id) to read; none for other objects, nor for a deletion, which the log of changes tells.
 
     There is no time in what is signed: an old one that comes again only has a record read again. Raises ``Rejected``.
@@ -28,7 +30,7 @@ def parse(secret: str, headers: Mapping[str, str], body: bytes) -> Sequence[tupl
     if len(body) > MAX_WEBHOOK_BYTES:
         raise Rejected(f"more than {MAX_WEBHOOK_BYTES} bytes", field="body")
     given = {name.lower(): value for name, value in headers.items()}.get(SIGNATURE.lower(), "")
-    if not hmac.compare_digest(sign(secret, body).encode(), given.encode()):
+    if not hmac.compare_digest(sign(secret.get_secret_value(), body).encode(), given.encode()):
         raise Rejected("the signature does not fit the body", remedy="check that both sides hold the same secret")
     try:
         event = parse_json(body, max_bytes=MAX_WEBHOOK_BYTES)
