@@ -131,8 +131,8 @@ class Client:
     async def get(self, path: str, native_id: str) -> Record | None:
         """One record, with its ETag where the version has them; None for one that is not there."""
         reply = await perform(self.api, Request("GET", _item(path, native_id), LEAN, passed=(ABSENT,)))
-        if reply.status == ABSENT:
-            return _absent(reply)
+        if _is_absent(reply):
+            return None
         record_id(reply.record)
         return _with_etag(reply)
 
@@ -164,9 +164,7 @@ class Client:
     async def delete(self, native_id: str) -> bool:
         """Take a device away; whether it was there."""
         reply = await perform(self.api, Request("DELETE", _item(DEVICES, native_id), passed=(ABSENT,)))
-        if reply.status == ABSENT:
-            _absent(reply)
-        return reply.status != ABSENT
+        return not _is_absent(reply)
 
     def lookups(self) -> Lookups:
         """The names of what devices refer to: places by their code, tenants by their slug."""
@@ -188,9 +186,10 @@ def _item(path: str, native_id: str) -> str:
     return path_of(path + "{id}/", id=native_id)  # without the slash at its end it redirects
 
 
-def _absent(reply: Reply) -> None:
-    if reply.words is None:
+def _is_absent(reply: Reply) -> bool:
+    if reply.status == ABSENT and reply.words is None:
         raise Retryable("HTTP 404 from something that is not NetBox: that the record is gone is not proved")
+    return reply.status == ABSENT
 
 
 def _written(reply: Reply) -> Record:

@@ -45,9 +45,7 @@ ETAG = "tieline_etag"
 DELETED_ID = "changed_object_id"  # only entries of the log of changes have it
 OBJECT_TYPES: Mapping[str, str] = {"dcim.device": "assets", "dcim.site": "sites", "dcim.location": "locations"}
 TAG_LENGTH, DESCRIPTION_LENGTH, NAME_LENGTH = 50, 200, 64  # what its columns keep
-_PLACE_STATUSES = {ReferenceStatus.ACTIVE: ["active", "planned", "staging", "decommissioning"]} | {
-    ReferenceStatus.CLOSED: ["retired"]
-}
+_PLACE_STATUSES = {"ACTIVE": ["active", "planned", "staging", "decommissioning"], "CLOSED": ["retired"]}
 # What a record says of others, or is shown by a person's settings.
 _VOLATILE = frozenset({"url", "display", "display_url", ETAG})
 _PRIVATE = frozenset({"comments", "config_context", "local_context_data", ETAG})

@@ -15,7 +15,6 @@ FieldName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_len
 CustomField = Literal[
     "asset_number",
     "condition",
-    "custodian",
     "cost_centre",
     "quantity",
     "acquisition_cost",
@@ -57,7 +56,7 @@ class Settings(HttpSettings):
     change_log: Literal["core", "extras", "none"] = Field(
         default="core",
         description="Part of the API with the log of changes, by which deletions are known: core from 4.1 on, extras "
-        "before; none: it is not read, and deletions are found by reconciliation only.",
+        "before. none, or an outage longer than NetBox keeps its log: reconciliation finds them.",
     )
     reference_field: FieldName = Field(
         description="Name of the custom field with the hub's reference: text of 36 characters, on devices, not hidden "

@@ -22,7 +22,7 @@ from tieline.connectors.netbox.settings import read_settings
 from tieline.connectors.netbox.webhook import parse
 from tieline.kernel.asset_records import AssetFields, AssetReport, PhysicalStatus
 from tieline.kernel.book_records import BookFields
-from tieline.kernel.code_lists import CodeEntry, Codes
+from tieline.kernel.code_lists import SHARED, CodeEntry, Codes
 from tieline.kernel.command_records import RemoveRecord, WriteBook
 from tieline.kernel.errors import Rejected, Retryable, Stop
 from tieline.kernel.protocols import Connector
@@ -153,7 +153,9 @@ async def test_before_version_4_6_there_is_no_etag_and_writes_go_without() -> No
         part.moved += dt.timedelta(seconds=9)
         part.do(acts.delete_device, {}, made.native_id)
         items, _ = await drain(connector, position)
-        assert [connector.map_item(item)[0].deleted for item in items] == [True]
+        [gone] = connector.map_item(items[0])
+        assert isinstance(gone, AssetReport)
+        assert (len(items), gone.deleted) == (1, True)
 
 
 async def test_what_moves_leaves_its_rack_and_what_stays_does_not() -> None:
@@ -218,7 +220,7 @@ async def test_what_a_new_device_needs_is_asked_for_before_anything_is_sent(
 ) -> None:
     async with running() as part:
         with pytest.raises(Rejected) as caught:
-            await part.connect(**more).sink.write(write("a-1", fields(1, **changed)), None)
+            await part.connect(SHARED, **more).sink.write(write("a-1", fields(1, **changed)), None)
         assert (caught.value.field, part.devices()) == (field, [])
 
 
@@ -243,6 +245,19 @@ async def test_a_deletion_is_told_with_our_reference_and_only_while_the_log_is_r
         assert isinstance(gone, AssetReport)
         assert (gone.deleted, gone.origin.native_id, gone.origin.hub_ref) == (True, made.native_id, "a-1")
         assert (await drain(connector, after))[0] == (await drain(deaf, unheard))[0] == []
+
+
+async def test_an_entry_that_an_ignored_filter_let_through_deletes_nothing() -> None:
+    async with running() as part:
+        connector, native_id = part.connect(), part.create()
+        _, position = await drain(connector, {})
+        entry = {"id": 9, "time": "2026-11-21T12:00:05Z", "changed_object_id": int(native_id)}
+        others = [
+            {**entry, "action": {"value": "update"}, "changed_object_type": "dcim.device"},
+            {**entry, "id": 10, "action": {"value": "delete"}, "changed_object_type": "ipam.vlan"},
+        ]
+        part.fail(kind="answer", path="object-changes", text=json.dumps({"next": None, "results": others}), count=3)
+        assert (await drain(connector, position))[0] == []
 
 
 async def test_places_that_close_move_or_go_are_told() -> None:
