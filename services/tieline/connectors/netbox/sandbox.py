@@ -11,7 +11,7 @@ import datetime as dt
 import hmac
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
 from pathlib import Path
@@ -81,23 +81,27 @@ def lister(table: str) -> Handler:
         rows = store_of.selected(store, table, call)
         most = store.instance.max_page_size
         size = min(_number(call, "limit", _PAGE) or most, most)  # above the most: the most, without a word
-        start, count = _number(call, "offset", 0), len(rows)
-        if "start" in call.query:
-            if "offset" in call.query:
-                raise Refusal(400, "'start' and 'offset' are mutually exclusive.")
-            if "ordering" in call.query:
-                raise Refusal(400, "'ordering' cannot be specified with 'start'.")
-            rows = sorted(rows, key=lambda row: int(str(row["id"])))
-            rows = [row for row in rows if int(str(row["id"])) >= _number(call, "start", 0)]
-        page = rows[start : start + size]
-        after = {"offset": str(start + size)}
-        if "start" in call.query:
-            after = {"start": str(int(str(page[-1]["id"])) + 1)} if page else {}
-        following = _url(call, {**after, "limit": str(size)}) if start + size < len(rows) else None
+        offset, by_key = _number(call, "offset", 0), "start" in call.query
+        if by_key and {"offset", "ordering"} & set(call.query):
+            raise Refusal(400, "'start' goes with neither 'offset' nor 'ordering'.")
+        if by_key:
+            rows = sorted(_from(rows, _number(call, "start", 0)), key=_key)
+        page = rows[offset : offset + size]
+        goes_on = offset + size < len(rows)
+        after = {"start": str(_key(page[-1]) + 1)} if by_key and page else {"offset": str(offset + size)}
+        following = _url(call, {**after, "limit": str(size)}) if goes_on else None
         results = [shown(store, table, row, call) for row in page]
-        return Answer(200, {"count": None if "start" in call.query else count, "next": following, "results": results})
+        return Answer(200, {"count": None if by_key else len(rows), "next": following, "results": results})
 
     return handle
+
+
+def _key(row: Row) -> int:
+    return int(str(row["id"]))
+
+
+def _from(rows: Sequence[Row], start: int) -> list[Row]:
+    return [row for row in rows if _key(row) >= start]
 
 
 def _url(call: Call, changed: Mapping[str, str]) -> str:
@@ -231,18 +235,17 @@ def form(refusal: Refusal) -> Answer:
     return Answer(refusal.status, refusal.more.get("errors", {"detail": refusal.reason}), refusal.headers)
 
 
-def tokens(*accepted: str) -> Authenticate:
+def authenticated(token: str) -> Authenticate:
     """``Bearer nbt_<key>.<token>`` (v2) or ``Token <token>`` (v1); a caller without one is told 403, not 401."""
+    wanted = f"{'Bearer' if token.startswith('nbt_') else 'Token'} {token}"
 
     def check(request: web.Request) -> str:
-        given = request.headers.get("Authorization", "")
-        if not given:
+        given = request.headers.get("Authorization")
+        if given is None:
             raise Refusal(403, "Authentication credentials were not provided.")
-        for one in accepted:
-            wanted = f"{'Bearer' if one.startswith('nbt_') else 'Token'} {one}"
-            if hmac.compare_digest(given.encode(), wanted.encode()):
-                return one[:12]
-        raise Refusal(403, "Invalid token")
+        if not hmac.compare_digest(given.encode(), wanted.encode()):
+            raise Refusal(403, "Invalid token")
+        return "token"
 
     return check
 
@@ -336,7 +339,7 @@ def build(sandbox: Sandbox) -> web.Application:
         said = {"Date": format_datetime(sandbox.store.clock().astimezone(dt.UTC), usegmt=True)}
         return {**said, "API-Version": "4.7", "Vary": "Accept"}
 
-    authenticate, clock = tokens(sandbox.token), sandbox.store.clock
+    authenticate, clock = authenticated(sandbox.token), sandbox.store.clock
     front = Front(sandbox.faults, authenticate, form, clock=clock, door=sandbox.door, headers=headers)
     app = web.Application(middlewares=[refusing(form)], client_max_size=_BODY_LIMIT_BYTES)
 

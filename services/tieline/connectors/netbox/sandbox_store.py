@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import partial
 
 from multidict import MultiMapping
 
@@ -315,13 +316,16 @@ def checked_device(store: Store, body: Mapping[str, object], held: Row | None) -
     blank = {name: None if name in NULLABLE else "" for name in TEXTS} | dict.fromkeys(PARENTS)
     row: dict[str, object] = {**blank, "status": "active", "position": None, "face": "", "custom_fields": {}}
     row |= held or {}
-    for name, value in body.items():
-        if name in TEXTS:
-            _take(row, faults, name, lambda name=name, value=value: _checked_text(name, value))  # type: ignore[misc]  # bound
-        elif name in PARENTS:
-            _take(row, faults, name, lambda name=name, value=value: _checked_parent(store, name, value))  # type: ignore[misc]  # bound
-        elif name in ("position", "face"):
-            row[name] = value
+    readers: dict[str, Callable[[str, object], object]] = {
+        **dict.fromkeys(TEXTS, _checked_text),
+        **dict.fromkeys(PARENTS, partial(_checked_parent, store)),
+    }
+    for name in [name for name in body if name in readers]:
+        try:
+            row[name] = readers[name](name, body[name])
+        except ValueError as error:
+            faults[name] = str(error)
+    row |= {name: body[name] for name in ("position", "face") if name in body}
     status = body.get("status", row["status"])
     if status not in store.instance.statuses:
         faults["status"] = f'"{status}" is not a valid choice.'
@@ -333,13 +337,6 @@ def checked_device(store: Store, body: Mapping[str, object], held: Row | None) -
     row |= {"status": status, "custom_fields": {**custom_of(row), **_checked_custom(store, body, held)}}
     _refuse_contradictions(store, row, held)
     return row
-
-
-def _take(row: dict[str, object], faults: dict[str, str], name: str, read: Callable[[], object]) -> None:
-    try:
-        row[name] = read()
-    except ValueError as error:
-        faults[name] = str(error)
 
 
 def _checked_text(name: str, value: object) -> object:
@@ -369,8 +366,8 @@ def _checked_custom(store: Store, body: Mapping[str, object], held: Row | None) 
         if one is None:
             raise invalid(__all__=f"Unknown field name '{name}' in custom field data.")
         found[str(name)] = _custom_value(str(name), one, value)
-        others = (row for row in store.records.rows("device") if held is None or row["id"] != held["id"])
-        if one.is_unique and value not in (None, "") and any(custom_of(row).get(str(name)) == value for row in others):
+        taken = one.is_unique and value not in (None, "")
+        if taken and any(custom_of(row).get(str(name)) == value for row in _others(store, held)):
             raise invalid(__all__=f"Custom field '{name}' must have a unique value.")
     return found
 
