@@ -30,8 +30,7 @@ def read_words(document: Record) -> Words | None:
     """The words of an error; a success may have messages, too: only an error has a type."""
     code = document.get("exc_type")
     if not isinstance(code, str):
-        message = document.get("message")
-        return Words(message=message) if isinstance(message, str) and set(document) == {"message"} else None
+        return None
     said = _message(document.get("_server_messages")) or str(document.get("exception") or "").partition(": ")[2]
     return Words(code=code, message=html.unescape(_TAG.sub("", said)).strip())
 

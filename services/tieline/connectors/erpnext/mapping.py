@@ -173,7 +173,7 @@ def _book(settings: Settings, system: str, asset: Record, schedule: Record, code
     rows = schedule.get(ROWS)
     lines = [_line(row, cost, place) for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
     posted = [line for line in lines if line.posted]
-    opening = _amount(schedule, "opening_accumulated_depreciation", place)
+    opening = _amount(schedule, "opening_accumulated_depreciation", place, 0)
     start = _day(asset, "available_for_use_date")
     as_of = posted[-1].date if posted else start
     accumulated = posted[-1].accumulated_after if posted else opening
@@ -188,7 +188,7 @@ def _book(settings: Settings, system: str, asset: Record, schedule: Record, code
         "currency": settings.currency,
         "method": _METHODS.get(method, method),
         "gross_cost": cost,
-        "salvage": _amount(schedule, "expected_value_after_useful_life", place),
+        "salvage": _amount(schedule, "expected_value_after_useful_life", place, 0),
         "accumulated": accumulated,
         "net_book_value": cost - accumulated,
         "as_of": as_of,
@@ -346,7 +346,8 @@ def _docstatus(record: Record) -> int:
     return found
 
 
-def _amount(record: Record, path: str, place: str = "", otherwise: object = 0) -> Decimal:
+def _amount(record: Record, path: str, place: str = "", otherwise: object = None) -> Decimal:
+    """The amount, or what it is where none is said. Raises ``Rejected`` where that is nothing either."""
     value = record.get(path)
     return exact(otherwise if value is None else value, f"{place}{path}")
 

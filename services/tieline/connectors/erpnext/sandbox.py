@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import datetime as dt
 import hashlib
 import hmac
 import json
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -171,7 +173,11 @@ def open_sandbox(
 def build(sandbox: Sandbox) -> web.Application:
     """The web application around one sandbox."""
     authenticate = header("Authorization", f"token {sandbox.token}")
-    front = Front(sandbox.faults, authenticate, form, clock=sandbox.store.clock, door=sandbox.door)
+
+    def dated(_request: web.Request, _account: str) -> Mapping[str, str]:
+        return {"Date": format_datetime(sandbox.store.clock().astimezone(dt.UTC), usegmt=True)}
+
+    front = Front(sandbox.faults, authenticate, form, clock=sandbox.store.clock, door=sandbox.door, headers=dated)
     app = web.Application(middlewares=[refusing(form)], client_max_size=_BODY_LIMIT_BYTES)
 
     async def handle(asked: Asked) -> Answer:

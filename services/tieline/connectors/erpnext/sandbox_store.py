@@ -24,7 +24,7 @@ Doc = dict[str, object]
 REFERENCE = "custom_hub_reference"
 DATA_LENGTH = 140
 DRAFT, SUBMITTED, CANCELLED = 0, 1, 2
-SAVED = ("created", "updated", "submitted")
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +156,10 @@ class Store:
         """The site's local time, which is what it writes down."""
         return self.clock().astimezone(self.zone).replace(tzinfo=None)
 
+    def _later(self, before: object) -> dt.datetime:
+        """Now, but no two savings of one document are at the same time."""
+        return self.now() if not isinstance(before, dt.datetime) else max(self.now(), before + _MICROSECOND)
+
     def insert(self, kind: str, body: Mapping[str, object], change: Change) -> Doc:
         """A new document, submitted at once where its docstatus says so."""
         meta = KINDS[kind]
@@ -209,7 +213,7 @@ class Store:
 
     def put(self, kind: str, doc: Mapping[str, object], change: Change, action: str = "updated") -> None:
         """Write columns as a server script does, by no rule; the time of saving moves."""
-        self.records.put(kind, str(doc["name"]), {**doc, "modified": self.now()})
+        self.records.put(kind, str(doc["name"]), {**doc, "modified": self._later(doc.get("modified"))})
         self.note(action, kind, doc, change)
 
     def note(self, action: str, kind: str, doc: Mapping[str, object], change: Change) -> None:
@@ -223,7 +227,7 @@ class Store:
         self._check(kind, doc)
         for event in ("validate",) if action in ("save", "submit") else ():
             self.hooks.get((kind, event), _nothing)(self, doc, change)
-        doc["modified"] = self.now()
+        doc["modified"] = self._later(held["modified"] if held else None)
         for table, child in KINDS[kind].tables.items():
             own = {"parent": doc["name"], "parenttype": kind, "parentfield": table, "doctype": child}
             doc[table] = [

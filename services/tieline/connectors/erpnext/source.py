@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from tieline.connectors.erpnext.client import SUBMITTED, Client, Filter, name_of
@@ -24,11 +24,12 @@ from tieline.connectors.kit.changes import Changes, since, together
 from tieline.connectors.kit.paging import Listed
 from tieline.connectors.kit.paths import Record
 from tieline.connectors.kit.streams import Stream, StreamSource
-from tieline.connectors.kit.watermarks import Seen
+from tieline.connectors.kit.watermarks import Seen, Watermark, write_cursor
 from tieline.kernel.clock import Clock
 from tieline.kernel.errors import Rejected
 
 _DELETED = "Deleted Document"
+_FIRST = dt.datetime(1970, 1, 2, tzinfo=dt.UTC)  # the zone's own time of it is after the epoch, too
 # Local times of an hour come twice when the clocks are put back, so in such a zone each poll looks further back.
 _CLOCK_CHANGE = dt.timedelta(hours=2)
 Whole = Callable[[Client, Sequence[Record]], Awaitable[list[Record]]]
@@ -38,63 +39,91 @@ Whole = Callable[[Client, Sequence[Record]], Awaitable[list[Record]]]
 def build_source(client: Client, clock: Clock) -> StreamSource:
     """The streams of one site, what others refer to first."""
     parts: dict[str, Whole] = {ASSETS: with_schedules, ORDERS: with_items}
-    return StreamSource({name: _stream(client, one, parts.get(name, alone)) for name, one in DOCTYPES.items()}, clock)
+    return StreamSource(
+        {name: _Documents(client, one, parts.get(name, alone)).stream() for name, one in DOCTYPES.items()}, clock
+    )
 
 
-def _stream(client: Client, doctype: str, whole: Whole) -> Stream:
-    overlap = dt.timedelta(seconds=client.settings.overlap_secs)
-    overlap = overlap if client.settings.time_zone == "UTC" else max(overlap, _CLOCK_CHANGE)
+@dataclass(frozen=True, slots=True)
+class _Documents:
+    """The documents of one kind, with the rows that belong to them."""
 
-    async def one(name: str) -> Record | None:
-        found = await client.one(doctype, name)
-        return None if found is None else (await whole(client, [found]))[0]
+    client: Client
+    doctype: str
+    whole: Whole
 
-    async def every() -> AsyncIterator[Record]:
+    def stream(self) -> Stream:
+        """As the source reads it."""
+        return Stream(name_of, self.one, self.every, self.changes, without_people)
+
+    @property
+    def overlap(self) -> dt.timedelta:
+        overlap = dt.timedelta(seconds=self.client.settings.overlap_secs)
+        return overlap if self.client.settings.time_zone == "UTC" else max(overlap, _CLOCK_CHANGE)
+
+    async def one(self, name: str) -> Record | None:
+        found = await self.client.one(self.doctype, name)
+        return None if found is None else (await self.whole(self.client, [found]))[0]
+
+    async def every(self) -> AsyncIterator[Record]:
         page: list[Record] = []
-        async for record in client.whole(doctype):
+        async for record in self.client.whole(self.doctype):
             page.append(record)
-            if len(page) == client.settings.page_size:
-                for given in await whole(client, page):
+            if len(page) == self.client.settings.page_size:
+                for given in await self.whole(self.client, page):
                     yield given
                 page = []
-        for given in await whole(client, page):
+        for given in await self.whole(self.client, page):
             yield given
 
-    async def saved(cursor: str | None) -> Changes:
-        found = await since(cursor, partial(_page, client, doctype, ()), _seen(client), overlap=overlap)
-        return replace(found, records=await whole(client, found.records))
+    async def changes(self, cursor: str | None) -> Changes:
+        """What was saved, and after that what was deleted; of what was deleted before the first reading nothing."""
+        began = None if cursor else (await self.client.page(_DELETED, [("name", "=", "")], None)).made_at
+        is_under_way = False
 
-    async def deleted(cursor: str | None) -> Changes:
-        of_kind: tuple[Filter, ...] = (("deleted_doctype", "=", doctype),)
-        found = await since(cursor, partial(_page, client, _DELETED, of_kind), _seen(client), overlap=overlap)
+        async def first(saved_cursor: str | None) -> Changes:
+            nonlocal is_under_way
+            found = await self._saved(saved_cursor)
+            is_under_way = found.more
+            return found
+
+        async def then(deleted_cursor: str | None) -> Changes:
+            if began is not None:
+                return Changes((), write_cursor(Watermark(since=began - self.overlap, high=began)))
+            return Changes((), deleted_cursor or "") if is_under_way else await self._deleted(deleted_cursor)
+
+        return await together(cursor, {"saved": first, "deleted": then})
+
+    async def _saved(self, cursor: str | None) -> Changes:
+        found = await since(cursor, partial(self._page, self.doctype, ()), self._seen, overlap=self.overlap)
+        return replace(found, records=await self.whole(self.client, found.records))
+
+    async def _deleted(self, cursor: str | None) -> Changes:
+        of_kind: tuple[Filter, ...] = (("deleted_doctype", "=", self.doctype),)
+        found = await since(cursor, partial(self._page, _DELETED, of_kind), self._seen, overlap=self.overlap)
         names = sorted({str(record.get("deleted_name")) for record in found.records})
         # The number of the last document of a series is given again once it is deleted.
-        there = {name_of(record) for record in await client.some(doctype, [("name", "in", names)])} if names else set()
-        return replace(found, records=(), gone=[name for name in names if name not in there])
+        there = await self.client.some(self.doctype, [("name", "in", names)]) if names else []
+        return replace(found, records=(), gone=sorted(set(names) - {name_of(record) for record in there}))
 
-    async def changes(cursor: str | None) -> Changes:
-        return await together(cursor, {"deleted": deleted, "saved": saved})
+    async def _page(self, doctype: str, filters: Sequence[Filter], at: dt.datetime, token: str | None) -> Listed:
+        """One page of what was saved since, in the order of names; all pages of a sweep are dated by its first.
 
-    return Stream(name_of, one, every, changes, without_people)
+        What is saved behind the token while the sweep lasts is newer than that, and the next sweep begins there.
+        """
+        asked = [*filters, ("modified", ">=", site_time(max(at, _FIRST), self.client.settings))]
+        began, _, name = (token or "").partition("|")
+        page = await self.client.page(doctype, asked, name or None)
+        first = dt.datetime.fromisoformat(began) if began else page.made_at
+        following = None if page.next_token is None else f"{first.isoformat()}|{page.next_token}"
+        return replace(page, next_token=following, made_at=first)
 
-
-async def _page(client: Client, doctype: str, filters: Sequence[Filter], at: dt.datetime, token: str | None) -> Listed:
-    asked = [*filters, ("modified", ">=", site_time(max(at, _FIRST), client.settings))]
-    return await client.page(doctype, asked, token)
-
-
-_FIRST = dt.datetime(1970, 1, 2, tzinfo=dt.UTC)
-
-
-def _seen(client: Client) -> Callable[[Record, dt.datetime], Seen]:
-    def seen(record: Record, stand_in: dt.datetime) -> Seen:
+    def _seen(self, record: Record, stand_in: dt.datetime) -> Seen:
         try:
-            at = modified_at(record, client.settings)
+            at = modified_at(record, self.client.settings)
         except Rejected:
             at = stand_in  # one bad record must not stop the others: mapping refuses it by name
         return Seen(str(record.get("name")), version_of(record).rpartition("#")[2], at)
-
-    return seen
 
 
 async def alone(_client: Client, records: Sequence[Record]) -> list[Record]:
