@@ -308,8 +308,9 @@ async def test_costs_are_posted_by_receiver_against_the_clearing_account() -> No
 )
 async def test_costs_that_cannot_be_posted_are_refused_by_their_field(changed: dict[str, object], place: str) -> None:
     async with running() as part:
+        command = cost(7, "", **changed)
         with pytest.raises(Rejected) as caught:
-            await part.connect().sink.write(cost(7, **changed), None)
+            await part.connect().sink.write(command, None)
         assert (caught.value.field, part.rows("Journal Entry")) == (place, [])
 
 
