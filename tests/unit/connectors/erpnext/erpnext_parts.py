@@ -63,7 +63,12 @@ class Part:
 
     def create(self, **body: object) -> str:
         """A person makes an asset; its name."""
-        plain: dict[str, object] = {"item_code": "PRESS", "asset_name": "Drill", "company": "Acme", "location": "Hall 1"}
+        plain: dict[str, object] = {
+            "item_code": "PRESS",
+            "asset_name": "Drill",
+            "company": "Acme",
+            "location": "Hall 1",
+        }
         plain |= {"purchase_date": BOUGHT.isoformat(), "gross_purchase_amount": Decimal("100.10")}
         whole = {**plain, "is_existing_asset": 1, **body}
         store = self.sandbox.store

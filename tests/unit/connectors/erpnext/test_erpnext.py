@@ -33,7 +33,7 @@ from tieline.kernel.asset_records import AssetFields, AssetReport, DisposalKind
 from tieline.kernel.book_records import BookReport
 from tieline.kernel.command_records import CostPosting, RemoveRecord
 from tieline.kernel.cost_records import CostKind, ReceiverKind
-from tieline.kernel.errors import Rejected, Stop
+from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop
 from tieline.kernel.protocols import RawItem
 from tieline.kernel.vocabulary import Dispatch, Money
 
@@ -126,10 +126,25 @@ async def test_what_a_person_saved_meanwhile_is_not_overwritten() -> None:
         changed = write(
             "a-1", fields(1, in_service_date=None, description="Ours"), version=2, writable=("description",)
         )
+        with pytest.raises(Retryable, match="modified after you have opened it"):
+            await connector.sink.write(changed, written.native_id)
         await deliver(connector, changed, written.native_id)
         [row] = part.rows("Asset")
         assert (row["asset_name"], row["location"]) == ("Ours", "Yard & Gate")
         assert part.effects().count(("updated", "Asset")) == 2
+
+
+async def test_a_dropped_write_is_not_called_done() -> None:
+    async with running() as part:
+        connector = part.connect()
+        written = await deliver(connector, write("a-1", fields(1)))
+        for method, changed in (("PUT", {"description": "Renamed"}), ("POST", {"location": "Hall 2"})):
+            part.fail(kind="drop_write", method=method)
+            command = write("a-1", fields(1, **changed), version=2, writable=tuple(changed))
+            with pytest.raises(OutcomeUnknown):
+                await connector.sink.write(command, written.native_id)
+            assert await connector.sink.read_back(command, written.native_id) is None
+            assert (await connector.sink.write(command, written.native_id)).effect
 
 
 async def test_a_movement_is_dated_after_every_other_and_one_in_the_future_is_named() -> None:
