@@ -1,4 +1,8 @@
-"""ERPNext's API, typed: documents of a kind by filters, writes, calls of its methods, and what its answers mean."""
+"""ERPNext's API, typed: documents of a kind by filters, writes, calls of its methods, and what its answers mean.
+
+It is version 1 of Frappe's REST API, which all its versions have. Lists of version 2 take no ``parent``, without which
+rows of child tables are refused.
+"""
 
 from __future__ import annotations
 

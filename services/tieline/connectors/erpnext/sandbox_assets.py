@@ -142,7 +142,7 @@ def scrap(store: Store, body: Doc, change: Change) -> None:
 
 def depreciate(store: Store, body: Doc, change: Change) -> None:
     """``make_depreciation_entry``: every row that is due. It saves the rows and the asset, not the schedule."""
-    schedule = store.present(SCHEDULE, body.get("asset_depr_schedule_name"))
+    schedule = store.present(SCHEDULE, body.get("depr_schedule_name"))
     rows = rows_of(schedule, "depreciation_schedule")
     for row in rows:
         if row["journal_entry"] is None and str(row["schedule_date"]) <= str(body.get("date")):

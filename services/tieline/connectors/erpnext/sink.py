@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Mapping
 from functools import partial
 
-from tieline.connectors.erpnext.client import SCRAP, SUBMITTED, Client, name_of
+from tieline.connectors.erpnext.client import CANCELLED, SCRAP, SUBMITTED, Client, name_of
 from tieline.connectors.erpnext.costs import cost_changes, cost_written, entry_of
 from tieline.connectors.erpnext.mapping import asset_map, asset_report, modified_at, site_time
 from tieline.connectors.kit.fieldmap import check_kept, comparable, differing, writable, write_fields
@@ -177,8 +177,11 @@ class ErpNextSink:
     def _changes(self, command: WriteAsset, record: Record) -> Mapping[str, object]:
         """Fields that differ, our reference where it is not there, submission and end where they are due.
 
-        Raises ``Rejected`` for an asset that left on another day than it shall.
+        Raises ``Rejected`` for an asset that is cancelled, or left on another day than it shall.
         """
+        if record.get("docstatus") == CANCELLED:
+            remedy = "amend it there, or part the two in the hub"
+            raise Rejected("the asset is cancelled there", field="asset_id", remedy=remedy)
         fields, holds = command.fields, self._report(record).fields
         names = comparable(self._rules) & set(command.writable_fields)
         due: dict[str, object] = dict.fromkeys(differing(fields, holds, names), True)
@@ -193,8 +196,8 @@ class ErpNextSink:
                 raise Rejected(
                     f"it left there on {holds.disposal_date}",
                     field="fields.disposal_date",
-                    remedy="restore the asset there and replay, or correct the date at its source; versions before 16 "
-                    "scrap on the day of the call",
+                    remedy="restore the asset there and replay, or correct the date at its source; older "
+                    "versions scrap on the day of the call",
                     held_digest=digest_fields(holds),
                 )
         return due

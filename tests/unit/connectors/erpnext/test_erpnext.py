@@ -34,7 +34,9 @@ from tieline.kernel.book_records import BookReport
 from tieline.kernel.command_records import CostPosting, RemoveRecord
 from tieline.kernel.cost_records import CostKind, ReceiverKind
 from tieline.kernel.errors import OutcomeUnknown, Rejected, Retryable, Stop
+from tieline.kernel.order_records import OrderReport
 from tieline.kernel.protocols import RawItem
+from tieline.kernel.reference_records import ReferenceReport
 from tieline.kernel.vocabulary import Dispatch, Money
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "erpnext"
@@ -274,7 +276,7 @@ async def test_a_posting_that_saves_only_the_asset_brings_its_book() -> None:
         [before] = [one for item in items for one in connector.map_item(item) if isinstance(one, BookReport)]
         assert (before.fields.accumulated, before.fields.net_book_value) == (Decimal(0), Decimal("100.10"))
         part.moved += dt.timedelta(minutes=5)
-        asked: dict[str, object] = {"asset_depr_schedule_name": "ACC-ADS-2026-00001", "date": "2026-09-30"}
+        asked: dict[str, object] = {"depr_schedule_name": "ACC-ADS-2026-00001", "date": "2026-09-30"}
         part.sandbox.do(lambda change: depreciate(part.sandbox.store, asked, change))
         items, _ = await drain(connector, position)
         [after] = [one for item in items for one in connector.map_item(item) if isinstance(one, BookReport)]
@@ -285,6 +287,49 @@ async def test_a_posting_that_saves_only_the_asset_brings_its_book() -> None:
         assert sum((line.depreciation for line in after.fields.lines), Decimal(0)) == Decimal("90.10")
         assert after.origin.native_id == f"{name}|main"
         assert after.origin.source_version != before.origin.source_version
+
+
+async def test_orders_come_with_their_items_and_places_by_name() -> None:
+    async with running() as part:
+        connector, store = part.connect(), part.sandbox.store
+        item: dict[str, object] = {
+            "item_code": "PRESS",
+            "item_name": "Press",
+            "is_fixed_asset": 1,
+            "asset_category": "Machinery",
+        }
+        item |= {"qty": Decimal(2), "uom": "Nos", "net_rate": Decimal("1250.25"), "net_amount": Decimal("2500.50")}
+        order: dict[str, object] = {
+            "supplier": "SUP-7",
+            "company": "Acme",
+            "transaction_date": "2026-11-02",
+            "currency": "USD",
+        }
+        order |= {"status": "To Receive and Bill", "net_total": Decimal("2500.50"), "docstatus": 1}
+        for _ in range(2):
+            part.sandbox.do(lambda change: store.insert("Purchase Order", {**order, "items": [item]}, change))
+        items, _ = await drain(connector, {})
+        reports = [one for each in items for one in connector.map_item(each)]
+        orders = [one.fields for one in reports if isinstance(one, OrderReport)]
+        assert [(one.po_number, one.approval_status, one.net_total) for one in orders] == [
+            (f"PUR-ORD-2026-0000{number}", "APPROVED", Decimal("2500.50")) for number in (1, 2)
+        ]
+        assert [[line.line_id for line in one.lines] for one in orders] == [
+            [f"PUR-ORD-2026-0000{number}-items-1"] for number in (1, 2)
+        ]
+        codes = {one.fields.code: one.fields.company for one in reports if isinstance(one, ReferenceReport)}
+        assert codes == {"Hall 1": None, "Hall 2": None, "Yard & Gate": None, "Main - A": "1000", "Plant - A": "1000"}
+
+
+async def test_an_asset_that_is_cancelled_there_is_not_made_again() -> None:
+    async with running() as part:
+        connector = part.connect()
+        written = await deliver(connector, write("a-1", fields(1)))
+        part.save(written.native_id, docstatus=2)
+        assert (await report_of(connector, written.native_id)).deleted
+        with pytest.raises(Rejected, match="cancelled there"):
+            await connector.sink.write(write("a-1", fields(1, location="Hall 2"), version=2), written.native_id)
+        assert len(part.rows("Asset")) == 1
 
 
 async def test_costs_are_posted_by_receiver_against_the_clearing_account() -> None:
