@@ -204,8 +204,9 @@ def _run(
         if server is not None:
             server.start()
         runtime.log.info("started")
-        with sweeping() as sweep:
+        with sweeping() as sweep, runtime.watchdog as watchdog:
             while not runtime.stopping():
+                watchdog.feed()
                 loop.run_once(POLL_SECS)
                 sweep()
     except Stop as stop:

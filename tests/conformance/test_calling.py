@@ -24,7 +24,7 @@ from tieline.kernel.protocols import Connector, RawItem
 from tieline.kernel.quotas import Allowance, Rate
 
 CALLS, PER_SECS = 10, 10.0
-PAUSE_SECS = 5.0
+PAUSE_SECS = 4.0
 
 
 async def test_c02_no_secret_is_told(bench: Bench, capfd: pytest.CaptureFixture[str]) -> None:

@@ -32,6 +32,7 @@ from tieline.kernel.telemetry import Log
 from tieline.kernel.trials import Trial, in_child
 from tieline.kernel.troubles import Trouble
 from tieline.kernel.vetting import Vetting
+from tieline.kernel.watchdog import Watchdog
 
 Handle = Callable[[Inbound, Typed], Iterable[Outbound]]
 
@@ -73,6 +74,7 @@ class Runtime:
     custodians: Custodians = IDS_ONLY
     metrics: Metrics = field(default_factory=Metrics)
     trial: Trial = in_child
+    watchdog: Watchdog = field(default_factory=Watchdog)
 
 
 def group_of(name: str) -> str:
@@ -228,6 +230,7 @@ def patiently(action: Callable[[], None], runtime: Runtime) -> None:
         except (KafkaException, Retryable) as error:
             runtime.log.warning("broker-waited-for", why=str(error))
             runtime.metrics.put(Measure.BROKER_AWAY, 1)
+            runtime.watchdog.feed()
             if runtime.stopping():
                 raise Stop("stopped while waiting for the broker") from error
             time.sleep(1.0)
@@ -250,6 +253,7 @@ def start_producer(transactional_id: str, runtime: Runtime) -> Producer:
     def wait(why: str) -> None:
         runtime.log.warning("broker-waited-for", why=why)
         runtime.metrics.put(Measure.BROKER_AWAY, 1)
+        runtime.watchdog.feed()
 
     return broker.start_producer(runtime.kafka, transactional_id, runtime.stopping, on_wait=wait)
 

@@ -21,6 +21,7 @@ from tieline.kernel.metrics import Metrics
 from tieline.kernel.protocols import Connector
 from tieline.kernel.quotas import Allowance, DailyPool, Quota, Rate
 from tieline.kernel.retry_budget import FEW, WINDOW_SECS, RetryBudget
+from tieline.kernel.watchdog import Watchdog
 
 
 def test_a_process_shows_that_it_waits_for_kafka_as_long_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +35,9 @@ def test_a_process_shows_that_it_waits_for_kafka_as_long_as_it_does(monkeypatch:
             raise Retryable("the registry does not answer")
 
     log = SimpleNamespace(warning=lambda *_, **__: None)
-    patiently(start, cast("Runtime", SimpleNamespace(metrics=metrics, log=log, stopping=lambda: False)))
+    patiently(
+        start, cast("Runtime", SimpleNamespace(metrics=metrics, log=log, stopping=lambda: False, watchdog=Watchdog()))
+    )
     assert seen == [0.0, 1.0, 1.0]
     assert metrics.value("tieline_broker_away") == 0.0
 

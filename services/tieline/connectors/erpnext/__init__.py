@@ -1,0 +1,1 @@
+"""ERPNext: an ERP on the Frappe framework."""
