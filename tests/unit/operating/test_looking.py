@@ -28,6 +28,7 @@ from tieline.kernel.inspecting import LogReader
 from tieline.kernel.landscape import Landscape
 from tieline.kernel.metrics import Measure, Metrics
 from tieline.kernel.telemetry import Log, configure_logging
+from tieline.kernel.watchdog import Watchdog
 from tieline.operating.hours import read_hours, share_text
 from tieline.operating.status import Status, read_status
 from tieline.operating.workers import ASK_SECS, read_figures, read_workers
@@ -186,7 +187,7 @@ def test_the_last_line_of_a_process_that_must_end_is_its_last_sentence(capsys: p
             pass
 
     configure_logging()
-    runtime = cast("Runtime", SimpleNamespace(log=Log("sink-erp"), stopping=lambda: False))
+    runtime = cast("Runtime", SimpleNamespace(log=Log("sink-erp"), stopping=lambda: False, watchdog=Watchdog()))
     with pytest.raises(Stop, match="another copy"):
         _run(cast("TransactionalLoop", Fenced()), runtime)
     structlog.reset_defaults()
