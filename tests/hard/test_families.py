@@ -131,6 +131,7 @@ def test_sales_orders_flow_change_and_replay_without_a_line_of_code(estate: Fami
 
 def replay(estate: FamilyEstate) -> None:
     """Everything the shop said is said again, oldest last: nothing follows from it."""
+    eventually(lambda: "unio24" in state(estate).links, "the record's number in the asset system")
     before, held = len(estate.read(EVENTS)), estate.log().read_table(STATE)
     writes = journal(estate)
     said = [record for record in estate.read(REPORTS) if record.key.startswith("shop/")]

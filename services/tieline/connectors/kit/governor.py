@@ -25,7 +25,7 @@ from tieline.kernel.quotas import Allowance
 PATIENCE_SECS: Mapping[Priority, float] = MappingProxyType(
     {Priority.LIVE: 5.0, Priority.REPAIR: 5.0, Priority.BACKFILL: 60.0, Priority.POLLING: 5.0}
 )
-SPACING_PATIENCE_SECS = 60.0  # the same for the hub's own spacing, which ends when it says
+SPACING_PATIENCE_SECS = 61.0  # the same for the hub's own spacing, which ends when it says: a whole minute and a bit
 
 
 @dataclass(slots=True, eq=False)
