@@ -60,9 +60,11 @@ FetchSince = Callable[[dt.datetime, str | None], Awaitable[Listed]]
 
 
 async def since(cursor: str | None, fetch: FetchSince, seen: SeenOf, *, overlap: dt.timedelta) -> Changes:
-    """By a filter on the modification time; pages in any order. Equal times at a border are read again.
+    """By a filter on the modification time. Equal times at a border are read again.
 
-    A page token that the system no longer knows restarts the sweep. Raises ``Stop`` where it refuses to list changes.
+    Pages come in the order of that time, or ``fetch`` dates all pages of a sweep (``made_at``) by its first: what
+    changes behind the token, while the sweep goes on, would be taken for read otherwise. A page token that the system
+    no longer knows restarts the sweep. Raises ``Stop`` where it refuses to list changes.
     """
     mark = read_cursor(cursor)
     try:
