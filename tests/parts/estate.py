@@ -105,7 +105,7 @@ class Estate:
         for name, value in secrets.items():
             (self.folder / f"{name}.secret").write_text(value, encoding="utf-8")
         tryton = landscape["systems"]["tryton"]
-        tryton["poll_interval_secs"] = 4.0  # each costs Tryton a fifth of a second of processor time
+        tryton["poll_interval_secs"] = 1.5
         tryton["settings"] |= {
             "endpoint": self.tryton.url,
             "database": self.tryton.database,
@@ -116,7 +116,7 @@ class Estate:
             flow["latency_target_secs"] = 3600  # a busy machine is slow, not wrong
         port = free_port()
         unio24 = landscape["systems"]["unio24"]
-        unio24["poll_interval_secs"] = 3.0
+        unio24["poll_interval_secs"] = 1.0
         unio24["settings"] |= {
             "endpoint": self.unio24.url,
             "profile": {"path": str(ROOT / "deploy" / "local" / "unio24.profile.yaml")},
