@@ -247,18 +247,3 @@ def test_a_failed_key_is_parked_with_its_followers_and_the_others_flow(bench: Be
     assert reasons[1].startswith("waits behind")
     assert letters[0].header("tl_field") == "asset_class"
     assert bench.ledger("A").stage is Stage.REJECTED
-
-
-def test_a_record_that_is_no_command_is_one_letter_however_often_it_is_read_again(bench: Bench) -> None:
-    bench.sink.answers["A"] = [Unavailable("out")] * 100  # holds the position before what lies behind it
-    bench.send(("A", 1))
-    producer = broker.start_producer(bench.landscape.kafka, "bench", lambda: False, on_wait=print)
-    producer.begin_transaction()
-    producer.produce(f"sink.{bench.system}.command.v1", value=b"no command", key=b"A")
-    producer.commit_transaction(10)
-    for _ in range(3):
-        loop = bench.loop()
-        for _ in range(10):
-            loop.run_once(0.2)
-        loop.close()
-    assert len(bench.read(f"hub.sink-{bench.system}.dead-letter.v1")) == 1
